@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: `api` by URL, `faults`, `service`, `ui`; `support` has what they share.
 
+#![expect(unreachable_pub, reason = "nothing outside of this binary sees it")]
+
 mod api;
 mod faults;
 #[path = "support/fixtures.rs"]

@@ -43,7 +43,7 @@ const TAGS: [(&str, &str); 18] = [
 ];
 
 /// Completes a document that was made from the routes. Operations that do not say who may call them need a token.
-pub fn complete(mut document: OpenApi) -> OpenApi {
+pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     components.add_security_scheme(TOKEN, SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("OSDI-API-Token"))));
     components

@@ -30,7 +30,7 @@ static WRITTEN: LazyLock<Written> =
     LazyLock::new(|| serde_json::from_str(include_str!("examples.json")).expect("the file is a part of the program"));
 
 /// Gives each body of a complete document its example.
-pub fn insert(document: &mut OpenApi) {
+pub(super) fn insert(document: &mut OpenApi) {
     let schemas = document.components.as_ref().map(|components| json!(components.schemas)).unwrap_or_default();
     for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];

@@ -52,7 +52,7 @@ pub fn router() -> OpenApiRouter<Broadcasts> {
 /// Who gets it: those who took part in one of the actions and agreed to news.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct Audience {
+pub(super) struct Audience {
     /// Ids or slugs of petitions, events and letter actions; none of them protected. Answers have ids.
     #[validate(length(min = 1, max = 50))]
     actions: Vec<String>,
@@ -70,7 +70,7 @@ pub struct Audience {
 /// What can be written of a broadcast. In a PUT, absent members stay.
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
-pub struct BroadcastDocument {
+pub(super) struct BroadcastDocument {
     /// Subject and body (Markdown) by language tag: `{"en": {"subject", "body"}}`.
     #[serde(rename = "muster:texts")]
     muster_texts: BTreeMap<String, Text>,
@@ -100,7 +100,7 @@ impl BroadcastDocument {
 
 /// A broadcast: an email update to those who took part in an action and agreed to news.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct BroadcastResource {
+pub(super) struct BroadcastResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     /// When the draft was made.
@@ -170,7 +170,7 @@ impl BroadcastResource {
 
 /// A broadcast in the list.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct BroadcastSummary {
+pub(super) struct BroadcastSummary {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     /// When the draft was made.
@@ -217,7 +217,7 @@ type BroadcastPage = Page<BroadcastSummary>;
 
 /// A recipient of a broadcast; the person by a link, for those who may see people.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RecipientResource {
+pub(super) struct RecipientResource {
     /// State of the mail.
     #[serde(rename = "muster:state")]
     muster_state: RecipientState,
@@ -488,7 +488,7 @@ async fn send_test_broadcast(
 /// When to send.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct SendBody {
+pub(super) struct SendBody {
     /// Not before; at once if absent.
     at: Option<DateTime<Utc>>,
 }

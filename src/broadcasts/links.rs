@@ -26,9 +26,9 @@ pub const UNSUBSCRIBE: Purpose = Purpose::new(14);
 pub const PREFERENCES: Purpose = Purpose::new(15);
 
 /// Handler of unsubscribe links: withdraws the consent to news.
-pub struct Unsubscribe(pub Arc<Kernel>);
+pub(super) struct Unsubscribe(pub Arc<Kernel>);
 /// Handler of preference links: news, no news, or no mail of this installation ever again.
-pub struct Preferences(pub Arc<Kernel>);
+pub(super) struct Preferences(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, token: &Token) -> Result<(Reader, LocaleTag)> {
     token.check(0)?;

@@ -28,10 +28,10 @@ use crate::{
 
 /// Mail kind `broadcast`: to a person who agreed to news. `refs`: `{"broadcast", "person"}`.
 #[derive(Debug)]
-pub struct Broadcast(pub Arc<Kernel>);
+pub(super) struct Broadcast(pub Arc<Kernel>);
 /// Mail kind `broadcast_test`: the same to an organizer. `refs`: `{"broadcast", "organizer", "locale"}`.
 #[derive(Debug)]
-pub struct TestBroadcast(pub Arc<Kernel>);
+pub(super) struct TestBroadcast(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row>> {
     store::broadcast(conn, email.organization_id, email.ref_id("broadcast")?).await
@@ -163,7 +163,7 @@ impl Broadcast {
 
 impl TestBroadcast {
     /// Its name.
-    pub const KIND: &'static str = "broadcast_test";
+    pub(super) const KIND: &'static str = "broadcast_test";
 }
 
 impl MailKind for TestBroadcast {

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// Name of the job that sends a broadcast.
-pub const JOB: &str = "broadcast";
+pub(super) const JOB: &str = "broadcast";
 /// Name of the job that counts the audience of a draft.
-pub const AUDIENCE_JOB: &str = "broadcast_audience";
+pub(super) const AUDIENCE_JOB: &str = "broadcast_audience";
 /// Maximum number of mails of one broadcast in the queue at a time: enough for a [`RECHECK_SECONDS`] interval of
 /// sending at full speed, and so few that a pause takes effect at once and the queue stays small.
 const QUEUE_WINDOW: i64 = 5_000;
@@ -35,7 +35,7 @@ const WITHDRAW_BATCH_SIZE: i64 = 1_000;
 const RECHECK_SECONDS: i64 = 1;
 
 /// The job that sends a broadcast.
-pub struct SendJob(pub Arc<Kernel>);
+pub(super) struct SendJob(pub Arc<Kernel>);
 
 impl JobKind for SendJob {
     fn kind(&self) -> &'static str {
@@ -138,7 +138,7 @@ async fn withdraw_queued(
 }
 
 /// The job that counts the audience of a draft.
-pub struct AudienceCountJob(pub Arc<Kernel>);
+pub(super) struct AudienceCountJob(pub Arc<Kernel>);
 
 impl JobKind for AudienceCountJob {
     fn kind(&self) -> &'static str {
@@ -164,12 +164,12 @@ impl JobKind for AudienceCountJob {
 }
 
 /// Schedules the job of a broadcast, after a change of its state; not before its due time.
-pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+pub(super) async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     let now = kernel.env.now();
     jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
 
 /// Schedules the job that counts the audience of a draft.
-pub async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+pub(super) async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.env.now()).await
 }

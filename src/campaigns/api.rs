@@ -164,7 +164,7 @@ impl CampaignDocument {
 
 /// A campaign.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CampaignResource {
+pub(super) struct CampaignResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// What organizers write.

@@ -21,7 +21,7 @@ struct Series {
 }
 
 /// Draws the figures of updates as SVG, one panel for each series; empty when no series has two points.
-pub fn draw(updates: &[UpdateRow]) -> String {
+pub(super) fn draw(updates: &[UpdateRow]) -> String {
     let series = gather(updates);
     if series.is_empty() {
         return String::new();

@@ -72,7 +72,7 @@ pub async fn fold_deltas(db: &PgPool) -> Result<u64> {
 
 /// Which published numbers a tick updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tick {
+pub(super) enum Tick {
     /// Of actions that ask for confirmation.
     Confirmed,
     /// Of actions that do not: less often, and rounded down to tens, so that nobody can observe a single submission.
@@ -81,7 +81,7 @@ pub enum Tick {
 
 /// Publishes the totals that have changed. An action whose row is locked is left for the next tick (`SKIP LOCKED`).
 /// Returns how many published numbers changed.
-pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
+pub(super) async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
     let (confirmation, step) = match tick {
         Tick::Confirmed => (Confirmation::Email, 1),
         Tick::Unconfirmed => (Confirmation::None, 10_i64),

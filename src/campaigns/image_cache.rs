@@ -40,7 +40,7 @@ const EXPECTED_ENTRIES: usize = 320;
 
 /// An image file.
 #[derive(Clone, Debug)]
-pub struct CachedImage {
+pub(super) struct CachedImage {
     /// Its media type.
     pub content_type: HeaderValue,
     /// The file.
@@ -73,7 +73,7 @@ impl Weighter<Uuid, CacheEntry> for WeighByBytes {
 }
 
 /// The cache, by image id.
-pub struct ImageCache {
+pub(super) struct ImageCache {
     env: Env,
     invalidator: Arc<CacheInvalidator>,
     known: Cache<Uuid, CacheEntry, WeighByBytes>,
@@ -92,7 +92,7 @@ impl ImageCache {
     ///
     /// # Panics
     /// Never: its options are set.
-    pub fn watching(env: &Env, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
+    pub(super) fn watching(env: &Env, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
         // few shards: the largest image must fit into one
         let options = OptionsBuilder::new()
             .estimated_items_capacity(EXPECTED_ENTRIES)
@@ -117,7 +117,7 @@ impl ImageCache {
     }
 
     /// Is it known that this image was removed?
-    pub fn is_gone(&self, id: Uuid) -> bool {
+    pub(super) fn is_gone(&self, id: Uuid) -> bool {
         matches!(self.known.get(&id), Some(CacheEntry::Gone))
     }
 
@@ -125,7 +125,7 @@ impl ImageCache {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<CachedImage> {
+    pub(super) async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<CachedImage> {
         let asked_at = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let load = async {
             metrics::counter!("muster_image_loads").increment(1);

@@ -91,7 +91,7 @@ pub async fn find_organization_image(conn: &mut PgConnection, organization: Uuid
 }
 
 /// Routes of images in the API.
-pub fn router() -> OpenApiRouter<Campaigns> {
+pub(super) fn router() -> OpenApiRouter<Campaigns> {
     let upload = OpenApiRouter::new().routes(routes!(create_image)).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES));
     upload.routes(routes!(delete_image))
 }
@@ -161,7 +161,7 @@ fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
 
 /// An image of an organization.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ImageResource {
+pub(super) struct ImageResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// Alternative text.
@@ -281,7 +281,7 @@ async fn delete_image(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uuid) -> Result<Response> {
+pub(super) async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uuid) -> Result<Response> {
     let etag = format!("\"{id}\"");
     let is_known = asked
         .get_all(header::IF_NONE_MATCH)

@@ -267,7 +267,7 @@ pub async fn register_partner(
 }
 
 /// The word of origin under which a submission is counted: the registered one, else `other`.
-pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, input: &str) -> Result<String> {
+pub(super) async fn registered_source(conn: &mut PgConnection, organization: Uuid, input: &str) -> Result<String> {
     let words = store::source_words(conn, organization).await?;
     Ok(if words.iter().any(|w| w == input) { input.to_owned() } else { "other".to_owned() })
 }

@@ -24,19 +24,19 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Clicks that are not written yet.
 #[derive(Debug)]
-pub struct ClickCounter {
+pub(super) struct ClickCounter {
     db: PgPool,
     pending: Mutex<HashMap<(String, NaiveDate), i64>>,
 }
 
 impl ClickCounter {
     /// Counters that are written to this database.
-    pub fn new(db: PgPool) -> Arc<Self> {
+    pub(super) fn new(db: PgPool) -> Arc<Self> {
         Arc::new(Self { db, pending: Mutex::default() })
     }
 
     /// Counts one visit of a short link.
-    pub fn count(self: &Arc<Self>, word: &str, day: NaiveDate) {
+    pub(super) fn count(self: &Arc<Self>, word: &str, day: NaiveDate) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let first = pending.is_empty();
         *pending.entry((word.to_owned(), day)).or_default() += 1;

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Routes of sources.
-pub fn router() -> OpenApiRouter<Campaigns> {
+pub(super) fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new()
         .routes(routes!(list_sources, create_source))
         .routes(routes!(delete_source))
@@ -36,7 +36,7 @@ pub fn router() -> OpenApiRouter<Campaigns> {
 /// A partner organization: its consent box in forms, and its word of origin.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewPartner)]
-pub struct PartnerBody {
+pub(super) struct PartnerBody {
     /// Its name, at most 200 characters.
     #[validate(length(min = 1, max = 200))]
     name: String,
@@ -52,7 +52,7 @@ pub struct PartnerBody {
 
 /// A partner organization.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PartnerResource {
+pub(super) struct PartnerResource {
     /// Its name, at most 200 characters.
     name: String,
     /// Its slug, and its word of origin.
@@ -169,7 +169,7 @@ async fn delete_partner(
 /// A word to register.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewSource)]
-pub struct SourceBody {
+pub(super) struct SourceBody {
     /// Small letters, digits and hyphens.
     #[validate(length(min = 1, max = 80))]
     word: String,
@@ -181,7 +181,7 @@ pub struct SourceBody {
 
 /// A registered word of origin.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SourceResource {
+pub(super) struct SourceResource {
     /// The word.
     word: String,
     /// Slug of the partner organization that it stands for.

@@ -49,7 +49,7 @@ const MAX_CSV_ROWS: usize = 2_000;
 const MAX_ROW_ERRORS: usize = 100;
 
 /// Routes of updates.
-pub fn router() -> OpenApiRouter<Campaigns> {
+pub(super) fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new().routes(routes!(list_updates, create_update)).routes(routes!(import_figures)).routes(routes!(
         get_update,
         update_update,
@@ -165,7 +165,7 @@ impl UpdateDocument {
 
 /// An update of a campaign.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UpdateResource {
+pub(super) struct UpdateResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// What organizers write.
@@ -229,7 +229,7 @@ impl Listed for UpdateResource {
 
 /// What an import of figures has written.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FiguresImported {
+pub(super) struct FiguresImported {
     /// Number of updates.
     #[serde(rename = "muster:updates")]
     muster_updates: usize,

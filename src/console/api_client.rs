@@ -203,20 +203,20 @@ fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
 }
 
 /// Reads from a page's query what [`submit_form`] has put there: whether a form was processed, or a number to show.
-pub fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
+pub(super) fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
     let query = query.unwrap_or_default();
     (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
 }
 
 /// The number of a list's page, from the parameter `name` of a query; 1 if there is none.
-pub fn page_from_query(query: Option<&str>, name: &str) -> u64 {
+pub(super) fn page_from_query(query: Option<&str>, name: &str) -> u64 {
     let mut parameters = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let number = parameters.find(|(key, _)| key == name).and_then(|(_, number)| number.parse().ok());
     number.unwrap_or(1).max(1)
 }
 
 /// `POST /console/act`
-pub async fn submit_form(
+pub(super) async fn submit_form(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,

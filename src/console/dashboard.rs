@@ -22,7 +22,7 @@ use crate::{
 
 /// The tables of the dashboard.
 #[derive(Debug, Serialize)]
-pub struct Dashboard {
+pub(super) struct Dashboard {
     petitions: Vec<Petition>,
     events: Vec<Event>,
     letters: Vec<Letter>,
@@ -88,7 +88,12 @@ impl Dashboard {
     ///
     /// # Errors
     /// `forbidden` without `actions:read`.
-    pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag, now: DateTime<Utc>) -> Result<Self> {
+    pub(super) async fn read(
+        conn: &mut PgConnection,
+        actor: &Actor,
+        locale: LocaleTag,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         actor.require(Scope::ActionsRead)?;
         let organization = actor.organization_id;
         let may_export = actor.allows(Scope::ContactsExport);

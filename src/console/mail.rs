@@ -25,7 +25,7 @@ use crate::{
 const ROWS_PER_PAGE: u32 = 50;
 
 /// `GET /console/mail`
-pub async fn queue(
+pub(super) async fn queue(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
@@ -62,7 +62,7 @@ async fn actions(api_client: &ApiClient, session: &Session) -> Result<Value> {
 }
 
 /// `GET /console/broadcasts`
-pub async fn broadcasts(
+pub(super) async fn broadcasts(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
@@ -83,7 +83,7 @@ pub async fn broadcasts(
 }
 
 /// `GET /console/broadcasts/{id}`
-pub async fn broadcast(
+pub(super) async fn broadcast(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,

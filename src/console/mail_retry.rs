@@ -24,14 +24,14 @@ use crate::{
 const JOB: &str = "mail_retry";
 
 /// Enqueues the job for an organization's failed mails.
-pub async fn enqueue(conn: &mut PgConnection, env: &Env, retry: &NewRetry<'_>) -> Result<()> {
+pub(super) async fn enqueue(conn: &mut PgConnection, env: &Env, retry: &NewRetry<'_>) -> Result<()> {
     let id = env.id();
     store::insert_retry(conn, id, retry).await?;
     jobs::enqueue(conn, JOB, retry.organization, id, retry.now).await
 }
 
 /// The job `mail_retry`.
-pub struct MailRetryJob(pub Arc<Kernel>);
+pub(super) struct MailRetryJob(pub Arc<Kernel>);
 
 impl JobKind for MailRetryJob {
     fn kind(&self) -> &'static str {

@@ -62,7 +62,7 @@ struct Attachment {
 }
 
 /// `GET /mailbox`
-pub async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Response> {
+pub(super) async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Response> {
     let mails = open(&console)?.list().await?;
     let lines: Vec<MailboxEntry> = mails
         .into_iter()
@@ -80,7 +80,7 @@ pub async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Re
 }
 
 /// `GET /mailbox/{id}`
-pub async fn show(
+pub(super) async fn show(
     State(console): State<Console>,
     PathParams(id): PathParams<String>,
     visitor: Visitor,
@@ -116,14 +116,14 @@ pub async fn show(
 }
 
 /// `GET /mailbox/{id}/html`
-pub async fn html(State(console): State<Console>, PathParams(id): PathParams<String>) -> Result<Response> {
+pub(super) async fn html(State(console): State<Console>, PathParams(id): PathParams<String>) -> Result<Response> {
     let html = open(&console)?.read(&id).await?.html.ok_or_else(Error::not_found)?;
     let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, MAIL_CSP)];
     Ok(private((headers, html).into_response()))
 }
 
 /// `GET /mailbox/{id}/files/{number}`
-pub async fn file(
+pub(super) async fn file(
     State(console): State<Console>,
     PathParams((id, number)): PathParams<(String, usize)>,
 ) -> Result<Response> {

@@ -33,7 +33,7 @@ const FORM_COOKIE: &str = "muster_form";
 const FORM_COOKIE_SECONDS: u64 = 3600;
 
 /// `GET /console`
-pub async fn dashboard(
+pub(super) async fn dashboard(
     State(console): State<Console>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
@@ -55,7 +55,7 @@ pub async fn dashboard(
 }
 
 /// `GET /console/sign-in`
-pub async fn sign_in_form(
+pub(super) async fn sign_in_form(
     State(console): State<Console>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
@@ -69,7 +69,7 @@ pub async fn sign_in_form(
 
 /// Fields of the sign-in form.
 #[derive(Deserialize)]
-pub struct SignIn {
+pub(super) struct SignIn {
     #[serde(default)]
     email: String,
     #[serde(default)]
@@ -83,7 +83,7 @@ pub struct SignIn {
 }
 
 /// `POST /console/sign-in`
-pub async fn sign_in(
+pub(super) async fn sign_in(
     State(console): State<Console>,
     source: Source,
     visitor: Visitor,
@@ -135,13 +135,13 @@ pub async fn sign_in(
 
 /// Fields of the sign-out form.
 #[derive(Deserialize)]
-pub struct SignOut {
+pub(super) struct SignOut {
     #[serde(default)]
     csrf: String,
 }
 
 /// `POST /console/sign-out`
-pub async fn sign_out(
+pub(super) async fn sign_out(
     State(console): State<Console>,
     MaybeSession(session): MaybeSession,
     form: Result<Form<SignOut>, FormRejection>,

@@ -44,7 +44,7 @@ const LISTS: [(&str, &str, &str, u32); 8] = [
 ];
 
 /// `GET /console/petitions/{id}`
-pub async fn show(
+pub(super) async fn show(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
@@ -105,7 +105,7 @@ pub async fn show(
 const NAMES: &str = "<!--names-->";
 
 /// `GET /console/petitions/{id}/deliveries/{delivery}`: the sheet; names are streamed from the database.
-pub async fn delivery_sheet(
+pub(super) async fn delivery_sheet(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,

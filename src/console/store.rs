@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A petition with its exact count: the folded count plus the deltas that are not folded yet.
-pub struct PetitionRow {
+pub(super) struct PetitionRow {
     pub id: Uuid,
     pub slug: String,
     pub title: String,
@@ -29,7 +29,7 @@ pub struct PetitionRow {
     pub published_total: i64,
 }
 
-pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PetitionRow>> {
+pub(super) async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PetitionRow>> {
     Ok(sqlx::query_as!(
         PetitionRow,
         r#"SELECT a.id, a.slug, a.title, a.state AS "state: State", a.privacy = 'protected' AS "is_protected!", a.published_count AS published_total,
@@ -46,7 +46,7 @@ pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
 }
 
 /// An event with its exact numbers of seats, taken and on the waitlist.
-pub struct EventRow {
+pub(super) struct EventRow {
     pub id: Uuid,
     pub slug: String,
     pub title: String,
@@ -59,7 +59,7 @@ pub struct EventRow {
     pub waitlisted: i32,
 }
 
-pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<EventRow>> {
+pub(super) async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<EventRow>> {
     Ok(sqlx::query_as!(
         EventRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
@@ -76,7 +76,7 @@ pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<E
 }
 
 /// A letter action with the number of its letters, and of sent and failed outreaches.
-pub struct LetterRow {
+pub(super) struct LetterRow {
     pub id: Uuid,
     pub slug: String,
     pub title: String,
@@ -87,7 +87,7 @@ pub struct LetterRow {
     pub failed: i64,
 }
 
-pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<LetterRow>> {
+pub(super) async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
         LetterRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", l.live,
@@ -124,7 +124,7 @@ pub struct MailRow {
 }
 
 /// Fields by which the mail queue can be filtered.
-pub const MAIL_FIELDS: FieldSet = FieldSet(&[
+pub(super) const MAIL_FIELDS: FieldSet = FieldSet(&[
     Field { name: "state", column_sql: "state", kind: FieldKind::Enum(EmailState::NAMES) },
     Field { name: "class", column_sql: "class", kind: FieldKind::Enum(Class::NAMES) },
     Field { name: "kind", column_sql: "kind", kind: FieldKind::Text },
@@ -146,7 +146,7 @@ const MAIL_INDEXES: &[Index] = &[Index::values(
 )];
 
 /// A page of an organization's mails, newest first.
-pub async fn mails(
+pub(super) async fn mails(
     conn: &mut PgConnection,
     organization: Uuid,
     filter: Option<&Filter>,
@@ -176,14 +176,14 @@ pub async fn mails(
 }
 
 /// A request to queue failed mails again.
-pub struct NewRetry<'a> {
+pub(super) struct NewRetry<'a> {
     pub organization: Uuid,
     /// As requested.
     pub filter: &'a str,
     pub now: DateTime<Utc>,
 }
 
-pub async fn insert_retry(conn: &mut PgConnection, id: Uuid, new: &NewRetry<'_>) -> Result<()> {
+pub(super) async fn insert_retry(conn: &mut PgConnection, id: Uuid, new: &NewRetry<'_>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_retries (id, organization_id, filter, asked_at) VALUES ($1, $2, $3, $4)",
         id,
@@ -197,24 +197,24 @@ pub async fn insert_retry(conn: &mut PgConnection, id: Uuid, new: &NewRetry<'_>)
 }
 
 /// Parameters of a job that queues failed mails again.
-pub struct RetryRow {
+pub(super) struct RetryRow {
     pub filter: String,
     pub asked_at: DateTime<Utc>,
 }
 
-pub async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<Option<RetryRow>> {
+pub(super) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<Option<RetryRow>> {
     Ok(sqlx::query_as!(RetryRow, "SELECT filter, asked_at FROM mail_retries WHERE id = $1", id)
         .fetch_optional(conn)
         .await?)
 }
 
-pub async fn delete_retry(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(super) async fn delete_retry(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM mail_retries WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 
 /// Counts of mail to a provider.
-pub struct DomainRow {
+pub(super) struct DomainRow {
     pub domain: String,
     pub sent: i64,
     pub failed: i64,
@@ -223,7 +223,7 @@ pub struct DomainRow {
 }
 
 /// Delivery results by provider since a day, of the whole installation.
-pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<DomainRow>> {
+pub(super) async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<DomainRow>> {
     Ok(sqlx::query_as!(
         DomainRow,
         r#"SELECT provider AS domain, sum(sent)::bigint AS "sent!", sum(failed)::bigint AS "failed!", sum(bounced)::bigint AS "bounced!", sum(complained)::bigint AS "complained!"
@@ -235,7 +235,7 @@ pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Do
 }
 
 /// Does this mail exist and belong to the organization?
-pub async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+pub(super) async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM emails WHERE id = $1 AND organization_id = $2) AS "found!""#,
         id,
@@ -246,7 +246,7 @@ pub async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> 
 }
 
 /// The titles of an organization's offices by the lane in which letters to them wait.
-pub async fn offices_of_lanes(
+pub(super) async fn offices_of_lanes(
     conn: &mut PgConnection,
     organization: Uuid,
     lanes: &[String],

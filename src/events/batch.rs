@@ -24,7 +24,7 @@ use crate::{
 
 /// Writes batches of registrations.
 #[derive(Debug)]
-pub struct AttendanceBatch {
+pub(super) struct AttendanceBatch {
     /// Pool of the hot path.
     pub db: PgPool,
     /// Clock, ids and randomness.
@@ -52,7 +52,7 @@ impl Batch for AttendanceBatch {
 
 /// Confirms batches of registrations; an act is the link.
 #[derive(Debug)]
-pub struct AttendanceConfirmations {
+pub(super) struct AttendanceConfirmations {
     /// Pools, vaults, clock.
     pub kernel: Arc<Kernel>,
 }

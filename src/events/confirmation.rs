@@ -31,7 +31,7 @@ use crate::{
 /// Confirms the registrations of links in one transaction: each becomes accepted, waitlisted or declined. Each has an
 /// outcome of its own, in this order: `link_expired` when the link is not the registration's, when that does not exist
 /// any more, or was not confirmed in time; `action_closed` when the event is cancelled or over. Idempotent.
-pub async fn confirm(kernel: &Kernel, links: &[Token]) -> Result<Vec<Result<LoadedAttendance>>, BatchError> {
+pub(super) async fn confirm(kernel: &Kernel, links: &[Token]) -> Result<Vec<Result<LoadedAttendance>>, BatchError> {
     let mut tx = kernel.hot.begin().await?;
     force_index_plan(&mut tx).await?;
     let ids: Vec<Uuid> = links.iter().map(|link| link.row).collect();

@@ -161,7 +161,7 @@ impl NewEvent {
 ///
 /// # Errors
 /// 422 at `/start_date`.
-pub fn require_date(plan: &Plan) -> Result<()> {
+pub(super) fn require_date(plan: &Plan) -> Result<()> {
     if plan.has_date {
         Ok(())
     } else {
@@ -450,7 +450,7 @@ fn parse_languages(input: &[String], errors: &mut FieldErrors) -> Vec<String> {
 }
 
 /// A language tag, checked by shape only (BCP 47); the primary language in lower case.
-pub fn language(tag: &str) -> Option<String> {
+pub(super) fn language(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-");
     let (language, rest) = tag.split_once('-').map_or((tag.as_str(), None), |(l, r)| (l, Some(r)));
     let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());

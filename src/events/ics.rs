@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// Media type of a calendar file in HTTP and mail.
-pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
+pub(super) const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
 /// The calendar file of an event. `domain` is the right-hand side of the UID; `page` is the URL of the event's page.
-pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now: DateTime<Utc>) -> String {
+pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now: DateTime<Utc>) -> String {
     let plan = &event.plan;
     let (text, _) = event.action.text(locale, "");
     let mut entry = Entry::with_uid(&format!("{}@{domain}", event.action.id));

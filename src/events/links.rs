@@ -30,13 +30,13 @@ pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
 
 /// Confirms a registration.
 #[derive(Debug)]
-pub struct ConfirmLink(pub Events);
+pub(super) struct ConfirmLink(pub Events);
 /// The attendee's own page.
 #[derive(Debug)]
-pub struct ManageLink(pub Arc<Kernel>);
+pub(super) struct ManageLink(pub Arc<Kernel>);
 /// "This was not me": deletes a pending registration.
 #[derive(Debug)]
-pub struct RejectLink(pub Arc<Kernel>);
+pub(super) struct RejectLink(pub Arc<Kernel>);
 
 /// The registration of a token; a deleted row is answered like an expired link.
 async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {

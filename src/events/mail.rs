@@ -27,7 +27,7 @@ use crate::{
 /// The kinds of mail about a registration: `emails.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case", prefix = "event_")]
-pub enum EventMailKind {
+pub(super) enum EventMailKind {
     /// The confirmation request.
     Confirm,
     /// It has its seats, or its event has moved.

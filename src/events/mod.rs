@@ -39,7 +39,7 @@ pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
 pub use plan::{Contact, Event, EventKind, Format, Plan, Session, Venue};
 pub use state::{AttendanceState, SeatStatus};
-pub use store::{ATTENDANCES, AttendanceRow, move_if_past};
+pub(crate) use store::{ATTENDANCES, move_if_past};
 pub use submission::{Events, NewAttendance, VouchedAttendance};
 
 use std::time::Duration;

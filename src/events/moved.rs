@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The job `event_moved`.
-pub struct MovedJob(pub Arc<Kernel>);
+pub(super) struct MovedJob(pub Arc<Kernel>);
 
 impl JobKind for MovedJob {
     fn kind(&self) -> &'static str {

@@ -68,7 +68,7 @@ pub async fn create_event(
 ///
 /// # Errors
 /// 422 with a pointer for each refused field (fewer seats than are taken: `/capacity`), or `conflict`.
-pub async fn update_event(
+pub(super) async fn update_event(
     conn: &mut PgConnection,
     kernel: &Kernel,
     actor: &Actor,
@@ -106,13 +106,13 @@ pub async fn update_event(
 }
 
 /// Name of the job that mails the attendees of a moved event when they are too many for one request.
-pub const MOVED_JOB: &str = "event_moved";
+pub(super) const MOVED_JOB: &str = "event_moved";
 /// Registrations read in one transaction.
 const REGISTRATIONS_PER_STEP: i64 = 2_000;
 
 /// Queues the mail about a move to the next accepted registrations after an id, at most [`REGISTRATIONS_PER_STEP`]
 /// rows. Returns how many were mailed, and the last id that was read if there may be more.
-pub async fn notify_moved(
+pub(super) async fn notify_moved(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
@@ -138,7 +138,7 @@ async fn notify_attendees(
 }
 
 /// A mail about a registration.
-pub fn about(event: &Event, class: Class, kind: EventMailKind, attendance: Uuid) -> NewEmail<'static> {
+pub(super) fn about(event: &Event, class: Class, kind: EventMailKind, attendance: Uuid) -> NewEmail<'static> {
     NewEmail {
         organization_id: event.action.organization_id,
         class,
@@ -156,7 +156,7 @@ pub fn about(event: &Event, class: Class, kind: EventMailKind, attendance: Uuid)
 ///
 /// # Errors
 /// `unavailable` during an outage.
-pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
+pub(super) async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
     let mut tx = conn.begin().await?;
@@ -207,7 +207,11 @@ pub struct LoadedAttendance {
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn load_attendance(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<LoadedAttendance> {
+pub(super) async fn load_attendance(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    row: AttendanceRow,
+) -> Result<LoadedAttendance> {
     load_attendances(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
@@ -215,7 +219,7 @@ pub async fn load_attendance(kernel: &Kernel, conn: &mut PgConnection, row: Atte
 ///
 /// # Errors
 /// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
-pub async fn load_attendances(
+pub(super) async fn load_attendances(
     kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<AttendanceRow>,
@@ -245,12 +249,12 @@ pub async fn load_attendances(
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayload> {
+pub(super) fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayload> {
     Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
 }
 
 /// The consents of a registration, with where they were asked.
-pub struct Consent<'a> {
+pub(super) struct Consent<'a> {
     event: &'a Event,
     person: Uuid,
     consents: &'a Consents,
@@ -260,7 +264,7 @@ pub struct Consent<'a> {
 
 impl<'a> Consent<'a> {
     /// Those of a registration that its owner confirms.
-    pub fn of(c: &'a LoadedAttendance) -> Self {
+    pub(super) fn of(c: &'a LoadedAttendance) -> Self {
         Self::new(&c.event, c.row.person_id, &c.payload.consents, c.locale)
     }
 
@@ -269,7 +273,7 @@ impl<'a> Consent<'a> {
     }
 
     /// As [`people::append_all_consents`] takes them.
-    pub fn given(&self) -> GivenConsents<'_> {
+    pub(super) fn given(&self) -> GivenConsents<'_> {
         let action = &self.event.action;
         let context = ConsentContext {
             organization: action.organization_id,
@@ -283,7 +287,7 @@ impl<'a> Consent<'a> {
 }
 
 /// Appends the consents of a registration.
-pub async fn append_consents(
+pub(super) async fn append_consents(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
@@ -296,7 +300,7 @@ pub async fn append_consents(
 }
 
 /// Cancels a registration and promotes the waitlist. False when it had ended before.
-pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
+pub(super) async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
     let at = kernel.env.recorded_now(event.action.protected);
     // A pending one holds no seat, so the event is not locked: a concurrent confirmation holds this row and waits for
     // the event.
@@ -312,7 +316,12 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
 }
 
 /// Queues the mail that acknowledges a cancellation by link.
-pub async fn notify_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
+pub(super) async fn notify_cancelled(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    attendance: Uuid,
+) -> Result<()> {
     notify_attendees(conn, kernel, event, Class::Notice, EventMailKind::CancelledByYou, &[attendance]).await
 }
 
@@ -320,7 +329,7 @@ pub async fn notify_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &
 ///
 /// # Errors
 /// 422 at `/muster:party_size` when the larger party does not fit, `conflict` when the registration is not active.
-pub async fn resize(
+pub(super) async fn resize(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,

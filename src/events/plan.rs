@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Duration of an event without an end.
-pub const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
+pub(super) const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
 
 /// `muster:kind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -54,7 +54,7 @@ pub struct NewAttendance {
 ///
 /// # Errors
 /// 422 at `/muster:party_size`.
-pub fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
+pub(super) fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
     let refused = |code, detail: &str| FieldError::new("/muster:party_size", code, detail.to_owned());
     let size = i16::try_from(input).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
     let size = size.ok_or_else(|| refused("out_of_range", &format!("Must lie between 1 and {MAX_PARTY}.")))?;
@@ -67,7 +67,7 @@ pub fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
 ///
 /// # Errors
 /// 422 at `/muster:interpretation`.
-pub fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> {
+pub(super) fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> {
     if input.trim().is_empty() {
         return Ok(String::new());
     }
@@ -88,7 +88,7 @@ pub fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> 
 ///
 /// # Errors
 /// 422 at `/muster:access_needs`.
-pub fn access_needs(input: &str) -> Result<String, FieldError> {
+pub(super) fn access_needs(input: &str) -> Result<String, FieldError> {
     clean_text(input, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
 }
 

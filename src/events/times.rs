@@ -11,7 +11,7 @@ const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m
 ///
 /// A local time that a clock change repeats means its first occurrence. The error is an English sentence for the
 /// client.
-pub fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
+pub(super) fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
     let text = text.trim();
     let at = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         at.to_utc()
@@ -35,7 +35,7 @@ pub fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
 }
 
 /// The start of a draft without one: noon of the next day in its zone. Such an event cannot be published.
-pub fn placeholder(now: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
+pub(super) fn placeholder(now: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
     let noon =
         (now.with_timezone(&zone).date_naive() + TimeDelta::days(1)).and_time(NaiveTime::MIN) + TimeDelta::hours(12);
     zone.from_local_datetime(&noon).earliest().map_or_else(|| noon.and_utc(), |at| at.to_utc())

@@ -38,7 +38,7 @@ pub fn router() -> OpenApiRouter<Exports> {
 
 /// Links to the exports.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ExportList {
+pub(super) struct ExportList {
     #[serde(rename = "_links")]
     links: Links,
 }

@@ -30,7 +30,7 @@ const MAX_ATTEMPTS: u64 = 10;
 
 /// Position in a list.
 #[derive(Clone, Debug)]
-pub struct KeysetPages {
+pub(super) struct KeysetPages {
     after: Uuid,
     /// Rows with ids below this are all committed or never will be.
     recent_from: Uuid,
@@ -41,7 +41,7 @@ pub struct KeysetPages {
 
 impl KeysetPages {
     /// The beginning of the list.
-    pub fn new(env: &Env) -> Self {
+    pub(super) fn new(env: &Env) -> Self {
         let since = (env.now() - TimeDelta::minutes(RECENT_MINUTES)).timestamp_millis();
         // the first 48 bits of an id are its time
         let recent_from = Uuid::from_u128(u128::from(since.unsigned_abs()) << 80);
@@ -49,12 +49,12 @@ impl KeysetPages {
     }
 
     /// The id after which the next page begins.
-    pub fn after(&self) -> Uuid {
+    pub(super) fn after(&self) -> Uuid {
         self.after
     }
 
     /// Moves the position behind a page. Returns its rows that were not read before, and whether there is another page.
-    pub fn take<R>(&mut self, page: Vec<R>, id: impl Fn(&R) -> Uuid) -> (Vec<R>, bool) {
+    pub(super) fn take<R>(&mut self, page: Vec<R>, id: impl Fn(&R) -> Uuid) -> (Vec<R>, bool) {
         let is_full = i64::try_from(page.len()).is_ok_and(|read| read >= BATCH);
         if let Some(last) = page.last() {
             self.after = id(last);
@@ -78,7 +78,7 @@ impl KeysetPages {
 ///
 /// # Errors
 /// That of the page, after the last retry.
-pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
+pub(super) async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
     for tries in 1..=MAX_ATTEMPTS {
         match with_timeout(STREAM_PART_LIMIT, "a page of an export", page()).await {
             Err(Error::Unavailable { cause, .. }) => {

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// A list that can be exported.
-pub trait List: Send + Sync + 'static {
+pub(super) trait List: Send + Sync + 'static {
     /// A row as read from the database.
     type Row: Send + Sync + 'static;
     /// The decrypted part of a row.
@@ -78,7 +78,7 @@ pub trait List: Send + Sync + 'static {
 
 /// An export of one list of one action.
 #[derive(Debug)]
-pub struct Export<L> {
+pub(super) struct Export<L> {
     kernel: Arc<Kernel>,
     action: Action,
     states: Vec<String>,
@@ -97,7 +97,7 @@ type Read<L> = (Vec<<L as List>::Row>, Option<KeysetPages>);
 
 impl<L: List> Export<L> {
     /// An export of an action's rows in these states.
-    pub fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
+    pub(super) fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
         Self {
             kernel,
             action,
@@ -112,7 +112,7 @@ impl<L: List> Export<L> {
     ///
     /// # Errors
     /// `link_expired` when the vault was destroyed, `unavailable` while its key is not available.
-    pub async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
+    pub(super) async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
         self.extra_columns = L::extra_columns(&mut *self.kernel.db.acquire().await?, action).await?;
         let export = Arc::new(self);
@@ -202,7 +202,7 @@ fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<
 
 /// The signatures of a petition.
 #[derive(Debug)]
-pub struct Signatures;
+pub(super) struct Signatures;
 
 impl List for Signatures {
     type Row = SignatureLine;
@@ -292,7 +292,7 @@ impl List for Signatures {
 
 /// The attendances of an event.
 #[derive(Debug)]
-pub struct Attendances;
+pub(super) struct Attendances;
 
 impl List for Attendances {
     type Row = AttendanceLine;
@@ -373,11 +373,11 @@ impl List for Attendances {
 
 /// The outreaches of a letter action.
 #[derive(Debug)]
-pub struct Outreaches;
+pub(super) struct Outreaches;
 
 /// An outreach, with the letter action whose templates compose it.
 #[derive(Debug)]
-pub struct OutreachRow {
+pub(super) struct OutreachRow {
     line: OutreachLine,
     letter: Arc<LetterAction>,
 }
@@ -408,7 +408,7 @@ impl OutreachRow {
 
 /// Decrypted details of a letter's writer, and the letter's subject.
 #[derive(Debug)]
-pub struct OpenedLetter {
+pub(super) struct OpenedLetter {
     details: Details,
     subject: String,
     official: String,

@@ -62,7 +62,11 @@ pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<
 }
 
 /// The names as a CSV stream.
-pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+pub(super) fn csv(
+    kernel: Arc<Kernel>,
+    action: &Action,
+    bom: bool,
+) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let head = std::future::ready({
         let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
         writer.write_row([trusted("name"), trusted("region")]).and_then(|()| writer.into_bytes())
@@ -80,7 +84,7 @@ pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item 
 ///
 /// # Errors
 /// `conflict` for more names than a worksheet holds.
-pub async fn workbook(
+pub(super) async fn workbook(
     kernel: Arc<Kernel>,
     petition: &Petition,
     delivery: &PetitionDelivery,

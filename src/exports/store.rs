@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// Number of rows of a batch.
-pub const BATCH: i64 = 1_000;
+pub(super) const BATCH: i64 = 1_000;
 
 /// A signature to export; the columns are described in `migrations/0006_petitions.sql`.
 #[derive(Debug)]
-pub struct SignatureLine {
+pub(super) struct SignatureLine {
     pub id: Uuid,
     pub state: SignatureState,
     pub sealed: Option<Vec<u8>>,
@@ -34,7 +34,7 @@ pub struct SignatureLine {
 }
 
 /// The next signatures of a petition in these states, after the one with id `after`.
-pub async fn signatures(
+pub(super) async fn signatures(
     conn: &mut PgConnection,
     petition: Uuid,
     states: &[String],
@@ -70,14 +70,14 @@ pub async fn signatures(
 
 /// A name to hand over.
 #[derive(Debug)]
-pub struct NameLine {
+pub(super) struct NameLine {
     pub id: Uuid,
     pub sealed: Vec<u8>,
     pub region: Option<String>,
 }
 
 /// The next counted signatures of a petition whose names are handed over, after the one with id `after`.
-pub async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Result<Vec<NameLine>> {
+pub(super) async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Result<Vec<NameLine>> {
     Ok(sqlx::query_as!(
         NameLine,
         r#"SELECT id, sealed AS "sealed!", country || '-' || region AS region FROM signatures
@@ -93,7 +93,7 @@ pub async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Resu
 
 /// An attendance to export; the columns are described in `migrations/0007_events.sql`.
 #[derive(Debug)]
-pub struct AttendanceLine {
+pub(super) struct AttendanceLine {
     pub id: Uuid,
     pub state: AttendanceState,
     pub party_size: i16,
@@ -106,7 +106,7 @@ pub struct AttendanceLine {
 }
 
 /// The next attendances of an event in these states, after the one with id `after`.
-pub async fn attendances(
+pub(super) async fn attendances(
     conn: &mut PgConnection,
     event: Uuid,
     states: &[String],
@@ -131,7 +131,7 @@ pub async fn attendances(
 
 /// An outreach to export; the columns are described in `migrations/0005_letters.sql`.
 #[derive(Debug)]
-pub struct OutreachLine {
+pub(super) struct OutreachLine {
     pub id: Uuid,
     pub letter_id: Uuid,
     pub state: OutreachState,
@@ -148,7 +148,7 @@ pub struct OutreachLine {
 }
 
 /// The next outreaches of a letter action in these states, after the one with id `after`.
-pub async fn outreaches(
+pub(super) async fn outreaches(
     conn: &mut PgConnection,
     letter_action: Uuid,
     states: &[String],
@@ -176,7 +176,7 @@ pub async fn outreaches(
 
 /// Those of the address indexes that are suppressed, globally or in the vault, because the owner unsubscribed or
 /// complained; not because of bounces.
-pub async fn unsubscribed(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+pub(super) async fn unsubscribed(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "SELECT address_index FROM suppressions
          WHERE ((vault_id IS NULL AND address_index = ANY ($2)) OR (vault_id = $1 AND address_index = ANY ($2))) AND reason <> 'bounced'",

@@ -12,7 +12,7 @@ use crate::{
 
 /// An action on a landing page.
 #[derive(Clone, Debug)]
-pub struct LandingRow {
+pub(super) struct LandingRow {
     pub kind: Kind,
     pub slug: String,
     pub locale: String,
@@ -32,7 +32,7 @@ pub struct LandingRow {
 
 /// Public actions of one campaign or of all that are open or upcoming, at most 200 of each kind; of events those that
 /// end first.
-pub async fn landing_rows(
+pub(super) async fn landing_rows(
     conn: &mut PgConnection,
     campaign: Option<Uuid>,
     now: DateTime<Utc>,

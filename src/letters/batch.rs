@@ -32,7 +32,7 @@ pub struct PreparedLetter {
 
 /// Writes batches of letters.
 #[derive(Debug)]
-pub struct LetterBatch {
+pub(super) struct LetterBatch {
     /// Pool of the hot path.
     pub db: PgPool,
 }
@@ -71,7 +71,7 @@ impl Batch for LetterBatch {
 
 /// Confirms batches of letters; an act is the link.
 #[derive(Debug)]
-pub struct LetterConfirmations {
+pub(super) struct LetterConfirmations {
     /// Pools, vaults, clock.
     pub kernel: Arc<Kernel>,
 }

@@ -41,7 +41,7 @@ pub struct ConfirmedLetter {
 
 /// Confirms the letters of links in one transaction. Each has an outcome of its own, in this order; `link_expired` when
 /// the link is not the letter's, when the letter does not exist any more, or was not confirmed in time. Idempotent.
-pub async fn confirm(kernel: &Kernel, links: &[Token]) -> Result<Vec<Result<ConfirmedLetter>>, BatchError> {
+pub(super) async fn confirm(kernel: &Kernel, links: &[Token]) -> Result<Vec<Result<ConfirmedLetter>>, BatchError> {
     let mut tx = kernel.hot.begin().await?;
     force_index_plan(&mut tx).await?;
     let ids: Vec<Uuid> = links.iter().map(|link| link.row).collect();
@@ -108,7 +108,7 @@ async fn confirm_round(
 }
 
 /// A pending letter that is being confirmed, under the locks of its person and its own.
-pub struct LetterStep {
+pub(super) struct LetterStep {
     loaded: LoadedLetter,
     at: DateTime<Utc>,
     details: DetailsChange,
@@ -119,7 +119,7 @@ impl LetterStep {
     ///
     /// # Errors
     /// `internal` when the vault does not open the person.
-    pub fn new(kernel: &Kernel, loaded: LoadedLetter, person: &PersonRow) -> Result<Self> {
+    pub(super) fn new(kernel: &Kernel, loaded: LoadedLetter, person: &PersonRow) -> Result<Self> {
         let protected = loaded.letter.action.protected;
         let payload = &loaded.payload;
         let tag = (!protected).then_some(payload.locale.as_str());
@@ -130,7 +130,11 @@ impl LetterStep {
 
 /// Confirms letters of different people, with one statement for each table: stores details and consents, queues the
 /// outreaches or holds them, counts them, thanks.
-pub async fn write_round(kernel: &Kernel, conn: &mut PgConnection, steps: &[LetterStep]) -> Result<(), BatchError> {
+pub(super) async fn write_round(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    steps: &[LetterStep],
+) -> Result<(), BatchError> {
     if steps.is_empty() {
         return Ok(());
     }

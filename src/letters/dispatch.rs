@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Name of the job (`jobs.kind`).
-pub const JOB: &str = "letters";
+pub(super) const JOB: &str = "letters";
 /// Letters released in one transaction.
 const LETTERS_RELEASED_PER_STEP: i64 = 1_000;
 /// Outreaches held again in one transaction, and rows that one statement reads to find them.
@@ -35,7 +35,7 @@ const MAX_HELD_COUNTED: i64 = 10_000;
 
 /// Saves whether an action sends now, and enqueues the job where that changed. Waits for concurrent
 /// `dispatch_letters` (they hold the row that is locked here), so that the job sees their outreaches.
-pub async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
+pub(super) async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
     let sending_state = store::lock_sending_state(conn, action).await?;
     let changed = sending_state.is_sending != sending_state.was_sending;
     if changed {
@@ -50,7 +50,7 @@ pub async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, actio
 
 /// Applies changes that no request made: an action that was closed at `closes_at`. Called by the tick. Returns the
 /// number of actions.
-pub async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
+pub(super) async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
     let mut tx = kernel.work.begin().await?;
     let stopped = store::find_stopped(&mut tx).await?;
     tx.commit().await?;
@@ -59,7 +59,7 @@ pub async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
 
 /// Enqueues the job for actions that send while outreaches are held and no job exists. Called by maintenance. Returns
 /// the number of actions.
-pub async fn release_unreleased(kernel: &Kernel) -> Result<u64> {
+pub(super) async fn release_unreleased(kernel: &Kernel) -> Result<u64> {
     let behind = store::find_unreleased(&mut *kernel.work.acquire().await?, JOB).await?;
     apply_sending_states(kernel, &behind).await
 }
@@ -75,7 +75,7 @@ async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> 
 
 /// Progress of an action's dispatch, for organizers.
 #[derive(Clone, Debug)]
-pub struct DispatchProgress {
+pub(super) struct DispatchProgress {
     /// Outreaches that are held, counted up to 10,000.
     pub held: i64,
     /// True where more are held than were counted.
@@ -86,7 +86,7 @@ pub struct DispatchProgress {
 
 /// The job that releases or holds an action's letters.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DispatchJobResource {
+pub(super) struct DispatchJobResource {
     #[serde(flatten)]
     job: JobResource,
     /// What it does.
@@ -98,7 +98,7 @@ pub struct DispatchJobResource {
 /// What the job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Dispatching {
+pub(super) enum Dispatching {
     /// Held letters are put into the mail queue.
     Releasing,
     /// Queued letters are taken out of the mail queue.
@@ -106,7 +106,7 @@ pub enum Dispatching {
 }
 
 /// Progress of an action's dispatch: held outreaches, counted up to 10,000, and the job.
-pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<DispatchProgress> {
+pub(super) async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<DispatchProgress> {
     let job = jobs::status(conn, JOB, action).await?;
     let held = match &job {
         None if is_sending => 0,
@@ -130,7 +130,7 @@ pub async fn dispatch_jobs(conn: &mut PgConnection, actions: &[Uuid]) -> Result<
 }
 
 /// Releases or holds letters, by the present state of the action.
-pub struct DispatchJob(pub Letters);
+pub(super) struct DispatchJob(pub Letters);
 
 impl JobKind for DispatchJob {
     fn kind(&self) -> &'static str {
@@ -187,7 +187,7 @@ async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
 
 /// Takes outreaches out of the mail queue and writes their new state. Returns how many; mails that are being sent
 /// stay.
-pub async fn stop_sending(
+pub(super) async fn stop_sending(
     conn: &mut PgConnection,
     kernel: &Kernel,
     protected: bool,

@@ -125,7 +125,7 @@ impl LoadedLetter {
 
 /// Confirms a letter.
 #[derive(Debug)]
-pub struct ConfirmLink(pub Letters);
+pub(super) struct ConfirmLink(pub Letters);
 
 impl ConfirmLink {
     fn confirmed(&self, linked: &LoadedLetter, is_held: bool) -> LinkPage {
@@ -175,7 +175,7 @@ impl LinkHandler for ConfirmLink {
 
 /// The writer's own page: the states of the outreaches, and the button that withdraws the letter.
 #[derive(Debug)]
-pub struct ManageLink(pub Letters);
+pub(super) struct ManageLink(pub Letters);
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
@@ -231,7 +231,7 @@ impl LinkHandler for ManageLink {
 
 /// "This was not me": deletes a pending letter.
 #[derive(Debug)]
-pub struct RejectLink(pub Letters);
+pub(super) struct RejectLink(pub Letters);
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {

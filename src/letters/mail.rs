@@ -82,7 +82,7 @@ async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail)
 
 /// The confirmation request: to an unconfirmed address, so it contains nothing that was typed.
 #[derive(Debug)]
-pub struct ConfirmMail(pub Letters);
+pub(super) struct ConfirmMail(pub Letters);
 
 impl MailKind for ConfirmMail {
     fn kind(&self) -> &'static str {
@@ -121,11 +121,11 @@ impl MailKind for ConfirmMail {
 
 /// The acknowledgement after confirmation, with the link to the writer's own page.
 #[derive(Debug)]
-pub struct ThanksMail(pub Letters);
+pub(super) struct ThanksMail(pub Letters);
 
 impl ThanksMail {
     /// Its name.
-    pub const KIND: &'static str = "letter_thanks";
+    pub(super) const KIND: &'static str = "letter_thanks";
 }
 
 impl MailKind for ThanksMail {
@@ -161,7 +161,7 @@ impl MailKind for ThanksMail {
 
 /// The letter to an office (`emails.refs`: `{"outreach": uuid}`). It does not mention the campaign.
 #[derive(Debug)]
-pub struct LetterMail(pub Letters);
+pub(super) struct LetterMail(pub Letters);
 
 impl MailKind for LetterMail {
     fn kind(&self) -> &'static str {
@@ -305,7 +305,7 @@ fn write(
 }
 
 /// Reply address of an outreach: derived with a keyed hash, so that it is not stored and identifies nobody.
-pub fn reply_address(kernel: &Kernel, outreach: Uuid) -> String {
+pub(super) fn reply_address(kernel: &Kernel, outreach: Uuid) -> String {
     let mac = kernel.requests_key.derive("letter-replies").of_row(outreach).mac(&[b"reply", outreach.as_bytes()]);
     format!("reply+{}@{}", base32(&mac[..16]), kernel.settings.mail.from_domain)
 }

@@ -57,7 +57,7 @@ pub struct NewOffice {
 }
 
 /// The value of `offices.texts`.
-pub fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> OfficeTitles {
+pub(super) fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> OfficeTitles {
     let entry =
         |(locale, title): (&LocaleTag, &String)| (locale.as_str().to_owned(), OfficeTitle { title: title.clone() });
     titles.iter().map(entry).collect()
@@ -65,7 +65,7 @@ pub fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> OfficeTitles {
 
 /// Addresses as stored in `mailboxes`, in lower case and without duplicates: offices share mailboxes, and a mailbox
 /// is a lane of the mail queue.
-pub fn normalized_addresses(mailboxes: &[EmailAddress]) -> Vec<String> {
+pub(super) fn normalized_addresses(mailboxes: &[EmailAddress]) -> Vec<String> {
     let mut addresses: Vec<String> = Vec::with_capacity(mailboxes.len());
     for mailbox in mailboxes {
         let address = mailbox.as_str().to_lowercase();
@@ -105,7 +105,12 @@ pub async fn create_office(
 }
 
 /// Replaces the mailboxes of an office; letters that are queued already go to the new ones, too.
-pub async fn set_mailboxes(conn: &mut PgConnection, kernel: &Kernel, office: Uuid, addresses: &[String]) -> Result<()> {
+pub(super) async fn set_mailboxes(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    office: Uuid,
+    addresses: &[String],
+) -> Result<()> {
     let ids: Vec<Uuid> = addresses.iter().map(|_| kernel.env.id()).collect();
     store::set_mailboxes(conn, office, &ids, addresses, kernel.env.now()).await
 }
@@ -114,7 +119,7 @@ pub async fn set_mailboxes(conn: &mut PgConnection, kernel: &Kernel, office: Uui
 ///
 /// # Errors
 /// 422 at `/muster:term` for days that overlap another term.
-pub async fn begin_term(
+pub(super) async fn begin_term(
     conn: &mut PgConnection,
     kernel: &Kernel,
     office: Uuid,
@@ -145,7 +150,7 @@ pub async fn begin_term(
 
 /// Appoints the holder of an office from today on; `None` leaves it vacant. For the same name only the prefix is
 /// updated.
-pub async fn set_holder(
+pub(super) async fn set_holder(
     conn: &mut PgConnection,
     kernel: &Kernel,
     office: &store::OfficeRow,
@@ -197,7 +202,7 @@ pub async fn create_letter_action(
 ///
 /// # Errors
 /// 422 at `/muster:targets/{i}` for what names no office of the organization.
-pub async fn set_targets(
+pub(super) async fn set_targets(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
@@ -249,7 +254,7 @@ pub async fn find_for(
 ///
 /// # Errors
 /// As [`find_for`].
-pub async fn find_to_change(
+pub(super) async fn find_to_change(
     conn: &mut PgConnection,
     kernel: &Kernel,
     key: &str,
@@ -291,7 +296,7 @@ pub struct LoadedLetter {
 }
 
 /// Letter actions by their ids, with the holders of offices of today.
-pub async fn load_actions(
+pub(super) async fn load_actions(
     kernel: &Kernel,
     conn: &mut PgConnection,
     ids: &[Uuid],
@@ -308,7 +313,7 @@ pub async fn load_actions(
 ///
 /// # Errors
 /// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
-pub async fn load_letters(
+pub(super) async fn load_letters(
     kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<LetterRow>,
@@ -332,13 +337,18 @@ pub async fn load_letters(
 ///
 /// # Errors
 /// `link_expired` when it is confirmed already, or was not in time.
-pub fn require_confirmable(row: &LetterRow, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn require_confirmable(row: &LetterRow, now: DateTime<Utc>) -> Result<()> {
     let over = row.confirm_expires_at.is_none_or(|at| at <= now);
     if !row.state.may_become(LetterState::Confirmed) || over { Err(expired()) } else { Ok(()) }
 }
 
 /// Cancels the unsent outreaches of a letter and takes them off the counts. Returns how many.
-pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, row: &LetterRow) -> Result<i64> {
+pub(super) async fn withdraw(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    letter: &LetterAction,
+    row: &LetterRow,
+) -> Result<i64> {
     let waiting = store::lock_unsent(conn, row.id).await?;
     let stopped =
         dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, OutreachState::Cancelled).await?;

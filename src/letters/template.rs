@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// Maximum length of a template and of its rendered text, in characters.
-pub const MAX_BODY: usize = 20_000;
+pub(super) const MAX_BODY: usize = 20_000;
 /// Maximum length of a subject, in characters.
-pub const MAX_SUBJECT: usize = 200;
+pub(super) const MAX_SUBJECT: usize = 200;
 /// Maximum instructions (minijinja fuel) of one rendering; a letter takes a few dozen.
 const FUEL: u64 = 5_000;
 /// Maximum length of a string literal, in characters.
@@ -43,7 +43,7 @@ const VARIABLES: [&str; 4] = ["salutation", "name", "title", "office"];
 
 /// Values of the placeholders `target.salutation`, `target.name`, `target.title`, `target.office`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TemplateVariables {
+pub(super) struct TemplateVariables {
     /// Salutation: "Minister Roy"; the title of a vacant office.
     pub salutation: String,
     /// The holder's name; a vacant office's title.
@@ -56,7 +56,7 @@ pub struct TemplateVariables {
 
 impl TemplateVariables {
     /// The values for one target.
-    pub fn of(target: &Target, locale: LocaleTag) -> Self {
+    pub(super) fn of(target: &Target, locale: LocaleTag) -> Self {
         let title = target.title_in(locale);
         let (salutation, name) = match &target.holder {
             None => (title.clone(), title.clone()),
@@ -157,7 +157,7 @@ pub fn check(source: &str) -> Result<(), TemplateError> {
 ///
 /// # Errors
 /// The line and the reason.
-pub fn render(source: &str, variables: &TemplateVariables) -> Result<String, TemplateError> {
+pub(super) fn render(source: &str, variables: &TemplateVariables) -> Result<String, TemplateError> {
     checked(source)?;
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -397,7 +397,7 @@ impl Prefilled {
 
 /// A supporter's parts of a letter; empty parts are taken from the template.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ComposeInput<'a> {
+pub(super) struct ComposeInput<'a> {
     /// The subject; "" for one of the template's.
     pub subject: &'a str,
     /// The text; "" for the template's.
@@ -412,7 +412,11 @@ pub struct ComposeInput<'a> {
 ///
 /// # Errors
 /// `internal` when a stored template does not render, or there is neither text nor template.
-pub fn compose(template: Option<&TemplateText>, input: ComposeInput<'_>, target: &Target) -> Result<(String, String)> {
+pub(super) fn compose(
+    template: Option<&TemplateText>,
+    input: ComposeInput<'_>,
+    target: &Target,
+) -> Result<(String, String)> {
     let Some(template) = template else {
         if input.subject.is_empty() || input.message.is_empty() {
             return Err(Error::internal("a letter without text, and no template"));

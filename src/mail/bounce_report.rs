@@ -132,7 +132,7 @@ fn locals_in(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The return token of the first address `bounce+<token>@…` in a text.
-pub fn token_in(text: &[u8]) -> Option<String> {
+pub(super) fn token_in(text: &[u8]) -> Option<String> {
     let mark = b"bounce+";
     let starts = text.windows(mark.len()).enumerate().filter(|(_, w)| w.eq_ignore_ascii_case(mark));
     starts.into_iter().find_map(|(at, _)| {

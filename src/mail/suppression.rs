@@ -166,7 +166,7 @@ const PROBE_PERIOD: TimeDelta = TimeDelta::days(2);
 /// Suppresses an address within a vault, for this reason. Replaces only the reasons `unsubscribed` and `bounced`; the
 /// others stay. A bounce suppresses for 90 days from the newest bounce, and remembers an unsubscription that it
 /// replaces.
-pub async fn suppress(
+pub(super) async fn suppress(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,

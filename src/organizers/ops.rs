@@ -24,11 +24,11 @@ use crate::{
 };
 
 /// Prefix of API tokens, by which secret scanners and people recognise a leaked one.
-pub const TOKEN_PREFIX: &str = "mstr_";
+pub(super) const TOKEN_PREFIX: &str = "mstr_";
 /// Lifetime of a session, in hours.
-pub const SESSION_TTL_HOURS: i64 = 12;
+pub(super) const SESSION_TTL_HOURS: i64 = 12;
 /// Days for which a known device is kept after the last sign-in.
-pub const DEVICE_TTL_DAYS: i64 = 180;
+pub(super) const DEVICE_TTL_DAYS: i64 = 180;
 /// Maximum number of known devices of an organizer; older ones are forgotten.
 const MAX_DEVICES: i64 = 10;
 
@@ -285,7 +285,7 @@ pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
 }
 
 /// Deletes expired sessions and known devices (maintenance). Returns the number of sessions.
-pub async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub(super) async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut conn = db.acquire().await?;
     store::delete_expired_devices(&mut conn, now).await?;
     store::delete_expired_sessions(&mut conn, now).await

@@ -30,7 +30,7 @@ static DUMMY_HASH: LazyLock<String> =
 ///
 /// # Errors
 /// `invalid_parameter` (400) for a password that is too short or too long.
-pub async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
+pub(super) async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
     if password.chars().count() < MIN_CHARS {
         return Err(Error::problem(
             Code::InvalidParameter,
@@ -48,7 +48,7 @@ pub async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
 ///
 /// # Errors
 /// `internal` when hashing fails.
-pub async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result<bool> {
+pub(super) async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result<bool> {
     if password.len() > MAX_BYTES {
         return Ok(false);
     }

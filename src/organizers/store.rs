@@ -16,18 +16,18 @@ use crate::{
 };
 
 /// Serialises commands that may create an organization. Needs a transaction.
-pub async fn lock_organizations(conn: &mut PgConnection) -> Result<()> {
+pub(super) async fn lock_organizations(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!("LOCK TABLE organizations IN SHARE ROW EXCLUSIVE MODE").execute(conn).await?;
     Ok(())
 }
 
 /// Ids of at most two organizations: enough to know whether there is none, one or several.
-pub async fn first_two_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+pub(super) async fn first_two_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT id FROM organizations ORDER BY id LIMIT 2").fetch_all(conn).await?)
 }
 
 /// Id of the organization with this name (in any case), or with this slug.
-pub async fn organization_named(conn: &mut PgConnection, name: &str, slug: &str) -> Result<Option<Uuid>> {
+pub(super) async fn organization_named(conn: &mut PgConnection, name: &str, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM organizations WHERE lower(name) = lower($1) OR slug = $2 ORDER BY lower(name) = lower($1) DESC LIMIT 1",
         name,
@@ -37,7 +37,7 @@ pub async fn organization_named(conn: &mut PgConnection, name: &str, slug: &str)
     .await?)
 }
 
-pub async fn insert_organization(
+pub(super) async fn insert_organization(
     conn: &mut PgConnection,
     id: Uuid,
     name: &str,
@@ -51,7 +51,7 @@ pub async fn insert_organization(
 }
 
 /// A row of `organizers`.
-pub struct OrganizerRow {
+pub(super) struct OrganizerRow {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub email: String,
@@ -61,7 +61,7 @@ pub struct OrganizerRow {
 }
 
 /// Inserts an organizer. Returns the raw error, so that a taken address can be recognised by its constraint.
-pub async fn insert_organizer(
+pub(super) async fn insert_organizer(
     conn: &mut PgConnection,
     organizer: &OrganizerRow,
     now: DateTime<Utc>,
@@ -82,7 +82,7 @@ pub async fn insert_organizer(
 }
 
 /// The organizer with this address, unless disabled.
-pub async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<OrganizerRow>> {
+pub(super) async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<OrganizerRow>> {
     Ok(sqlx::query_as!(
         OrganizerRow,
         r#"SELECT id, organization_id, email, name, role AS "role: Role", password_hash FROM organizers
@@ -94,13 +94,13 @@ pub async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<
 }
 
 /// Id and address of an organizer.
-pub struct StaffRow {
+pub(super) struct StaffRow {
     pub id: Uuid,
     pub email: String,
 }
 
 /// The owners and organizers of an organization, unless disabled.
-pub async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<StaffRow>> {
+pub(super) async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<StaffRow>> {
     Ok(sqlx::query_as!(
         StaffRow,
         "SELECT id, email FROM organizers WHERE organization_id = $1 AND role IN ('owner', 'organizer') AND disabled_at IS NULL ORDER BY id",
@@ -111,17 +111,17 @@ pub async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<V
 }
 
 /// An organization's name.
-pub async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Result<String> {
+pub(super) async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Result<String> {
     Ok(sqlx::query_scalar!("SELECT name FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
 }
 
 /// Address of an organizer and name of the organization.
-pub struct ProfileRow {
+pub(super) struct ProfileRow {
     pub email: String,
     pub organization: String,
 }
 
-pub async fn profile(conn: &mut PgConnection, organizer: Uuid) -> Result<ProfileRow> {
+pub(super) async fn profile(conn: &mut PgConnection, organizer: Uuid) -> Result<ProfileRow> {
     Ok(sqlx::query_as!(
         ProfileRow,
         "SELECT r.email, o.name AS organization FROM organizers r JOIN organizations o ON o.id = r.organization_id WHERE r.id = $1",
@@ -131,7 +131,7 @@ pub async fn profile(conn: &mut PgConnection, organizer: Uuid) -> Result<Profile
     .await?)
 }
 
-pub struct NewToken<'a> {
+pub(super) struct NewToken<'a> {
     pub id: Uuid,
     pub organizer_id: Uuid,
     pub name: &'a str,
@@ -139,7 +139,7 @@ pub struct NewToken<'a> {
     pub scopes: &'a [String],
 }
 
-pub async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO api_tokens (id, organizer_id, name, token_hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         token.id,
@@ -155,7 +155,7 @@ pub async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: Da
 }
 
 /// The organizer to whom a token or session belongs; `expires_at` of the token or session.
-pub struct ActorRow {
+pub(super) struct ActorRow {
     pub organization_id: Uuid,
     pub organizer_id: Uuid,
     pub api_token_id: Option<Uuid>,
@@ -166,7 +166,7 @@ pub struct ActorRow {
 }
 
 /// The organizer of an API token, unless it was revoked or the organizer disabled.
-pub async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
+pub(super) async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
         r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role AS "role: Role", t.scopes, t.expires_at
@@ -179,7 +179,7 @@ pub async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Opti
 }
 
 /// The organizer of a session, unless disabled.
-pub async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
+pub(super) async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
         r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role AS "role: Role",
@@ -192,7 +192,7 @@ pub async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Op
     .await?)
 }
 
-pub async fn insert_session(
+pub(super) async fn insert_session(
     conn: &mut PgConnection,
     hash: &[u8],
     organizer: Uuid,
@@ -211,17 +211,21 @@ pub async fn insert_session(
     Ok(())
 }
 
-pub async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<()> {
+pub(super) async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<()> {
     sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", hash).execute(conn).await?;
     Ok(())
 }
 
-pub async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
+pub(super) async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM sessions WHERE expires_at <= $1", now).execute(conn).await?.rows_affected())
 }
 
 /// Addresses of the organizers who have signed in on a device, unless disabled.
-pub async fn organizers_of_device(conn: &mut PgConnection, hash: &[u8], now: DateTime<Utc>) -> Result<Vec<String>> {
+pub(super) async fn organizers_of_device(
+    conn: &mut PgConnection,
+    hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         "SELECT r.email FROM known_devices d JOIN organizers r ON r.id = d.organizer_id
          WHERE d.token_hash = $1 AND d.expires_at > $2 AND r.disabled_at IS NULL",
@@ -233,7 +237,7 @@ pub async fn organizers_of_device(conn: &mut PgConnection, hash: &[u8], now: Dat
 }
 
 /// Stores that an organizer has signed in on a device, and deletes all but the organizer's newest `most` devices.
-pub async fn remember_device(
+pub(super) async fn remember_device(
     conn: &mut PgConnection,
     hash: &[u8],
     organizer: Uuid,
@@ -260,7 +264,7 @@ pub async fn remember_device(
     Ok(())
 }
 
-pub async fn delete_expired_devices(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn delete_expired_devices(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!("DELETE FROM known_devices WHERE expires_at <= $1", now).execute(conn).await?;
     Ok(())
 }
@@ -277,7 +281,7 @@ pub struct AuditRow {
     pub created_at: DateTime<Utc>,
 }
 
-pub async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<()> {
+pub(super) async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<()> {
     sqlx::query!(
         "INSERT INTO audit_entries (id, organization_id, organizer_id, api_token_id, verb, object_id, detail, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         entry.id,
@@ -295,7 +299,7 @@ pub async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<(
 }
 
 /// Fields by which the audit trail can be filtered.
-pub const AUDIT_FIELDS: FieldSet = FieldSet(&[
+pub(super) const AUDIT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "verb", column_sql: "verb", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
     Field { name: "organizer_id", column_sql: "organizer_id", kind: FieldKind::Uuid },
@@ -307,7 +311,7 @@ const AUDIT_INDEXES: &[Index] =
     &[Index::equal("object_id"), Index::equal("organizer_id"), Index::equal("verb"), Index::ordered("created_at")];
 
 /// A page of an organization's audit trail, newest first.
-pub async fn list_audit(
+pub(super) async fn list_audit(
     conn: &mut PgConnection,
     organization: Uuid,
     filter: Option<&Filter>,

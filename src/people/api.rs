@@ -48,7 +48,7 @@ pub fn router() -> OpenApiRouter<People> {
 
 /// OSDI `person_signup_helper`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct SignupBody {
+pub(super) struct SignupBody {
     /// The person.
     #[validate(nested)]
     pub person: PersonBody,
@@ -62,7 +62,7 @@ async fn vault_of(people: &People, actor: &Actor) -> Result<Arc<Vault>> {
 
 /// A person of the organization (OSDI `person`).
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PersonResource {
+pub(super) struct PersonResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     /// The members that can be written.

@@ -126,7 +126,7 @@ pub async fn prepare_vouched_person(
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn upsert_vouched_person(
+pub(super) async fn upsert_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,

@@ -19,7 +19,7 @@ use crate::{
 pub const TABLE: &str = "people";
 
 /// Fields by which people can be filtered.
-pub const FIELDS: FieldSet = FieldSet(&[
+pub(super) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "modified_at", kind: FieldKind::Timestamp },
@@ -59,7 +59,7 @@ const INDEXES: &[Index] = &[Index::equal("id"), Index::ordered("modified_at"), I
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn list(
+pub(super) async fn list(
     conn: &mut PgConnection,
     vault: Uuid,
     filter: Option<&Filter>,
@@ -86,7 +86,11 @@ pub async fn list(
 }
 
 /// Address index and id of the people of a vault with these address indexes.
-pub async fn find_ids(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Uuid)>> {
+pub(super) async fn find_ids(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    indexes: &[Vec<u8>],
+) -> Result<Vec<(Vec<u8>, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT email_index AS "email_index!", id FROM people WHERE vault_id = $1 AND email_index = ANY ($2)"#,
         vault,
@@ -101,12 +105,12 @@ pub async fn find_ids(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>])
 ///
 /// # Errors
 /// `not_found`.
-pub async fn get(conn: &mut PgConnection, vault: Uuid, id: Uuid) -> Result<PersonRow> {
+pub(super) async fn get(conn: &mut PgConnection, vault: Uuid, id: Uuid) -> Result<PersonRow> {
     Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND id = $2 AND sealed IS NOT NULL", vault, id).fetch_one(conn).await?)
 }
 
 /// The person with this address index in a vault.
-pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<PersonRow>> {
+pub(super) async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<PersonRow>> {
     Ok(sqlx::query_as!(
         PersonRow,
         "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND email_index = $2",
@@ -172,7 +176,7 @@ pub async fn save_details(conn: &mut PgConnection, changes: &[&DetailsChange]) -
 }
 
 /// Id of the person with this address index; inserts an unconfirmed row with `id` where there is none.
-pub async fn upsert_unconfirmed_person(
+pub(super) async fn upsert_unconfirmed_person(
     conn: &mut PgConnection,
     vault: Uuid,
     id: Uuid,
@@ -191,14 +195,14 @@ pub async fn upsert_unconfirmed_person(
 }
 
 /// Records that an organizer added a person (`people.origin`).
-pub async fn mark_as_added_by_organizer(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(super) async fn mark_as_added_by_organizer(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("UPDATE people SET origin = 'organizer' WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 
 /// A row to append to `consents`.
 #[derive(Debug)]
-pub struct NewConsent<'a> {
+pub(super) struct NewConsent<'a> {
     /// Id of the row.
     pub id: Uuid,
     /// The person's id.
@@ -223,7 +227,7 @@ pub struct NewConsent<'a> {
 
 /// Appends consents, of each person at most one for each purpose. A consent that the owner has withdrawn is not granted
 /// again by anybody else (`by_owner` false).
-pub async fn append_consents(conn: &mut PgConnection, consents: &[NewConsent<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn append_consents(conn: &mut PgConnection, consents: &[NewConsent<'_>]) -> Result<(), sqlx::Error> {
     if consents.is_empty() {
         return Ok(());
     }
@@ -257,10 +261,10 @@ pub async fn append_consents(conn: &mut PgConnection, consents: &[NewConsent<'_>
 }
 
 /// The box of a partner in a form: organization, slug of the partner, language.
-pub type PartnerBoxKey<'a> = (Uuid, &'a str, &'a str);
+pub(super) type PartnerBoxKey<'a> = (Uuid, &'a str, &'a str);
 
 /// The wordings of partners' boxes, in this order; `None` where the organization has no such partner.
-pub async fn partner_wordings(
+pub(super) async fn partner_wordings(
     conn: &mut PgConnection,
     boxes: &[PartnerBoxKey<'_>],
 ) -> Result<Vec<Option<String>>, sqlx::Error> {

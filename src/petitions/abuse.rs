@@ -111,7 +111,7 @@ pub struct AbuseAssessment {
 /// Signatures by tag within the current hour: those of this process, and those of the others as of the last sync
 /// through the database.
 #[derive(Debug)]
-pub struct BurstCounter {
+pub(super) struct BurstCounter {
     env: Env,
     hour: Mutex<HourCounts>,
     /// Unix time of the last sync, in seconds.
@@ -156,7 +156,7 @@ pub(super) struct BurstSync {
 
 impl BurstCounter {
     /// Empty counters.
-    pub fn new(env: Env) -> Self {
+    pub(super) fn new(env: Env) -> Self {
         let hour = Mutex::new(HourCounts::new(0, &env));
         Self { env, hour, synced_at: AtomicI64::new(0) }
     }

@@ -22,7 +22,7 @@ use sqlx::PgConnection;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-pub use deliveries::DeliveryResource;
+pub(super) use deliveries::DeliveryResource;
 
 use super::{
     document::{NewPetition, PetitionDocument, PetitionResource},

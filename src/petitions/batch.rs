@@ -23,7 +23,7 @@ use crate::{
 
 /// A signature, and the letter attached to it.
 #[derive(Clone, Debug)]
-pub struct PreparedSignature {
+pub(super) struct PreparedSignature {
     /// The signature.
     pub submission: SignatureSubmission,
     /// The letter.
@@ -32,7 +32,7 @@ pub struct PreparedSignature {
 
 /// Writes batches of signatures.
 #[derive(Debug)]
-pub struct SignatureBatch {
+pub(super) struct SignatureBatch {
     /// Pool of the database.
     pub db: PgPool,
 }
@@ -63,7 +63,7 @@ impl Batch for SignatureBatch {
 
 /// Confirms batches of signatures.
 #[derive(Debug)]
-pub struct SignatureConfirmations {
+pub(super) struct SignatureConfirmations {
     /// Pools, vaults, clock.
     pub kernel: Arc<Kernel>,
 }

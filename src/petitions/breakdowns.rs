@@ -13,7 +13,7 @@ const PETITIONS_PER_TICK: i64 = 1_000;
 
 /// Publishes the breakdowns that are due, each petition in its own transaction. One that is locked is left for the next
 /// tick.
-pub async fn publish_due(petitions: &Petitions) -> Result<()> {
+pub(super) async fn publish_due(petitions: &Petitions) -> Result<()> {
     let kernel = &petitions.kernel;
     let today = kernel.env.now().date_naive();
     let mut tx = kernel.work.begin().await?;

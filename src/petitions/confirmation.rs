@@ -111,7 +111,7 @@ fn effect(
 
 /// Confirms signatures in one transaction. Each has an outcome of its own, in this order: the signature as it is now,
 /// or `link_expired`, or the error of its vault. Idempotent.
-pub async fn confirm(
+pub(super) async fn confirm(
     kernel: &Kernel,
     acts: &[SignatureConfirmation],
 ) -> Result<Vec<Result<LoadedSignature>>, BatchError> {

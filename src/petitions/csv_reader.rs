@@ -7,7 +7,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use crate::error::{Error, Result};
 
 /// Maximum length of a line in bytes.
-pub const MAX_LINE_BYTES: usize = 64 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Maximum number of rows of one read.
 const MAX_ROWS_PER_READ: usize = 400;
 /// Number of rows in the preview.

@@ -183,7 +183,7 @@ impl PetitionDocument {
 }
 
 /// The id or slug at the end of a URL.
-pub fn last_segment(key: &str) -> &str {
+pub(super) fn last_segment(key: &str) -> &str {
     key.trim_end_matches('/').rsplit('/').next().unwrap_or(key)
 }
 
@@ -252,7 +252,7 @@ fn target_names(targets: &[Target]) -> Result<Vec<String>> {
 
 /// A number of signatures that was reached.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ReachedStep {
+pub(super) struct ReachedStep {
     /// The number.
     pub step: i64,
     /// When it was reached.
@@ -261,7 +261,7 @@ pub struct ReachedStep {
 
 /// A petition (OSDI petition).
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PetitionResource {
+pub(super) struct PetitionResource {
     /// What organizers write.
     #[serde(flatten)]
     document: PetitionDocument,
@@ -283,12 +283,12 @@ pub struct PetitionResource {
 
 impl PetitionResource {
     /// As the public sees it.
-    pub fn public(kernel: &Kernel, petition: &Petition) -> Self {
+    pub(super) fn public(kernel: &Kernel, petition: &Petition) -> Self {
         Self::new(kernel, petition, petition.action.published_count, None)
     }
 
     /// As its own organizers see it, with the exact total.
-    pub fn own(kernel: &Kernel, petition: &Petition, total: i64, reached: Vec<(i64, DateTime<Utc>)>) -> Self {
+    pub(super) fn own(kernel: &Kernel, petition: &Petition, total: i64, reached: Vec<(i64, DateTime<Utc>)>) -> Self {
         let reached = reached.into_iter().map(|(step, reached_date)| ReachedStep { step, reached_date }).collect();
         Self::new(kernel, petition, total, Some(reached))
     }

@@ -38,11 +38,11 @@ use crate::{
 /// Name of the table, part of the associated data of a sealed chunk.
 const TABLE: &str = "import_chunks";
 /// Size of a chunk in bytes.
-pub const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// Maximum number of chunks that are open at once; a line must be shorter than all of them together.
 const MAX_OPEN_CHUNKS: i64 = 3;
 /// Name of the job that imports the rows.
-pub const JOB: &str = "import";
+pub(super) const JOB: &str = "import";
 const FILE_CLEANUP_JOB: &str = "import_file";
 /// Chunks deleted in one step.
 const CHUNKS_DELETED_PER_STEP: i64 = 40;
@@ -59,7 +59,7 @@ const UPLOAD_TIMEOUT_HOURS: i64 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = ImportMapping)]
-pub struct ColumnMapping {
+pub(super) struct ColumnMapping {
     /// E-mail address; required.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[validate(length(max = 200))]
@@ -142,7 +142,7 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
 ];
 
 /// Suggests a mapping from the header.
-pub fn suggest_mapping(columns: &[String]) -> ColumnMapping {
+pub(super) fn suggest_mapping(columns: &[String]) -> ColumnMapping {
     let column = |words: &[&str]| {
         words.iter().find_map(|word| columns.iter().find(|column| column.trim().to_lowercase() == *word))
     };
@@ -187,7 +187,7 @@ impl ColumnMapping {
     ///
     /// # Errors
     /// 422 with a pointer for each column that does not exist.
-    pub fn check(&self, columns: &[String]) -> Result<()> {
+    pub(super) fn check(&self, columns: &[String]) -> Result<()> {
         let mut errors = Vec::new();
         for (field, column) in self.columns() {
             if let Some(column) = column
@@ -212,7 +212,7 @@ impl ColumnMapping {
 }
 
 /// Seals a chunk.
-pub fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u8]) -> Vec<u8> {
+pub(super) fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u8]) -> Vec<u8> {
     vault.seal(&petitions.kernel.env, TABLE, import, &SealedChunk(chunk.to_vec()))
 }
 
@@ -220,7 +220,7 @@ pub fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn open_chunk(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn open_chunk(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
     let SealedChunk(bytes) = vault.open(TABLE, import, sealed)?;
     Ok(bytes)
 }
@@ -233,11 +233,11 @@ mod base64_bytes {
     use data_encoding::BASE64;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&BASE64.encode(bytes))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         BASE64.decode(String::deserialize(deserializer)?.as_bytes()).map_err(D::Error::custom)
     }
 }
@@ -266,7 +266,7 @@ enum RowOutcome {
 }
 
 /// The import job: each step imports some rows.
-pub struct ImportJob(pub Petitions);
+pub(super) struct ImportJob(pub Petitions);
 
 impl JobKind for ImportJob {
     fn kind(&self) -> &'static str {
@@ -407,7 +407,7 @@ async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'
 }
 
 /// Enqueues the deletion of the chunks of a finished import.
-pub async fn begin_file_cleanup(
+pub(super) async fn begin_file_cleanup(
     petitions: &Petitions,
     conn: &mut PgConnection,
     organization: Uuid,
@@ -417,7 +417,7 @@ pub async fn begin_file_cleanup(
 }
 
 /// The job that deletes the chunks of finished imports, some in each step.
-pub struct ImportFileCleanupJob(pub Petitions);
+pub(super) struct ImportFileCleanupJob(pub Petitions);
 
 impl JobKind for ImportFileCleanupJob {
     fn kind(&self) -> &'static str {
@@ -546,7 +546,7 @@ fn parse_time(input: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Cancels uploads without progress and imports that were not started for long (maintenance). Returns how many.
-pub async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u64> {
+pub(super) async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u64> {
     let kernel = &petitions.kernel;
     let now = kernel.env.now();
     let mut tx = kernel.work.begin().await?;

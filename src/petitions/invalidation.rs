@@ -36,7 +36,7 @@ use crate::{
 /// Name of the table, part of the associated data of a sealed rule.
 const TABLE: &str = "invalidations";
 /// Name of the job.
-pub const JOB: &str = "invalidation";
+pub(super) const JOB: &str = "invalidation";
 /// Maximum number of signatures changed in one transaction.
 const MAX_CHANGES_PER_STEP: i64 = 500;
 /// Maximum number of signatures read by one statement.
@@ -45,7 +45,7 @@ const MAX_SCANNED_PER_STEP: i64 = 10_000;
 const MAX_SCANNED_FOR_PREVIEW: i64 = 1_000_000;
 const MAX_DECRYPTED_FOR_PREVIEW: i64 = 100_000;
 /// Days for which the data of an invalid signature is kept.
-pub const INVALID_RETENTION_DAYS: i64 = 30;
+pub(super) const INVALID_RETENTION_DAYS: i64 = 30;
 
 /// What a job does: `invalidations.effect`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,7 +82,7 @@ impl Effect {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = InvalidationRule)]
-pub struct Rule {
+pub(super) struct Rule {
     /// Domain of the e-mail address.
     #[validate(length(max = 253))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +125,7 @@ impl Rule {
     ///
     /// # Errors
     /// 422 with a pointer for each refused criterion.
-    pub async fn parse(mut self, conn: &mut PgConnection, petition: &Petition, effect: Effect) -> Result<Self> {
+    pub(super) async fn parse(mut self, conn: &mut PgConnection, petition: &Petition, effect: Effect) -> Result<Self> {
         let empty = self.domain.is_none()
             && self.network_of.is_none()
             && self.name.is_none()
@@ -204,7 +204,7 @@ impl Rule {
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn preview_count(
+pub(super) async fn preview_count(
     petitions: &Petitions,
     petition: &Petition,
     rule: &Rule,
@@ -240,7 +240,7 @@ pub async fn preview_count(
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn begin(
+pub(super) async fn begin(
     petitions: &Petitions,
     conn: &mut PgConnection,
     petition: &Petition,
@@ -278,13 +278,13 @@ pub async fn begin(
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn open_rule(vault: &Vault, job: &Invalidation) -> Result<Rule> {
+pub(super) fn open_rule(vault: &Vault, job: &Invalidation) -> Result<Rule> {
     let sealed: SealedRule = vault.open(TABLE, job.id, &job.rule)?;
     Ok(Rule { network_tag: sealed.network_tag, ..sealed.rule })
 }
 
 /// The job: one batch in each step.
-pub struct InvalidationJob(pub Petitions);
+pub(super) struct InvalidationJob(pub Petitions);
 
 impl JobKind for InvalidationJob {
     fn kind(&self) -> &'static str {
@@ -389,7 +389,7 @@ fn is_full(batch: &[Candidate]) -> bool {
 ///
 /// # Errors
 /// `internal` when a vault does not open.
-pub async fn change_signature_state(
+pub(super) async fn change_signature_state(
     petitions: &Petitions,
     conn: &mut PgConnection,
     row: &store::SignatureRow,
@@ -428,7 +428,7 @@ async fn apply_state_changes(
 ///
 /// # Errors
 /// 409 when it is not running.
-pub fn cancel(job: &mut Invalidation, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn cancel(job: &mut Invalidation, now: DateTime<Utc>) -> Result<()> {
     if !job.state.may_become(InvalidationState::Cancelled) {
         return Err(Error::problem(Code::Conflict, "This job is not running."));
     }
@@ -441,7 +441,7 @@ pub fn cancel(job: &mut Invalidation, now: DateTime<Utc>) -> Result<()> {
 ///
 /// # Errors
 /// 409 when it is still running, or was undone before.
-pub fn undo(job: &mut Invalidation) -> Result<()> {
+pub(super) fn undo(job: &mut Invalidation) -> Result<()> {
     if !job.state.may_become(InvalidationState::Undoing) {
         return Err(Error::problem(Code::Conflict, "Only a job that has ended can be taken back, once."));
     }
@@ -453,7 +453,7 @@ pub fn undo(job: &mut Invalidation) -> Result<()> {
 
 /// Erases the data of signatures that have been invalid for [`INVALID_RETENTION_DAYS`] (maintenance), a batch at a
 /// time. Returns how many.
-pub async fn erase_invalid_signatures(petitions: &Petitions) -> Result<u64> {
+pub(super) async fn erase_invalid_signatures(petitions: &Petitions) -> Result<u64> {
     let before = petitions.kernel.env.now() - TimeDelta::days(INVALID_RETENTION_DAYS);
     invalidations::erase_invalid(&mut *petitions.kernel.work.acquire().await?, before).await
 }

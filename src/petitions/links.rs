@@ -38,11 +38,11 @@ pub const MY_DATA: Purpose = Purpose::new(12);
 pub const ERASE_SIGNER: Purpose = Purpose::new(13);
 
 /// Confirms a signature.
-pub struct ConfirmLink(pub Petitions);
+pub(super) struct ConfirmLink(pub Petitions);
 /// The signer's own page, with the button to withdraw.
-pub struct ManageLink(pub Petitions);
+pub(super) struct ManageLink(pub Petitions);
 /// Deletes a pending signature that somebody else entered.
-pub struct RejectLink(pub Petitions);
+pub(super) struct RejectLink(pub Petitions);
 
 /// The signature of a token; a row that is gone looks like an expired link.
 pub(super) async fn find(

@@ -33,9 +33,9 @@ use crate::{
 };
 
 /// Maximum number of streams of a process; further clients poll.
-pub const MAX_STREAMS: usize = 2000;
+pub(super) const MAX_STREAMS: usize = 2000;
 /// Maximum number of streams of a network (see [`Source::client`]); its further clients poll.
-pub const MAX_STREAMS_PER_NETWORK: usize = 8;
+pub(super) const MAX_STREAMS_PER_NETWORK: usize = 8;
 /// Maximum duration of a stream.
 const STREAM_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// Interval between reads of the number.
@@ -58,7 +58,7 @@ fn count_event(petition: &Petition, locale: LocaleTag) -> Value {
 ///
 /// # Errors
 /// `not_found`; `unavailable` when there are too many streams, or too many of this network.
-pub async fn live_count(
+pub(super) async fn live_count(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     source: Source,

@@ -19,15 +19,15 @@ use crate::{
 };
 
 /// Asks the owner of an address to confirm a signature; contains nothing that was typed into the form.
-pub struct ConfirmMail(pub Petitions);
+pub(super) struct ConfirmMail(pub Petitions);
 /// Thanks for a signature that counts.
-pub struct ThanksMail(pub Petitions);
+pub(super) struct ThanksMail(pub Petitions);
 /// Reminds once of a pending signature.
-pub struct ReminderMail(pub Petitions);
+pub(super) struct ReminderMail(pub Petitions);
 /// Sends the link of the own page to the owner of an address.
-pub struct OwnPageMail(pub Petitions);
+pub(super) struct OwnPageMail(pub Petitions);
 /// Tells an organizer of a milestone.
-pub struct MilestoneMail(pub Petitions);
+pub(super) struct MilestoneMail(pub Petitions);
 
 /// The signature of each mail; `None` when it does not exist any more.
 async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedSignature>>>> {
@@ -108,7 +108,7 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
 
 impl ConfirmMail {
     /// Its name.
-    pub const KIND: &'static str = "petition_confirm";
+    pub(super) const KIND: &'static str = "petition_confirm";
 }
 
 impl MailKind for ConfirmMail {
@@ -135,7 +135,7 @@ impl MailKind for ConfirmMail {
 
 impl ReminderMail {
     /// Its name.
-    pub const KIND: &'static str = "petition_reminder";
+    pub(super) const KIND: &'static str = "petition_reminder";
 }
 
 impl MailKind for ReminderMail {
@@ -158,7 +158,7 @@ impl MailKind for ReminderMail {
 
 impl OwnPageMail {
     /// Its name.
-    pub const KIND: &'static str = "petition_own_page";
+    pub(super) const KIND: &'static str = "petition_own_page";
 }
 
 impl MailKind for OwnPageMail {
@@ -189,7 +189,7 @@ impl MailKind for OwnPageMail {
 
 impl MilestoneMail {
     /// Its name.
-    pub const KIND: &'static str = "petition_milestone";
+    pub(super) const KIND: &'static str = "petition_milestone";
 }
 
 impl MailKind for MilestoneMail {
@@ -232,7 +232,7 @@ impl MilestoneMail {
 
 impl ThanksMail {
     /// Its name.
-    pub const KIND: &'static str = "petition_thanks";
+    pub(super) const KIND: &'static str = "petition_thanks";
 }
 
 impl MailKind for ThanksMail {

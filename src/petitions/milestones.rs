@@ -22,7 +22,7 @@ const PETITIONS_PER_TRANSACTION: i64 = 500;
 
 /// Records reached milestones, removes those not reached any more, raises goals, and enqueues the mails. Returns how
 /// many petitions reached one. Idempotent, also across processes.
-pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
+pub(super) async fn record_milestones(petitions: &Petitions) -> Result<usize> {
     let mut marked = 0;
     loop {
         let (looked_at, reached) = record_some(petitions).await?;

@@ -94,17 +94,17 @@ pub struct LoadedSignature {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+pub(super) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     let row = store::signature(conn, id).await?;
     people::lock_person(conn, row.person_id).await?;
     store::lock_signature(conn, id).await
 }
 
 /// Petitions with their vaults, by id. A vault that does not open is the error of its petition alone.
-pub type OpenedPetitions = HashMap<Uuid, (Arc<Petition>, Result<Arc<Vault>>)>;
+pub(super) type OpenedPetitions = HashMap<Uuid, (Arc<Petition>, Result<Arc<Vault>>)>;
 
 /// Reads petitions and opens their vaults.
-pub async fn open_petitions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<OpenedPetitions> {
+pub(super) async fn open_petitions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<OpenedPetitions> {
     let mut opened = HashMap::new();
     for petition in store::petitions(conn, ids).await? {
         let vault = kernel.vaults.open(petition.action.vault_id).await;
@@ -117,7 +117,7 @@ pub async fn open_petitions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uui
 ///
 /// # Errors
 /// `internal` when the vault does not open the row, or the error of the vault.
-pub fn open_signature(opened: &OpenedPetitions, row: SignatureRow) -> Result<LoadedSignature> {
+pub(super) fn open_signature(opened: &OpenedPetitions, row: SignatureRow) -> Result<LoadedSignature> {
     let (petition, vault) = opened.get(&row.petition_id).ok_or_else(Error::not_found)?;
     let (petition, vault) = (petition.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
     let payload: SignaturePayload =
@@ -133,7 +133,11 @@ pub fn open_signature(opened: &OpenedPetitions, row: SignatureRow) -> Result<Loa
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn load_signature(kernel: &Kernel, conn: &mut PgConnection, row: SignatureRow) -> Result<LoadedSignature> {
+pub(super) async fn load_signature(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    row: SignatureRow,
+) -> Result<LoadedSignature> {
     load_signatures(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
@@ -141,7 +145,7 @@ pub async fn load_signature(kernel: &Kernel, conn: &mut PgConnection, row: Signa
 ///
 /// # Errors
 /// As [`load_signature`]; the error of one row is its item.
-pub async fn load_signatures(
+pub(super) async fn load_signatures(
     kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<SignatureRow>,
@@ -155,7 +159,7 @@ pub async fn load_signatures(
 ///
 /// # Errors
 /// `internal` when a vault does not open.
-pub async fn start_counting(
+pub(super) async fn start_counting(
     conn: &mut PgConnection,
     kernel: &Kernel,
     signatures: &[Uuid],
@@ -166,7 +170,7 @@ pub async fn start_counting(
 }
 
 /// Subtracts signatures from the counters and stops what was not sent of their attached letters.
-pub async fn stop_counting(
+pub(super) async fn stop_counting(
     conn: &mut PgConnection,
     kernel: &Kernel,
     signatures: &[Uuid],
@@ -180,7 +184,7 @@ pub async fn stop_counting(
 }
 
 /// Deletes a pending signature, with its letter.
-pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
+pub(super) async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     store::delete_pending(conn, row.id).await?;
     if let Some(letter) = row.letter_id {
         letters::drop_attached_letter(conn, letter).await?;
@@ -189,7 +193,12 @@ pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result
 }
 
 /// Withdraws a signature and erases its data. Idempotent.
-pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
+pub(super) async fn withdraw(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    row: &SignatureRow,
+    protected: bool,
+) -> Result<()> {
     if row.is_effective() {
         match row.state {
             SignatureState::Counted => stop_counting(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,

@@ -39,7 +39,7 @@ use crate::{
 const FORM_FIELDS: &FormFields = &[("muster:code", "code")];
 
 /// Routes of these pages.
-pub fn routes() -> Router<Petitions> {
+pub(super) fn routes() -> Router<Petitions> {
     Router::new()
         .route("/p/{slug}/code", get(show_code).post(submit_code))
         .route("/my", get(show_my_page).post(request_own_page_mail))

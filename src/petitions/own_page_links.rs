@@ -23,14 +23,14 @@ use crate::{
 };
 
 /// Changes the display of the name.
-pub struct ShowName(pub Petitions);
+pub(super) struct ShowName(pub Petitions);
 /// Exports all data of the person.
-pub struct MyData(pub Petitions);
+pub(super) struct MyData(pub Petitions);
 /// Deletes all data of the person.
-pub struct EraseSigner(pub Petitions);
+pub(super) struct EraseSigner(pub Petitions);
 
 /// The links from the own page.
-pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
+pub(super) fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
     let to = |purpose, label: &str| PageLink {
         label: text(c.locale, label),
         href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
@@ -39,7 +39,7 @@ pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
 }
 
 /// Other petitions that this person has signed.
-pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
+pub(super) async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let all = signers::of_person(conn, c.row.person_id).await?;
     let counted = all.into_iter().filter(|s| s.state.is_effective());
     Ok(counted

@@ -52,7 +52,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// As [`make_statement`].
-pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
+pub(super) async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
     let making = telemetry::spawn_in_span({
         let (petitions, petition, vault) = (petitions.clone(), action.id, action.vault_id);
         async move {
@@ -72,7 +72,7 @@ pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Resu
 ///
 /// # Errors
 /// `conflict` while another list is made or when the delivery was done; `unavailable` without the vault's key.
-pub async fn make_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
+pub(super) async fn make_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
     let kernel = &petitions.kernel;
     let list = kernel.env.id();
     if !deliveries::begin_list(&kernel.work, petition, id, list).await? {
@@ -150,12 +150,12 @@ fn receipt(vault: &Vault, delivery: Uuid, signature: Uuid) -> [u8; RECEIPT_BYTES
 }
 
 /// A receipt as in the list: 32 hexadecimal digits.
-pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
+pub(super) fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
     HEXLOWER.encode(receipt) + "\n"
 }
 
 /// The receipts of a signature in the lists of done deliveries, for the own page.
-pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
+pub(super) async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let mut lines = Vec::new();
     for delivery in &c.petition.deliveries {
         let Some(statement) = &delivery.statement else { continue };

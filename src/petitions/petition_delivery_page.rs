@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Routes of these pages.
-pub fn routes() -> Router<Petitions> {
+pub(super) fn routes() -> Router<Petitions> {
     Router::new()
         .route("/p/{slug}/deliveries/{id}", get(show))
         .route("/p/{slug}/deliveries/{id}/receipts.txt", get(receipts))
@@ -46,7 +46,7 @@ pub fn routes() -> Router<Petitions> {
 
 /// A delivery on the petition's page.
 #[derive(Debug, Serialize)]
-pub struct DeliveryEntry {
+pub(super) struct DeliveryEntry {
     url: String,
     date: String,
     place: String,
@@ -54,7 +54,7 @@ pub struct DeliveryEntry {
 }
 
 /// The deliveries on the petition's page.
-pub fn delivery_entries(petition: &Petition, locale: LocaleTag) -> Vec<DeliveryEntry> {
+pub(super) fn delivery_entries(petition: &Petition, locale: LocaleTag) -> Vec<DeliveryEntry> {
     let each = petition.deliveries.iter().map(|d| DeliveryEntry {
         url: path(petition, d),
         date: i18n::date(locale, d.date),

@@ -242,7 +242,7 @@ fn asks_forbidden_topic(question: &Question) -> bool {
 ///
 /// # Errors
 /// 422 with a pointer for each refused member.
-pub fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>> {
+pub(super) fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>> {
     let mut errors = Vec::new();
     if questions.len() > MAX_QUESTIONS {
         let detail = format!("At most {MAX_QUESTIONS} questions.");
@@ -377,7 +377,7 @@ pub enum GivenAnswer {
 ///
 /// # Errors
 /// 422 with a pointer for each refused field.
-pub fn check(petition: &Petition, new: &mut NewSignature, public: bool) -> Result<()> {
+pub(super) fn check(petition: &Petition, new: &mut NewSignature, public: bool) -> Result<()> {
     let mut errors = petition.fields.apply(new, public);
     let mut answers = BTreeMap::new();
     for question in &petition.questions {

@@ -1,21 +1,21 @@
 //! SQL over `petitions` and `signatures`.
 
-pub mod abuse;
-pub mod breakdowns;
-pub mod comments;
-pub mod confirmations;
-pub mod counts;
-pub mod deliveries;
-pub mod imports;
-pub mod invalidations;
+pub(super) mod abuse;
+pub(super) mod breakdowns;
+pub(super) mod comments;
+pub(super) mod confirmations;
+pub(super) mod counts;
+pub(super) mod deliveries;
+pub(super) mod imports;
+pub(super) mod invalidations;
 mod lists;
-pub mod milestones;
-pub mod paper;
-pub mod signers;
+pub(super) mod milestones;
+pub(super) mod paper;
+pub(super) mod signers;
 mod submissions;
 
-pub use lists::{PETITION_FIELDS, SIGNATURE_FIELDS, list, signatures};
-pub use submissions::{SignatureSubmission, SubmissionResult, submit_signatures};
+pub(super) use lists::{PETITION_FIELDS, SIGNATURE_FIELDS, list, signatures};
+pub(super) use submissions::{SignatureSubmission, SubmissionResult, submit_signatures};
 
 use std::collections::HashMap;
 
@@ -100,7 +100,7 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<
 }
 
 /// Loads the petitions of actions, in their order.
-pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
+pub(super) async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
     let ids: Vec<Uuid> = actions.iter().map(|action| action.id).collect();
     let rows = sqlx::query!(
         r#"SELECT id, petition_text, targets, demands, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses, milestones, raises_goal,
@@ -151,12 +151,12 @@ pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> 
 ///
 /// # Errors
 /// `not_found`.
-pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
+pub(super) async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
     petitions(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Petitions by their ids, in that order; those that do not exist are left out.
-pub async fn petitions(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Petition>> {
+pub(super) async fn petitions(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Petition>> {
     let actions = campaigns::by_ids(conn, ids).await?;
     load_for_actions(conn, actions).await
 }
@@ -179,13 +179,18 @@ pub struct PetitionColumns {
 }
 
 /// Locks a petition's row, so that the milestone job does not raise its goal meanwhile. The action is locked before.
-pub async fn lock_petition(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(super) async fn lock_petition(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("SELECT id FROM petitions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
     Ok(())
 }
 
 /// Inserts the row of a petition whose action exists.
-pub async fn insert(conn: &mut PgConnection, id: Uuid, letter: Option<Uuid>, columns: &PetitionColumns) -> Result<()> {
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    id: Uuid,
+    letter: Option<Uuid>,
+    columns: &PetitionColumns,
+) -> Result<()> {
     sqlx::query!("INSERT INTO petitions (id, letter_action_id) VALUES ($1, $2)", id, letter)
         .execute(&mut *conn)
         .await?;
@@ -194,7 +199,7 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, letter: Option<Uuid>, col
 
 /// Updates all columns that organizers set. Milestones that are reached already are recorded, and breakdowns that are shown
 /// from now on are published, on the next tick.
-pub async fn save(conn: &mut PgConnection, id: Uuid, columns: &PetitionColumns) -> Result<()> {
+pub(super) async fn save(conn: &mut PgConnection, id: Uuid, columns: &PetitionColumns) -> Result<()> {
     sqlx::query!(
         "UPDATE petitions SET petition_text = $2, targets = $3, demands = $4, goal = $5, fields = $6, questions = $7, keeps_contacts = $8,
                               shares_addresses = $9, shows_breakdowns = $10, milestones = $11, raises_goal = $12
@@ -233,7 +238,7 @@ pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Ve
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
+pub(super) async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
     let action = campaigns::by_key(conn, Kind::Petition, key).await?;
     load_for_action(conn, action).await
 }
@@ -275,12 +280,12 @@ impl SignatureRow {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+pub(super) async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     signatures_by_id(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Signatures by id, in no order; missing ones are left out.
-pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SignatureRow>> {
+pub(super) async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
         r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
@@ -297,7 +302,7 @@ pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<V
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+pub(super) async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
         r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
@@ -311,7 +316,7 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
 }
 
 /// The effective signature of the same signer as this row: the counted or quarantined one.
-pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
+pub(super) async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
         r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
@@ -328,7 +333,7 @@ pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Resu
 }
 
 /// Ends a signature as duplicate (merged into the counted one) or withdrawn, and erases its data.
-pub async fn end_signature(
+pub(super) async fn end_signature(
     conn: &mut PgConnection,
     id: Uuid,
     state: SignatureState,
@@ -346,13 +351,13 @@ pub async fn end_signature(
 }
 
 /// Deletes a pending signature.
-pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(super) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM signatures WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
 /// Appends the deltas of signatures to the counters of every dimension; `by` is 1 or -1.
-pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<(), sqlx::Error> {
     if signatures.is_empty() {
         return Ok(());
     }

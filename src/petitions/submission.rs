@@ -515,7 +515,7 @@ fn name_key(details: &Details) -> String {
 }
 
 /// The attached letter, checked; `None` where the petition has none.
-pub type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
+pub(super) type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
 
 struct SubmissionContext {
     person_id: Uuid,

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use recipients::*;
+pub(super) use recipients::*;
 
 use crate::{
     broadcasts::states::BroadcastState,
@@ -26,19 +26,15 @@ use crate::{
 };
 
 /// Filter fields of broadcasts.
-pub const BROADCAST_FIELDS: FieldSet = FieldSet(&[
+pub(super) const BROADCAST_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "b.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "b.created_at", kind: FieldKind::Timestamp },
-    Field {
-        name: "muster:state",
-        column_sql: "b.state",
-        kind: FieldKind::Enum(BroadcastState::NAMES),
-    },
+    Field { name: "muster:state", column_sql: "b.state", kind: FieldKind::Enum(BroadcastState::NAMES) },
 ]);
 
 /// What a broadcast says in one language.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Text {
+pub(super) struct Text {
     /// The mail's subject.
     pub subject: String,
     /// Markdown.
@@ -47,7 +43,7 @@ pub struct Text {
 
 /// A row of `broadcasts`; the columns are described in `migrations/0009_broadcasts.sql`.
 #[derive(Clone, Debug)]
-pub struct Broadcast {
+pub(super) struct Broadcast {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub texts: Json<BTreeMap<String, Text>>,
@@ -75,7 +71,7 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// The text for a reader of this language, else that in the broadcast's own; with the language it is in.
-    pub fn text(&self, locale: &str) -> Option<(&str, &Text)> {
+    pub(super) fn text(&self, locale: &str) -> Option<(&str, &Text)> {
         self.texts
             .get_key_value(locale)
             .or_else(|| self.texts.get_key_value(&self.locale))
@@ -85,7 +81,7 @@ impl Broadcast {
 
 impl Broadcast {
     /// Do both say the same, in the same languages, to the same audience?
-    pub fn has_same_document(&self, other: &Self) -> bool {
+    pub(super) fn has_same_document(&self, other: &Self) -> bool {
         self.texts.0 == other.texts.0
             && self.locale == other.locale
             && self.actions == other.actions
@@ -94,7 +90,7 @@ impl Broadcast {
 }
 
 /// Inserts a draft, or replaces the texts and the audience of one; the audience is then counted anew.
-pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Result<()> {
+pub(super) async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Result<()> {
     sqlx::query!(
         "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -118,7 +114,7 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
 }
 
 /// Reads and locks a broadcast, for a step of its jobs.
-pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
+pub(super) async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
     sqlx::query!("SELECT FROM broadcasts WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE", id, organization)
         .fetch_optional(&mut *conn)
         .await?;
@@ -129,7 +125,7 @@ pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Resu
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn list(
+pub(super) async fn list(
     conn: &mut PgConnection,
     organization: Uuid,
     filter: Option<&Filter>,
@@ -143,7 +139,7 @@ pub async fn list(
 }
 
 /// An organization's broadcast.
-pub async fn broadcast(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
+pub(super) async fn broadcast(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
     Ok(by_ids(conn, organization, &[id]).await?.pop())
 }
 
@@ -161,7 +157,7 @@ async fn by_ids(conn: &mut PgConnection, organization: Uuid, ids: &[Uuid]) -> Re
 }
 
 /// Sets the state of a broadcast. `due_at` and `finished_at` are not changed where they are `None`.
-pub async fn set_state(
+pub(super) async fn set_state(
     conn: &mut PgConnection,
     id: Uuid,
     state: BroadcastState,
@@ -181,14 +177,19 @@ pub async fn set_state(
 }
 
 /// Deletes a draft.
-pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(super) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM broadcasts WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 
 /// End of the next range of people of a vault: the address index of the person number `most` after `after`; `None`
 /// when there are fewer. It limits how many people a statement examines.
-pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most: i64) -> Result<Option<Vec<u8>>> {
+pub(super) async fn range_end(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    after: &[u8],
+    most: i64,
+) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT email_index AS "email_index!" FROM people WHERE vault_id = $1 AND email_index > $2 ORDER BY email_index OFFSET $3 LIMIT 1"#,
         vault,
@@ -202,7 +203,7 @@ pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most:
 /// Adds those in a range of people who belong to the audience to its count. The global suppression list is not
 /// applied: it is checked when each mail is composed. After the last range (`up_to` is `None`) the result is stored
 /// with its time.
-pub async fn count_audience(
+pub(super) async fn count_audience(
     conn: &mut PgConnection,
     vault: Uuid,
     b: &Broadcast,
@@ -231,7 +232,7 @@ pub async fn count_audience(
 }
 
 /// Number of other broadcasts of the organization about any of the same actions that were or will be due since `since`.
-pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
+pub(super) async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM broadcasts
            WHERE organization_id = $1 AND id <> $2 AND actions && $3 AND state IN ('scheduled', 'sending', 'paused', 'done', 'failed') AND due_at >= $4"#,
@@ -245,7 +246,7 @@ pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTim
 }
 
 /// Resolves slugs or ids of actions of the organization. Unknown and protected ones are left out.
-pub async fn resolve_actions(
+pub(super) async fn resolve_actions(
     conn: &mut PgConnection,
     organization: Uuid,
     keys: &[String],
@@ -262,7 +263,7 @@ pub async fn resolve_actions(
 }
 
 /// Sets a scheduled broadcast to `sending`.
-pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET state = 'sending', started_at = $2 WHERE id = $1 AND state = 'scheduled'",
         id,
@@ -275,7 +276,7 @@ pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Res
 
 /// A person, as needed for a mail or the preferences page.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub(super) struct Reader {
     /// The person's id.
     pub id: Uuid,
     pub vault_id: Uuid,
@@ -291,7 +292,7 @@ impl Reader {
     ///
     /// # Errors
     /// `internal` when it cannot be decrypted with the vault's key.
-    pub fn address(&self, vault: &Vault) -> Result<Option<EmailAddress>> {
+    pub(super) fn address(&self, vault: &Vault) -> Result<Option<EmailAddress>> {
         let details: Option<Details> =
             self.sealed.as_deref().map(|sealed| vault.open(PEOPLE, self.id, sealed)).transpose()?;
         Ok(details.and_then(|details| details.address()))
@@ -299,12 +300,12 @@ impl Reader {
 }
 
 /// Reads a person of an organization's own vault; `None` for one of a protected action's vault.
-pub async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Option<Reader>> {
+pub(super) async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Option<Reader>> {
     Ok(readers(conn, &[person]).await?.pop())
 }
 
 /// Reads those of the people who are in an organization's own vault, in no order.
-pub async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
+pub(super) async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
     Ok(sqlx::query_as!(
         Reader,
         r#"SELECT p.id, p.vault_id, o.name AS organization_name, p.sealed, p.locale,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Number of recipients by state.
-pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<RecipientState, i64>> {
+pub(crate) async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<RecipientState, i64>> {
     let rows = sqlx::query!(
         r#"SELECT state AS "state: RecipientState", sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
         id
@@ -29,7 +29,7 @@ pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<Reci
 }
 
 /// Folds up to 5,000 rows of a broadcast's counts into one row for each state.
-pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(crate) async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
              DELETE FROM broadcast_counts WHERE id IN (SELECT c.id FROM broadcast_counts c WHERE c.broadcast_id = $1 ORDER BY c.id LIMIT 5000)
@@ -44,7 +44,7 @@ pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 }
 
 /// Fields by which recipients can be filtered.
-pub const RECIPIENT_FIELDS: FieldSet =
+pub(crate) const RECIPIENT_FIELDS: FieldSet =
     FieldSet(&[Field { name: "muster:state", column_sql: "state", kind: FieldKind::Enum(RecipientState::NAMES) }]);
 
 /// Indexes that a filter of recipients can use.
@@ -54,7 +54,7 @@ const RECIPIENT_INDEXES: &[Index] = &[Index::equal("state")];
 ///
 /// # Errors
 /// `invalid_parameter` for a page number that is too high to be looked up.
-pub async fn recipients(
+pub(crate) async fn recipients(
     conn: &mut PgConnection,
     broadcast: Uuid,
     filter: Option<&Filter>,
@@ -85,7 +85,12 @@ pub async fn recipients(
 /// Inserts the recipients in a range of people, within the database. After the last range (`up_to` is `None`) the
 /// audience is frozen. It contains everybody who agreed before the broadcast began, since each range is examined
 /// after that.
-pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
+pub(crate) async fn freeze_audience(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    b: &Broadcast,
+    up_to: Option<&[u8]>,
+) -> Result<()> {
     let after = b.freeze_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
         "WITH found AS (
@@ -114,7 +119,7 @@ pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast
 
 /// Result of [`enqueue_window`].
 #[derive(Clone, Copy, Debug)]
-pub struct EnqueuedWindow {
+pub(crate) struct EnqueuedWindow {
     /// Number of mails queued.
     pub queued: i64,
     /// Number of mails of the broadcast that were in the queue before, counted up to the window.
@@ -122,7 +127,7 @@ pub struct EnqueuedWindow {
 }
 
 /// Queues mails for the next waiting recipients, up to `window` mails of this broadcast in the queue.
-pub async fn enqueue_window(
+pub(crate) async fn enqueue_window(
     conn: &mut PgConnection,
     b: &Broadcast,
     window: i64,
@@ -164,7 +169,7 @@ pub async fn enqueue_window(
 }
 
 /// Locks up to `most` recipients whose mail is in the queue and not being sent. Returns person and mail.
-pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<Vec<(Uuid, Uuid)>> {
+pub(crate) async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT r.person_id, r.email_id AS "email_id!" FROM broadcast_recipients r JOIN emails_waiting e ON e.id = r.email_id
            WHERE r.broadcast_id = $1 AND r.state = 'queued' AND e.state = 'queued' ORDER BY r.person_id LIMIT $2 FOR UPDATE OF r"#,
@@ -177,7 +182,7 @@ pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) ->
 }
 
 /// Is any mail of a broadcast in the queue or being sent?
-pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool> {
+pub(crate) async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued') AS "any!""#,
         broadcast
@@ -187,7 +192,7 @@ pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool>
 }
 
 /// Sets the state of recipients whose mail was withdrawn from the queue.
-pub async fn return_unsent(
+pub(crate) async fn return_unsent(
     conn: &mut PgConnection,
     broadcast: Uuid,
     people: &[Uuid],
@@ -212,7 +217,7 @@ pub async fn return_unsent(
 
 /// Sets up to `most` recipients whose mail was cancelled back to waiting: it was too old, or was not composed for a
 /// reason that is checked again when the next mail is composed. Returns how many.
-pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
+pub(crate) async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"WITH changed AS (
                UPDATE broadcast_recipients SET state = 'waiting', email_id = NULL
@@ -235,7 +240,11 @@ pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i6
 
 /// Restarts queueing at the first recipient. `requeues_given_up`: recipients whose mail was cancelled are set back to
 /// waiting first.
-pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeues_given_up: bool) -> Result<()> {
+pub(crate) async fn restart_enqueueing(
+    conn: &mut PgConnection,
+    broadcast: Uuid,
+    requeues_given_up: bool,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1",
         broadcast,
@@ -248,7 +257,7 @@ pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeu
 
 /// New state of a recipient, the delivery status of the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SettledRecipient {
+pub(crate) struct SettledRecipient {
     /// The broadcast's id.
     pub broadcast: Uuid,
     /// The recipient's id.
@@ -260,7 +269,7 @@ pub struct SettledRecipient {
 }
 
 /// Writes the delivery status of mails on their recipients, and the changes of the counts.
-pub async fn settle(conn: &mut PgConnection, settled: &[SettledRecipient]) -> Result<()> {
+pub(crate) async fn settle(conn: &mut PgConnection, settled: &[SettledRecipient]) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_unstable();
     let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.broadcast).collect();

@@ -250,7 +250,7 @@ pub async fn page_of_actions(
 /// # Errors
 /// A breach of `actions_kind_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each part")]
-pub async fn insert_action(
+pub(crate) async fn insert_action(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -294,7 +294,7 @@ pub async fn insert_action(
 }
 
 /// Updates all columns of an action that organizers set, except its slug and its next action.
-pub async fn save_action(
+pub(crate) async fn save_action(
     conn: &mut PgConnection,
     id: Uuid,
     campaign: Option<Uuid>,
@@ -329,7 +329,7 @@ pub async fn save_action(
 }
 
 /// Sets the next action of an action.
-pub async fn set_next(conn: &mut PgConnection, action: Uuid, next: Option<Uuid>) -> Result<()> {
+pub(crate) async fn set_next(conn: &mut PgConnection, action: Uuid, next: Option<Uuid>) -> Result<()> {
     sqlx::query!("UPDATE actions SET next_action_id = $2 WHERE id = $1", action, next).execute(conn).await?;
     Ok(())
 }
@@ -338,7 +338,7 @@ pub async fn set_next(conn: &mut PgConnection, action: Uuid, next: Option<Uuid>)
 ///
 /// # Errors
 /// `not_found`.
-pub async fn organization_locale(conn: &mut PgConnection, organization: Uuid) -> Result<LocaleTag> {
+pub(crate) async fn organization_locale(conn: &mut PgConnection, organization: Uuid) -> Result<LocaleTag> {
     let tag =
         sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", organization).fetch_one(conn).await?;
     Ok(LocaleTag::parse(&tag).unwrap_or_default())

@@ -17,7 +17,7 @@ use crate::{
 
 /// A campaign's row.
 #[derive(Clone, Debug)]
-pub struct CampaignRow {
+pub(crate) struct CampaignRow {
     pub id: Uuid,
     pub slug: String,
     pub locale: String,
@@ -34,7 +34,7 @@ pub struct CampaignRow {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: &str) -> Result<CampaignRow> {
+pub(crate) async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: &str) -> Result<CampaignRow> {
     let id = Uuid::parse_str(key).ok();
     Ok(sqlx::query_as!(
         CampaignRow,
@@ -63,7 +63,7 @@ pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: 
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn campaigns(
+pub(crate) async fn campaigns(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     page: &PageParams,
@@ -95,7 +95,7 @@ pub async fn campaigns(
 /// # Errors
 /// A breach of `campaigns_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn insert_campaign(
+pub(crate) async fn insert_campaign(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -132,7 +132,7 @@ pub async fn insert_campaign(
 /// # Errors
 /// A breach of `campaigns_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn save_campaign(
+pub(crate) async fn save_campaign(
     conn: &mut PgConnection,
     id: Uuid,
     slug: &str,
@@ -163,7 +163,7 @@ pub async fn save_campaign(
 }
 
 /// Archives a campaign.
-pub async fn archive_campaign(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn archive_campaign(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!("UPDATE campaigns SET state = 'archived', modified_at = $2 WHERE id = $1", id, at)
         .execute(conn)
         .await?;

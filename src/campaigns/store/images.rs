@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// A row of `images`.
 #[derive(Clone, Debug)]
-pub struct ImageRow {
+pub(crate) struct ImageRow {
     /// `image/jpeg` or `image/png`.
     pub content_type: String,
     /// The file.
@@ -23,7 +23,7 @@ pub struct ImageRow {
 
 /// An image without its file.
 #[derive(Clone, Debug)]
-pub struct Caption {
+pub(crate) struct Caption {
     /// Alternative text.
     pub alt: String,
     /// Width in pixels.
@@ -33,7 +33,7 @@ pub struct Caption {
 }
 
 /// Inserts an image.
-pub async fn insert(
+pub(crate) async fn insert(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -57,7 +57,7 @@ pub async fn insert(
 }
 
 /// An image of an organization.
-pub async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Caption>> {
+pub(crate) async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Caption>> {
     Ok(sqlx::query_as!(
         Caption,
         "SELECT alt, width, height FROM images WHERE id = $1 AND organization_id = $2",
@@ -72,21 +72,21 @@ pub async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Resu
 ///
 /// # Errors
 /// `not_found`.
-pub async fn bytes(conn: &mut PgConnection, id: Uuid) -> Result<ImageRow> {
+pub(crate) async fn bytes(conn: &mut PgConnection, id: Uuid) -> Result<ImageRow> {
     Ok(sqlx::query_as!(ImageRow, "SELECT content_type, bytes, width, height, alt FROM images WHERE id = $1", id)
         .fetch_one(conn)
         .await?)
 }
 
 /// Does an image exist?
-pub async fn exists(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+pub(crate) async fn exists(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM images WHERE id = $1) AS "exists!""#, id)
         .fetch_one(conn)
         .await?)
 }
 
 /// Deletes an image. False: there was none.
-pub async fn delete(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+pub(crate) async fn delete(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM images WHERE id = $1 AND organization_id = $2", id, organization)
         .execute(conn)
         .await?;

@@ -98,7 +98,7 @@ pub async fn close_due(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
 }
 
 /// The action that had this slug before.
-pub async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str) -> Result<Option<Uuid>> {
+pub(crate) async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT action_id FROM former_slugs WHERE kind = $1 AND slug = $2", kind.as_str(), slug)
         .fetch_optional(conn)
         .await?)
@@ -108,7 +108,7 @@ pub async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str) -> Res
 ///
 /// # Errors
 /// A breach of `actions_kind_slug_key`.
-pub async fn rename(
+pub(crate) async fn rename(
     conn: &mut PgConnection,
     kind: Kind,
     action: Uuid,
@@ -133,7 +133,7 @@ pub async fn rename(
 }
 
 /// The published action of an organization with this id, or this kind and slug.
-pub async fn sibling(
+pub(crate) async fn sibling(
     conn: &mut PgConnection,
     organization: Uuid,
     id: Option<Uuid>,

@@ -2,7 +2,7 @@
 
 mod actions;
 mod campaigns;
-pub mod images;
+pub(super) mod images;
 mod lifecycle;
 mod partners;
 mod short_links;
@@ -14,5 +14,5 @@ pub use campaigns::*;
 pub use lifecycle::*;
 pub use partners::*;
 pub use short_links::*;
-pub use sources::*;
-pub use updates::*;
+pub(super) use sources::*;
+pub(super) use updates::*;

@@ -8,14 +8,14 @@ use uuid::Uuid;
 use crate::error::Result;
 
 /// The name shown on the home page while one organization runs this installation.
-pub async fn only_organization(conn: &mut PgConnection) -> Result<Option<String>> {
+pub(crate) async fn only_organization(conn: &mut PgConnection) -> Result<Option<String>> {
     let mut names = sqlx::query_scalar!("SELECT name FROM organizations LIMIT 2").fetch_all(conn).await?;
     Ok(if names.len() == 1 { names.pop() } else { None })
 }
 
 /// Inserts or updates a partner, its wording and its word of origin.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn upsert_partner(
+pub(crate) async fn upsert_partner(
     conn: &mut PgConnection,
     ids: (Uuid, Uuid),
     organization: Uuid,
@@ -50,7 +50,11 @@ pub struct PartnerBox {
 }
 
 /// The consent boxes of an organization's partners.
-pub async fn partner_boxes(conn: &mut PgConnection, organization: Uuid, locale: &str) -> Result<Vec<PartnerBox>> {
+pub(crate) async fn partner_boxes(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    locale: &str,
+) -> Result<Vec<PartnerBox>> {
     Ok(sqlx::query_as!(
         PartnerBox,
         r#"SELECT slug, coalesce(wording ->> $2, wording ->> 'en', name) AS "wording!" FROM partners WHERE organization_id = $1 ORDER BY name"#,
@@ -62,12 +66,12 @@ pub async fn partner_boxes(conn: &mut PgConnection, organization: Uuid, locale: 
 }
 
 /// The registered words of origin of an organization.
-pub async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<String>> {
+pub(crate) async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!("SELECT word FROM sources WHERE organization_id = $1", organization).fetch_all(conn).await?)
 }
 
 /// Slug and title of a campaign, for links from its actions.
-pub async fn link_to_campaign(conn: &mut PgConnection, id: Uuid) -> Result<Option<(String, String, Value)>> {
+pub(crate) async fn link_to_campaign(conn: &mut PgConnection, id: Uuid) -> Result<Option<(String, String, Value)>> {
     let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id)
         .fetch_optional(conn)
         .await?;

@@ -28,7 +28,7 @@ pub struct ShortLink {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(Kind, String)> {
+pub(crate) async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(Kind, String)> {
     let row = sqlx::query!(
         r#"SELECT a.kind AS "kind: Kind", a.slug FROM short_links s JOIN actions a ON a.id = s.action_id
            WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')"#,
@@ -41,7 +41,12 @@ pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(Kind, St
 
 /// Inserts a short link, or changes the target of one of the same organization. False: another organization has the
 /// word.
-pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn upsert_short_link(
+    conn: &mut PgConnection,
+    word: &str,
+    action: Uuid,
+    at: DateTime<Utc>,
+) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
          ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
@@ -87,7 +92,7 @@ pub async fn delete_short_link(conn: &mut PgConnection, action: Uuid, word: &str
 }
 
 /// Adds clicks by word and day; those of deleted links are dropped.
-pub async fn add_clicks(db: &PgPool, clicks: &[(String, NaiveDate, i64)]) -> Result<()> {
+pub(crate) async fn add_clicks(db: &PgPool, clicks: &[(String, NaiveDate, i64)]) -> Result<()> {
     let words: Vec<String> = clicks.iter().map(|(word, ..)| word.clone()).collect();
     let days: Vec<NaiveDate> = clicks.iter().map(|(_, day, _)| *day).collect();
     let counts: Vec<i64> = clicks.iter().map(|(.., count)| *count).collect();

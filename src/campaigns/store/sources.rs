@@ -13,7 +13,7 @@ use crate::{
 
 /// A registered word.
 #[derive(Clone, Debug)]
-pub struct SourceRow {
+pub(crate) struct SourceRow {
     /// The word.
     pub word: String,
     /// Slug of the partner that it stands for.
@@ -24,7 +24,7 @@ pub struct SourceRow {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn sources(
+pub(crate) async fn sources(
     conn: &mut PgConnection,
     organization: Uuid,
     page: &PageParams,
@@ -47,7 +47,7 @@ pub async fn sources(
 
 /// A partner organization.
 #[derive(Clone, Debug)]
-pub struct PartnerRow {
+pub(crate) struct PartnerRow {
     /// Its id.
     pub id: Uuid,
     /// Its slug.
@@ -62,7 +62,7 @@ pub struct PartnerRow {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn partners(
+pub(crate) async fn partners(
     conn: &mut PgConnection,
     organization: Uuid,
     page: &PageParams,
@@ -78,7 +78,7 @@ pub async fn partners(
 }
 
 /// Removes a partner and the words that stand for it. False: there was none.
-pub async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
+pub(crate) async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
     sqlx::query!(
         "DELETE FROM sources s USING partners p WHERE p.id = s.partner_id AND p.organization_id = $1 AND p.slug = $2",
         organization,
@@ -93,14 +93,14 @@ pub async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &
 }
 
 /// A partner of an organization, by slug.
-pub async fn partner_id(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<Option<Uuid>> {
+pub(crate) async fn partner_id(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT id FROM partners WHERE organization_id = $1 AND slug = $2", organization, slug)
         .fetch_optional(conn)
         .await?)
 }
 
 /// Registers a word, or changes the partner that it stands for.
-pub async fn upsert_source(
+pub(crate) async fn upsert_source(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -121,7 +121,7 @@ pub async fn upsert_source(
 }
 
 /// Removes a word. False: there was none.
-pub async fn delete_source(conn: &mut PgConnection, organization: Uuid, word: &str) -> Result<bool> {
+pub(crate) async fn delete_source(conn: &mut PgConnection, organization: Uuid, word: &str) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM sources WHERE organization_id = $1 AND word = $2", organization, word)
         .execute(conn)
         .await?;

@@ -16,7 +16,7 @@ use crate::{
 
 /// A row of `updates`.
 #[derive(Clone, Debug)]
-pub struct UpdateRow {
+pub(crate) struct UpdateRow {
     pub id: Uuid,
     pub campaign_id: Uuid,
     pub campaign_slug: String,
@@ -45,7 +45,7 @@ pub struct UpdateRow {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn updates(
+pub(crate) async fn updates(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     campaign: Option<Uuid>,
@@ -89,7 +89,7 @@ pub async fn updates(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<UpdateRow> {
+pub(crate) async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<UpdateRow> {
     Ok(sqlx::query_as!(
         UpdateRow,
         r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind AS "kind: UpdateKind", u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
@@ -104,7 +104,7 @@ pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uui
 
 /// The columns of an update that an organizer writes.
 #[derive(Clone, Debug)]
-pub struct UpdateColumns {
+pub(crate) struct UpdateColumns {
     pub campaign_id: Uuid,
     pub kind: UpdateKind,
     pub title: String,
@@ -126,7 +126,7 @@ pub struct UpdateColumns {
 ///
 /// # Errors
 /// A breach of `updates_campaign_title_key`.
-pub async fn save_update(
+pub(crate) async fn save_update(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -167,7 +167,7 @@ pub async fn save_update(
 }
 
 /// The update of a campaign with this day and title.
-pub async fn update_titled(
+pub(crate) async fn update_titled(
     conn: &mut PgConnection,
     campaign: Uuid,
     day: NaiveDate,
@@ -184,7 +184,7 @@ pub async fn update_titled(
 }
 
 /// Deletes an update.
-pub async fn delete_update(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(crate) async fn delete_update(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM updates WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }

@@ -47,7 +47,7 @@ const RETRY_BATCHES: usize = 3;
 const MAX_BOUNCE_BYTES: usize = 4 * 1024 * 1024;
 
 /// API routes of the mail queue, except its list.
-pub fn router() -> OpenApiRouter<Console> {
+pub(super) fn router() -> OpenApiRouter<Console> {
     let intake = OpenApiRouter::new().routes(routes!(create_bounce)).layer(DefaultBodyLimit::max(MAX_BOUNCE_BYTES));
     intake
         .routes(routes!(get_mail_summary))
@@ -63,7 +63,7 @@ pub fn router() -> OpenApiRouter<Console> {
 
 /// Summary of the mail queue.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MailSummary {
+pub(super) struct MailSummary {
     /// The organization's mails by class and state, in the order of priority.
     #[serde(rename = "muster:queue")]
     muster_queue: Vec<QueueCount>,
@@ -97,7 +97,7 @@ pub struct MailSummary {
 
 /// Number of mails of a class in a state.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct QueueCount {
+pub(super) struct QueueCount {
     /// The priority.
     class: Class,
     /// The state.
@@ -118,7 +118,7 @@ impl From<MailCount> for QueueCount {
 
 /// What can be written of a lane: an official's mailbox in the queue. In a PUT, absent members stay.
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
-pub struct LaneDocument {
+pub(super) struct LaneDocument {
     /// Letters per hour.
     #[validate(range(min = 1, max = 100_000))]
     rate_per_hour: i32,
@@ -150,7 +150,7 @@ impl From<&LaneLimits> for LaneDocument {
 
 /// A lane: an official's mailbox for which letters of the organization wait, or that is paused.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LaneResource {
+pub(super) struct LaneResource {
     /// Its id in the paths of the API.
     lane: String,
     /// Titles of the organization's offices that it belongs to.
@@ -181,7 +181,7 @@ impl LaneResource {
 
 /// A relay. The last three members are there only while it refuses mail.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RelayResource {
+pub(super) struct RelayResource {
     /// `host:port`.
     relay: String,
     /// Mails an hour, all processes together; null: as fast as it takes them.
@@ -214,7 +214,7 @@ impl From<RelayStatus> for RelayResource {
 
 /// First mails to an address, of the whole installation.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FirstContactCounts {
+pub(super) struct FirstContactCounts {
     /// Sent in the present hour (UTC).
     this_hour: i64,
     /// At most so many go out in an hour.
@@ -227,7 +227,7 @@ pub struct FirstContactCounts {
 
 /// A pause, for the whole installation.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PauseResource {
+pub(super) struct PauseResource {
     /// `everything`, or a class of mail.
     scope: String,
     /// `restored`, `other_database` or `unverified` (the restore guard), or what an organizer wrote.
@@ -238,7 +238,7 @@ pub struct PauseResource {
 
 /// What became of mail to the addresses of a provider.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ProviderCounts {
+pub(super) struct ProviderCounts {
     /// The provider's domain.
     domain: String,
     /// Accepted by the relay.
@@ -326,7 +326,7 @@ async fn get_mail_summary(State(console): State<Console>, actor: Actor) -> Resul
 /// Pauses to begin (true) or end (false). Absent members stay.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct PauseChanges {
+pub(super) struct PauseChanges {
     /// All mail of the installation.
     everything: Option<bool>,
     /// Single classes: `{"update": true}`.
@@ -382,7 +382,7 @@ async fn update_mail_pauses(
 /// Hours of each day; a window that closes before it opens goes past midnight. Without times: any hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct DailyHours {
+pub(super) struct DailyHours {
     /// Start, inclusive, as `09:00`.
     opens_at: String,
     /// End, exclusive, as `17:30`.
@@ -478,7 +478,7 @@ async fn update_mail_lane(
 /// Rate limit of a relay.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct RelayChanges {
+pub(super) struct RelayChanges {
     /// Mails per hour, all processes together; null: as fast as the relay accepts them.
     #[validate(range(min = 1, max = 100_000_000))]
     rate_per_hour: Option<i32>,
@@ -521,7 +521,7 @@ async fn update_mail_relay(
 /// Limit of first contacts.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct FirstContactChanges {
+pub(super) struct FirstContactChanges {
     /// First mails to an address per hour, of the whole installation; null: the setting `mail.first_contacts_per_hour`.
     #[validate(range(min = 1, max = 1_000_000_000))]
     per_hour: Option<i64>,
@@ -564,7 +564,7 @@ async fn update_first_contact_limit(
 
 /// What an organizer is told of an address.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UnsuppressAnswer {
+pub(super) struct UnsuppressAnswer {
     /// The same sentence, whether the address was suppressed or not.
     notice: &'static str,
     /// Was it suppressed? Only for those who may read contacts; of protected actions nothing is told.
@@ -575,7 +575,7 @@ pub struct UnsuppressAnswer {
 /// An address that bounced.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct Unsuppress {
+pub(super) struct Unsuppress {
     /// The address.
     address: String,
 }
@@ -682,7 +682,7 @@ async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: U
 
 /// How far failed mails were queued again.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RetryAnswer {
+pub(super) struct RetryAnswer {
     /// Mails that were queued within this request.
     #[serde(rename = "muster:retried")]
     muster_retried: i64,
@@ -735,7 +735,7 @@ async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQu
 /// Result of processing a returned mail.
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
 #[derive(Debug, Serialize, ToSchema)]
-pub struct BounceAnswer {
+pub(super) struct BounceAnswer {
     /// `bounce`, `underway`, `complaint`, `auto_reply` or `other`.
     #[serde(rename = "muster:report")]
     muster_report: &'static str,

@@ -40,7 +40,7 @@ use crate::{
 
 /// OSDI `record_attendance_helper`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct NewAttendanceBody {
+pub(super) struct NewAttendanceBody {
     /// The person who registers.
     #[validate(nested)]
     pub person: PersonBody,
@@ -75,7 +75,7 @@ fn default_party_size() -> i64 {
 /// OSDI `referrer_data`.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct EventReferrer {
+pub(super) struct EventReferrer {
     /// A registered word; anything else counts as "other".
     #[validate(length(max = 200))]
     pub source: Option<String>,
@@ -87,7 +87,7 @@ pub struct EventReferrer {
 /// What organizers may change of a registration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
-pub struct AttendanceDocument {
+pub(super) struct AttendanceDocument {
     /// How many people, 1 to 10, and no more than the event has seats.
     #[serde(rename = "muster:party_size")]
     pub muster_party_size: i64,
@@ -103,7 +103,7 @@ pub struct AttendanceDocument {
 /// A registration (OSDI attendance). The members about the person need `contacts:read`; of a protected event only
 /// state, party size and days are shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AttendanceResource {
+pub(super) struct AttendanceResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     #[serde(flatten)]
@@ -133,7 +133,7 @@ type AttendancePage = Page<AttendanceResource>;
 /// OSDI `referrer_data`, as far as it is kept.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = AttendanceSource)]
-pub struct SourceResource {
+pub(super) struct SourceResource {
     /// A registered word, `other`, or null where nothing was said.
     source: Option<String>,
 }
@@ -212,7 +212,7 @@ async fn find_attendance(
         (status = 404),
     ),
 )]
-pub async fn list_attendances(
+pub(super) async fn list_attendances(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -247,7 +247,7 @@ pub async fn list_attendances(
     params(("id" = String, Path), ("attendance" = Uuid, Path)),
     responses((status = 200, description = "The registration", body = AttendanceResource), (status = 404)),
 )]
-pub async fn get_attendance(
+pub(super) async fn get_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -297,7 +297,7 @@ fn parse_attendance(event: &Event, body: NewAttendanceBody) -> Result<NewAttenda
         (status = 503),
     ),
 )]
-pub async fn create_attendance(
+pub(super) async fn create_attendance(
     State(events): State<Events>,
     MaybeActor(actor): MaybeActor,
     source: Source,
@@ -342,7 +342,7 @@ pub async fn create_attendance(
         (status = 422),
     ),
 )]
-pub async fn update_attendance(
+pub(super) async fn update_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -397,7 +397,7 @@ pub async fn update_attendance(
     params(("id" = String, Path), ("attendance" = Uuid, Path)),
     responses((status = 200, description = "Cancelled", body = Notice), (status = 404)),
 )]
-pub async fn delete_attendance(
+pub(super) async fn delete_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,

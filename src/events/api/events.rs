@@ -36,7 +36,7 @@ use crate::{
 
 /// The body of a POST or PUT: the members of every action, and those of an event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EventInput {
+pub(super) struct EventInput {
     #[serde(flatten)]
     shared: ActionDocument,
     #[serde(flatten)]
@@ -45,7 +45,7 @@ pub struct EventInput {
 
 /// An event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EventResource {
+pub(super) struct EventResource {
     #[serde(flatten)]
     action: ActionResource,
     #[serde(flatten)]
@@ -74,7 +74,7 @@ pub struct EventResource {
 /// OSDI's `status` of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum EventConfirmation {
+pub(super) enum EventConfirmation {
     /// It takes place, or has.
     Confirmed,
     /// It was called off.
@@ -129,7 +129,7 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
     tag = "events",
     responses((status = 200, description = "A page of events", body = EventPage), (status = 400)),
 )]
-pub async fn list_events(
+pub(super) async fn list_events(
     State(events): State<Events>,
     reader: MaybeActor,
     asked: IfNoneMatch,
@@ -157,7 +157,7 @@ pub async fn list_events(
     params(("id" = String, Path, description = "UUID or slug")),
     responses((status = 200, description = "The event", body = EventResource), (status = 404)),
 )]
-pub async fn get_event(
+pub(super) async fn get_event(
     State(events): State<Events>,
     reader: MaybeActor,
     asked: IfNoneMatch,
@@ -188,7 +188,7 @@ pub async fn get_event(
         (status = 422),
     ),
 )]
-pub async fn create_event(
+pub(super) async fn create_event(
     State(events): State<Events>,
     actor: Actor,
     headers: HeaderMap,
@@ -230,7 +230,7 @@ pub async fn create_event(
         (status = 422),
     ),
 )]
-pub async fn update_event(
+pub(super) async fn update_event(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -259,7 +259,7 @@ pub async fn update_event(
     params(("id" = String, Path, description = "UUID or slug")),
     responses((status = 200, description = "Archived", body = Notice), (status = 404)),
 )]
-pub async fn delete_event(
+pub(super) async fn delete_event(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,

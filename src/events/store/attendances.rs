@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// Table name that sealed values are bound to (associated data).
-pub const ATTENDANCES: &str = "attendances";
+pub(crate) const ATTENDANCES: &str = "attendances";
 
 const STATES: FieldKind = FieldKind::Enum(AttendanceState::NAMES);
 
 /// Fields of `filter` in the list of registrations.
-pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
@@ -30,15 +30,14 @@ pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
 ]);
 
 /// Fields of `filter` for protected events: none that identifies a person.
-pub const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
 ]);
 
-/// A row of `attendances`.
+/// A row of `attendances`. The columns are described in `migrations/0007_events.sql`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0007_events.sql")]
 pub struct AttendanceRow {
     pub id: Uuid,
     pub event_id: Uuid,
@@ -56,12 +55,12 @@ pub struct AttendanceRow {
 }
 
 /// A registration by id.
-pub async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
+pub(crate) async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(attendances_by_id(conn, &[id]).await?.pop())
 }
 
 /// The registrations with these ids that exist, in no order.
-pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
+pub(crate) async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
         r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
@@ -73,12 +72,12 @@ pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<
 }
 
 /// A registration by id, locked for a change.
-pub async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
+pub(crate) async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(lock_attendances(conn, &[id]).await?.pop())
 }
 
 /// Registrations, locked for a change; those that exist.
-pub async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>, sqlx::Error> {
+pub(crate) async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>, sqlx::Error> {
     sqlx::query_as!(
         AttendanceRow,
         r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
@@ -90,7 +89,7 @@ pub async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<V
 }
 
 /// The active registration of a person; at most one (`attendances_active_key`).
-pub async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Result<Option<AttendanceRow>> {
+pub(crate) async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
         r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
@@ -121,7 +120,7 @@ const INDEXES: &[Index] = &[
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn attendances(
+pub(crate) async fn attendances(
     conn: &mut PgConnection,
     event: Uuid,
     filter: Option<&Filter>,
@@ -142,7 +141,7 @@ pub async fn attendances(
 }
 
 /// Number of waitlisted parties, and of those larger than the capacity; the latter counted up to 1,000.
-pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i64, i64)> {
+pub(crate) async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
         r#"SELECT e.waiting_parties,
                   (SELECT count(*) FROM generate_series(e.capacity + 1, 10) s (size)
@@ -157,20 +156,20 @@ pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i6
 }
 
 /// Replaces the sealed content of a registration; `None` erases it.
-pub async fn set_sealed(conn: &mut PgConnection, id: Uuid, sealed: Option<&[u8]>) -> Result<()> {
+pub(crate) async fn set_sealed(conn: &mut PgConnection, id: Uuid, sealed: Option<&[u8]>) -> Result<()> {
     sqlx::query!("UPDATE attendances SET sealed = $2 WHERE id = $1", id, sealed).execute(conn).await?;
     Ok(())
 }
 
 /// Deletes a pending registration ("this was not me").
-pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM attendances WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
 /// The accepted ones among the next `most` registrations after an id, and the last id that was read if there may be
 /// more.
-pub async fn accepted_after(
+pub(crate) async fn accepted_after(
     conn: &mut PgConnection,
     event: Uuid,
     after: Uuid,

@@ -13,7 +13,7 @@ use crate::{
 
 /// Compares an event's counters and the counters of its `events` row with its registrations.
 #[derive(Clone, Copy, Debug)]
-pub struct Attendances;
+pub(crate) struct Attendances;
 
 /// Counters in the `events` row, by column name.
 const OWN_COLUMNS: [&str; 3] = ["seats_taken", "waiting_parties", "waiting_seats"];

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Fields of `filter` in the list of events.
-pub const EVENT_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const EVENT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "start_date", column_sql: "k.starts_at", kind: FieldKind::Timestamp },
@@ -35,7 +35,7 @@ pub const EVENT_FIELDS: FieldSet = FieldSet(&[
 ///
 /// # Errors
 /// `not_found`.
-pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Event> {
+pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Event> {
     let row = sqlx::query!(
         r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
                 instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
@@ -83,7 +83,7 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<
 ///
 /// # Errors
 /// `not_found`.
-pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
+pub(crate) async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
     let action = campaigns::by_id(conn, id).await?;
     load_for_action(conn, action).await
 }
@@ -92,7 +92,7 @@ pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
+pub(crate) async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
     let action = campaigns::by_key(conn, Kind::Event, key).await?;
     load_for_action(conn, action).await
 }
@@ -101,7 +101,7 @@ pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn list(
+pub(crate) async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
@@ -117,7 +117,7 @@ pub async fn list(
 }
 
 /// Inserts the `events` row of a new event.
-pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()> {
     sqlx::query!(
         "INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ($1, $2, $3, $4)",
         id,
@@ -134,7 +134,7 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()
 ///
 /// # Errors
 /// A breach of `events_seats_check` when fewer seats remain than are taken.
-pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
+pub(crate) async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
@@ -171,7 +171,7 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
 }
 
 /// Reschedules an event that is over (the demo campaign's, which always lies ahead). True if it was over.
-pub async fn move_if_past(
+pub(crate) async fn move_if_past(
     conn: &mut PgConnection,
     id: Uuid,
     starts_at: DateTime<Utc>,

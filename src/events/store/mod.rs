@@ -11,12 +11,14 @@ mod seats;
 mod submissions;
 mod waitlist;
 
-pub use attendances::{
+pub(crate) use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_after, active, attendance,
     attendances, attendances_by_id, delete_pending, lock_attendance, lock_attendances, set_sealed, waiting_parties,
 };
-pub use counts::Attendances;
-pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
-pub use seats::{add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, publish_seat_status, resize};
-pub use submissions::{AttendanceOutcome, AttendanceSubmission, SubmissionResult, submit_attendances};
-pub use waitlist::{events_to_promote, promote_waitlist};
+pub(crate) use counts::Attendances;
+pub(crate) use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
+pub(crate) use seats::{
+    add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, publish_seat_status, resize,
+};
+pub(crate) use submissions::{AttendanceOutcome, AttendanceSubmission, SubmissionResult, submit_attendances};
+pub(crate) use waitlist::{events_to_promote, promote_waitlist};

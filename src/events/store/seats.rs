@@ -10,7 +10,7 @@ use crate::{campaigns::Confirmation, error::Result, events::state::AttendanceSta
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>> {
+pub(crate) async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>> {
     Ok(sqlx::query_scalar!("SELECT capacity FROM events WHERE id = $1 FOR NO KEY UPDATE", event)
         .fetch_one(conn)
         .await?)
@@ -18,7 +18,7 @@ pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i
 
 /// Allocates seats to pending registrations of an event, in this order; returns the state of each that exists. `at`
 /// is the time to write (floored to the day for protected events), `now` the present time.
-pub async fn allocate_seats(
+pub(crate) async fn allocate_seats(
     conn: &mut PgConnection,
     event: Uuid,
     ids: &[Uuid],
@@ -37,7 +37,7 @@ pub async fn allocate_seats(
 ///
 /// # Errors
 /// A breach of `events_seats_check`.
-pub async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Result<(), sqlx::Error> {
+pub(crate) async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "WITH seated AS (UPDATE events SET seats_taken = seats_taken + $2 WHERE id = $1 AND $2 <> 0 RETURNING id)
          INSERT INTO action_count_deltas (action_id, dimension, key, delta) SELECT id, 'total', '', $2 FROM seated",
@@ -50,14 +50,14 @@ pub async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Resu
 }
 
 /// Cancels a pending registration; needs no lock, as it holds no seat. True if it was pending.
-pub async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
     let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Cancels an active registration and takes it off the waitlist; returns the seats it held, `None` if it was not
 /// active. The caller holds the event's lock.
-pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
+pub(crate) async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
     let row = sqlx::query!(
         r#"WITH ended AS (
                UPDATE attendances a SET state = 'cancelled', ended_at = $2
@@ -78,7 +78,7 @@ pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>)
 
 /// Changes a party size; a waitlisted party that grows goes to the end of the waitlist. The caller holds the event's
 /// lock.
-pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
+pub(crate) async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
     sqlx::query!(
         "WITH waiting AS (
              UPDATE events e SET next_waitlist_position = e.next_waitlist_position + ($2 > a.party_size)::integer, waiting_seats = e.waiting_seats + $2 - a.party_size
@@ -95,7 +95,7 @@ pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Resul
 }
 
 /// Publishes whether there are seats at the events with this confirmation that are not over. Returns how many changed.
-pub async fn publish_seat_status(db: &PgPool, confirmation: Confirmation, now: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn publish_seat_status(db: &PgPool, confirmation: Confirmation, now: DateTime<Utc>) -> Result<u64> {
     let mut tx = db.begin().await?;
     force_index_plan(&mut tx).await?;
     let events = sqlx::query!(

@@ -9,7 +9,7 @@ use crate::{campaigns::SubmissionMode, kernel::text::LocaleTag};
 /// A validated and sealed registration: the composite type `attendance_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Type)]
 #[sqlx(type_name = "attendance_submission")]
-pub struct AttendanceSubmission {
+pub(crate) struct AttendanceSubmission {
     pub id: Uuid,
     pub event_id: Uuid,
     pub vault_id: Uuid,
@@ -34,7 +34,7 @@ pub struct AttendanceSubmission {
 /// [`AttendanceState`](crate::events::AttendanceState).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
-pub enum AttendanceOutcome {
+pub(crate) enum AttendanceOutcome {
     /// It waits for the owner of the address.
     Pending,
     /// It has its seats.
@@ -55,7 +55,7 @@ crate::kernel::text_enum!(AttendanceOutcome);
 
 /// Result of one submission of a batch.
 #[derive(Clone, Debug)]
-pub struct SubmissionResult {
+pub(crate) struct SubmissionResult {
     /// Id of the submission.
     pub submission_id: Uuid,
     /// Id of the registration: the submission's, or that of an earlier request with the same idempotency key.
@@ -70,7 +70,7 @@ pub struct SubmissionResult {
 ///
 /// # Errors
 /// A database error: nothing of the batch was written.
-pub async fn submit_attendances(
+pub(crate) async fn submit_attendances(
     db: &PgPool,
     acts: &[AttendanceSubmission],
     now: DateTime<Utc>,

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// An event without a database row.
-pub fn event() -> Event {
+pub(super) fn event() -> Event {
     let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
     let action = Action {
         id: Uuid::from_u128(1),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A party that has seats or waits for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Party {
+pub(super) struct Party {
     pub size: i16,
     /// Its place in the line; `None`: it has its seats.
     pub place: Option<u64>,
@@ -13,7 +13,7 @@ pub struct Party {
 
 /// An event.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub(super) struct Model {
     pub capacity: Option<i16>,
     pub waitlist: bool,
     pub allow_smaller_parties_first: bool,
@@ -22,7 +22,7 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(capacity: Option<i16>) -> Self {
+    pub(super) fn new(capacity: Option<i16>) -> Self {
         Self {
             capacity,
             waitlist: true,
@@ -32,7 +32,7 @@ impl Model {
         }
     }
 
-    pub fn taken(&self) -> i16 {
+    pub(super) fn taken(&self) -> i16 {
         self.parties.values().filter(|party| party.place.is_none()).map(|party| party.size).sum()
     }
 
@@ -45,7 +45,7 @@ impl Model {
     }
 
     /// Those who wait, first come first.
-    pub fn line(&self) -> Vec<(u64, i16)> {
+    pub(super) fn line(&self) -> Vec<(u64, i16)> {
         let mut line: Vec<(u64, u64, i16)> =
             self.parties.iter().filter_map(|(person, party)| Some((party.place?, *person, party.size))).collect();
         line.sort_unstable();
@@ -53,12 +53,12 @@ impl Model {
     }
 
     /// Those who have seats.
-    pub fn seated(&self) -> Vec<(u64, i16)> {
+    pub(super) fn seated(&self) -> Vec<(u64, i16)> {
         self.parties.iter().filter(|(_, party)| party.place.is_none()).map(|(person, p)| (*person, p.size)).collect()
     }
 
     /// Gives free seats to those who wait; returns to whom.
-    pub fn promote(&mut self) -> Vec<u64> {
+    pub(super) fn promote(&mut self) -> Vec<u64> {
         let mut promoted = Vec::new();
         for (person, size) in self.line() {
             if self.is_too_large(size) {
@@ -75,7 +75,7 @@ impl Model {
     }
 
     /// A registration takes effect: what becomes of it, and who else moves up.
-    pub fn seat(&mut self, person: u64, size: i16) -> (&'static str, Vec<u64>) {
+    pub(super) fn seat(&mut self, person: u64, size: i16) -> (&'static str, Vec<u64>) {
         let old = self.parties.get(&person).copied();
         let fits = if let Some(Party { size: old_size, place: None }) = old {
             if size - old_size > self.free() {
@@ -106,13 +106,13 @@ impl Model {
     }
 
     /// A party leaves; returns who moves up.
-    pub fn cancel(&mut self, person: u64) -> Vec<u64> {
+    pub(super) fn cancel(&mut self, person: u64) -> Vec<u64> {
         self.parties.remove(&person);
         self.promote()
     }
 
     /// An organizer changes a party's size; `None`: it does not fit.
-    pub fn resize(&mut self, person: u64, size: i16) -> Option<Vec<u64>> {
+    pub(super) fn resize(&mut self, person: u64, size: i16) -> Option<Vec<u64>> {
         let party = self.parties[&person];
         if (size != party.size && self.is_too_large(size)) || (party.place.is_none() && size - party.size > self.free())
         {
@@ -130,7 +130,7 @@ impl Model {
     }
 
     /// What the public is told: what somebody who registers alone would get.
-    pub fn status(&self) -> &'static str {
+    pub(super) fn status(&self) -> &'static str {
         match self.clone().seat(u64::MAX, 1).0 {
             "accepted" => "open",
             "waitlisted" => "waitlist",
@@ -139,7 +139,7 @@ impl Model {
     }
 
     /// No more seats are given than there are, and nobody waits who could be seated.
-    pub fn assert_sound(&self) {
+    pub(super) fn assert_sound(&self) {
         assert!(self.free() >= 0, "{self:?}");
         assert_eq!(self.clone().promote(), Vec::<u64>::new(), "{self:?}");
     }

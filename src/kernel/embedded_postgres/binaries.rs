@@ -30,7 +30,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 }

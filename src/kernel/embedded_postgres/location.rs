@@ -69,7 +69,7 @@ pub(super) struct ClusterLocation {
 
 impl ClusterLocation {
     /// Chooses paths and user. `data_root` is the canonical path of an existing folder.
-    pub async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
+    pub(super) async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
         let inside = data_root.join("postgres");
         if !geteuid().is_root() {
             if let Ok(data) = inside.metadata()
@@ -117,12 +117,12 @@ impl ClusterLocation {
     }
 
     /// Has `initdb` completed here? An incomplete cluster never has this name.
-    pub fn has_cluster(&self) -> bool {
+    pub(super) fn has_cluster(&self) -> bool {
         is_cluster(&self.data_dir)
     }
 
     /// Creates an empty folder that only the server's user (and root) can enter.
-    pub fn make_private_dir(&self, dir: &Path) -> Result<(), EmbeddedError> {
+    pub(super) fn make_private_dir(&self, dir: &Path) -> Result<(), EmbeddedError> {
         DirBuilder::new().mode(0o700).create(dir).map_err(EmbeddedError::io("create", dir))?;
         self.change_owner(dir)
     }
@@ -130,7 +130,7 @@ impl ClusterLocation {
     /// Prepares the socket's folder. Everybody can write to `/tmp`, so an existing folder is used only if it is
     /// private and belongs to us or the server's user. Files left by a crash are removed: the lock and `stop_orphan`
     /// guarantee that no server uses them.
-    pub fn prepare_socket_dir(&self) -> Result<(), EmbeddedError> {
+    pub(super) fn prepare_socket_dir(&self) -> Result<(), EmbeddedError> {
         let dir = &self.socket_dir;
         let data = match dir.symlink_metadata() {
             Ok(data) => data,

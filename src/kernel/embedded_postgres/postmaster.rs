@@ -24,7 +24,7 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    pub fn read(data_dir: &Path) -> Option<Self> {
+    pub(super) fn read(data_dir: &Path) -> Option<Self> {
         Self::parse(&std::fs::read_to_string(data_dir.join(PID_FILE)).ok()?)
     }
 

@@ -39,7 +39,7 @@ use crate::{
 /// What may be written of a letter action beside what all actions share.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct LetterActionDocument {
+pub(super) struct LetterActionDocument {
     /// Only "email".
     #[serde(rename = "type")]
     pub kind: OutreachType,
@@ -90,7 +90,7 @@ impl LetterActionDocument {
 
 /// The body of a POST or PUT: the members of every action, and those of a letter action.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LetterActionInput {
+pub(super) struct LetterActionInput {
     #[serde(flatten)]
     shared: ActionDocument,
     #[serde(flatten)]
@@ -99,7 +99,7 @@ pub struct LetterActionInput {
 
 /// A letter action (OSDI advocacy campaign).
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LetterActionResource {
+pub(super) struct LetterActionResource {
     #[serde(flatten)]
     action: ActionResource,
     #[serde(flatten)]
@@ -125,7 +125,7 @@ pub struct LetterActionResource {
 
 /// An office that letters go to, and who holds it today.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TargetResource {
+pub(super) struct TargetResource {
     /// The office's title.
     title: String,
     /// The holder's given name; null for a vacant office.
@@ -166,7 +166,7 @@ type LetterActionPage = Page<LetterActionResource>;
 /// OSDI's `type` of an advocacy campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OutreachType {
+pub(super) enum OutreachType {
     /// Letters by e-mail.
     #[default]
     Email,

@@ -10,7 +10,7 @@ use super::submission::Letters;
 use crate::organizers::{Actor, Scope};
 
 pub use actions::{LetterTemplateBody, check_templates};
-pub use outreaches::MAX_MESSAGE;
+pub(super) use outreaches::MAX_MESSAGE;
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Letters> {

@@ -37,7 +37,7 @@ use crate::{
 
 /// What may be written of an office, and what answers show of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
-pub struct OfficeDocument {
+pub(super) struct OfficeDocument {
     /// "Minister of Immigration".
     #[validate(length(min = 1, max = 200))]
     pub title: String,
@@ -64,7 +64,7 @@ pub struct OfficeDocument {
 /// Who holds an office.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(default)]
-pub struct HolderDocument {
+pub(super) struct HolderDocument {
     /// `muster:<uuid>` of the official; ignored in requests.
     #[serde(deserialize_with = "ignored")]
     #[schema(read_only)]
@@ -94,7 +94,7 @@ fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, 
 
 /// An office.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct OfficeResource {
+pub(super) struct OfficeResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     #[serde(flatten)]
@@ -122,7 +122,7 @@ type OfficialPage = Page<OfficialResource>;
 
 /// An official.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct OfficialResource {
+pub(super) struct OfficialResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     #[serde(flatten)]
@@ -148,7 +148,7 @@ impl Listed for OfficialResource {
 
 /// What may be written of an official.
 #[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
-pub struct OfficialDocument {
+pub(super) struct OfficialDocument {
     /// Given name.
     #[serde(default)]
     pub given_name: String,
@@ -161,7 +161,7 @@ pub struct OfficialDocument {
 
 /// The first term of an official who is created.
 #[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
-pub struct FirstTermDocument {
+pub(super) struct FirstTermDocument {
     /// Id or slug of the office.
     #[serde(default, rename = "muster:office")]
     #[validate(length(max = 80))]
@@ -173,7 +173,7 @@ pub struct FirstTermDocument {
 
 /// An official to create, with a first term if an office is named.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct NewOfficial {
+pub(super) struct NewOfficial {
     #[serde(flatten)]
     official: OfficialDocument,
     #[serde(flatten)]
@@ -182,7 +182,7 @@ pub struct NewOfficial {
 
 /// Days in office.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-pub struct TermDocument {
+pub(super) struct TermDocument {
     /// First day.
     pub start_date: NaiveDate,
     /// Last day; absent: still there.

@@ -39,11 +39,11 @@ use crate::{
 };
 
 /// Maximum length of a supporter's text, in characters.
-pub const MAX_MESSAGE: usize = 10_000;
+pub(crate) const MAX_MESSAGE: usize = 10_000;
 
 /// A letter to send. An absent subject or message is taken from the action's template.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct NewOutreachBody {
+pub(super) struct NewOutreachBody {
     /// The writer; given and family name are required.
     #[validate(nested)]
     pub person: PersonBody,
@@ -74,7 +74,7 @@ pub struct NewOutreachBody {
 /// OSDI `referrer_data`.
 #[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct ReferrerBody {
+pub(super) struct ReferrerBody {
     /// A registered word.
     #[validate(length(max = 100))]
     pub source: Option<String>,
@@ -120,7 +120,7 @@ impl NewOutreachBody {
 /// One target of a letter (OSDI outreach). What was written and by whom is shown to tokens with `contacts:read`,
 /// except for protected actions and where the contact was erased.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct OutreachResource {
+pub(super) struct OutreachResource {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     /// Only e-mail.
@@ -172,7 +172,7 @@ pub struct OutreachResource {
 
 /// The office of an outreach.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct OutreachTarget {
+pub(super) struct OutreachTarget {
     /// The office's title.
     title: String,
     /// The office's slug.
@@ -182,14 +182,14 @@ pub struct OutreachTarget {
 
 /// OSDI `referrer_data`, as far as it is kept.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct OutreachSource {
+pub(super) struct OutreachSource {
     /// A registered word, `other`, or null where nothing was said.
     source: Option<String>,
 }
 
 /// Who wrote the letter of an outreach.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EmbeddedWriter {
+pub(super) struct EmbeddedWriter {
     /// The writer's details as they were typed.
     #[serde(rename = "osdi:person")]
     person: Writer,
@@ -197,7 +197,7 @@ pub struct EmbeddedWriter {
 
 /// The writer of a letter.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Writer {
+pub(super) struct Writer {
     /// `muster:<uuid>`.
     identifiers: Vec<String>,
     #[serde(flatten)]
@@ -217,7 +217,7 @@ type OutreachPage = Page<OutreachResource>;
 
 /// A letter that an organizer vouched for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct VouchedLetterResource {
+pub(super) struct VouchedLetterResource {
     /// `muster:<uuid>` of the letter.
     identifiers: Vec<String>,
     /// Id of the letter.
@@ -232,7 +232,7 @@ pub struct VouchedLetterResource {
 
 /// The outreaches of one letter.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EmbeddedOutreaches {
+pub(super) struct EmbeddedOutreaches {
     /// One for each target, in the order of the action's targets.
     #[serde(rename = "osdi:outreaches")]
     outreaches: Vec<OutreachResource>,

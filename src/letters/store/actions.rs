@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Fields of `filter` in the list of letter actions.
-pub const ACTION_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const ACTION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
@@ -119,7 +119,7 @@ impl From<TargetRow> for Target {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn load_for_action(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
+pub(crate) async fn load_for_action(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
     let row = sqlx::query!("SELECT editable, live FROM letter_actions WHERE id = $1", action.id)
         .fetch_one(&mut *conn)
         .await?;
@@ -162,12 +162,12 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action, today: Nai
 ///
 /// # Errors
 /// `not_found`.
-pub async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDate) -> Result<Target> {
+pub(crate) async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDate) -> Result<Target> {
     targets(conn, &[office], today).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Offices as targets, also those that are no longer targets of an action; those that exist, in no order.
-pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
+pub(crate) async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
     let rows = sqlx::query_as!(
         TargetRow,
         r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!: Json<OfficeTitles>", h.honorific_prefix AS "honorific_prefix?",
@@ -189,7 +189,7 @@ pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Result<LetterAction> {
+pub(crate) async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Result<LetterAction> {
     let action = campaigns::by_key(conn, Kind::Letter, key).await?;
     load_for_action(conn, action, today).await
 }
@@ -198,7 +198,7 @@ pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Res
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn list(
+pub(crate) async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
@@ -216,19 +216,19 @@ pub async fn list(
 }
 
 /// Inserts the `letter_actions` row of a new letter action.
-pub async fn insert(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
     sqlx::query!("INSERT INTO letter_actions (id, editable) VALUES ($1, $2)", id, editable).execute(conn).await?;
     Ok(())
 }
 
 /// Sets whether supporters may change the text.
-pub async fn set_editable(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
+pub(crate) async fn set_editable(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
     sqlx::query!("UPDATE letter_actions SET editable = $2 WHERE id = $1", id, editable).execute(conn).await?;
     Ok(())
 }
 
 /// Replaces the targets of a letter action.
-pub async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) -> Result<()> {
+pub(crate) async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) -> Result<()> {
     sqlx::query!("DELETE FROM letter_targets WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
     sqlx::query!(
         "INSERT INTO letter_targets (letter_action_id, office_id, position)
@@ -242,7 +242,7 @@ pub async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) ->
 }
 
 /// Replaces the templates of a letter action.
-pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[TemplateText]) -> Result<()> {
+pub(crate) async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[TemplateText]) -> Result<()> {
     sqlx::query!("DELETE FROM letter_templates WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
     for template in templates {
         sqlx::query!(
@@ -259,7 +259,7 @@ pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[Templ
 }
 
 /// Switches an action live, or back. Waits for concurrent `dispatch_letters`, which hold this row.
-pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE letter_actions SET live = $2, live_at = CASE WHEN $2 THEN $3::timestamptz END WHERE id = $1 AND live <> $2",
         id,
@@ -273,7 +273,7 @@ pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: Date
 
 /// Whether an action sends letters.
 #[derive(Clone, Copy, Debug)]
-pub struct SendingState {
+pub(crate) struct SendingState {
     /// Its organization.
     pub organization_id: Uuid,
     /// Times in its rows are floored to the day.
@@ -285,7 +285,7 @@ pub struct SendingState {
 }
 
 /// Whether an action sends letters; `None` if it does not exist.
-pub async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Option<SendingState>> {
+pub(crate) async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Option<SendingState>> {
     Ok(sqlx::query_as!(
         SendingState,
         r#"SELECT a.organization_id, a.privacy = 'protected' AS "protected!", l.live AND a.state = 'published' AS "is_sending!", l.is_sending AS was_sending
@@ -300,19 +300,19 @@ pub async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Opt
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<SendingState> {
+pub(crate) async fn lock_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<SendingState> {
     sqlx::query!("SELECT FROM letter_actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_optional(&mut *conn).await?;
     load_sending_state(conn, id).await?.ok_or_else(Error::not_found)
 }
 
 /// Saves whether an action sends letters.
-pub async fn set_is_sending(conn: &mut PgConnection, id: Uuid, is_sending: bool) -> Result<()> {
+pub(crate) async fn set_is_sending(conn: &mut PgConnection, id: Uuid, is_sending: bool) -> Result<()> {
     sqlx::query!("UPDATE letter_actions SET is_sending = $2 WHERE id = $1", id, is_sending).execute(conn).await?;
     Ok(())
 }
 
 /// Actions that were sending and stopped without a request (closed by the tick). None begins without one.
-pub async fn find_stopped(tx: &mut PgConnection) -> Result<Vec<Uuid>> {
+pub(crate) async fn find_stopped(tx: &mut PgConnection) -> Result<Vec<Uuid>> {
     force_index_plan(tx).await?;
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l WHERE l.is_sending
@@ -323,7 +323,7 @@ pub async fn find_stopped(tx: &mut PgConnection) -> Result<Vec<Uuid>> {
 }
 
 /// Actions that send while outreaches are held and no job of this name exists.
-pub async fn find_unreleased(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
+pub(crate) async fn find_unreleased(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
          WHERE l.live AND a.state = 'published' AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = $1 AND j.id = l.id)

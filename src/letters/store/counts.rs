@@ -13,7 +13,7 @@ use crate::{
 
 /// Compares a letter action's counters with its outreaches: those of confirmed letters that were not cancelled.
 #[derive(Clone, Copy, Debug)]
-pub struct Outreaches;
+pub(crate) struct Outreaches;
 
 impl Countable for Outreaches {
     const KIND: Kind = Kind::Letter;

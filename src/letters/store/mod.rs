@@ -8,7 +8,7 @@ mod outreaches;
 mod submissions;
 
 pub use actions::*;
-pub use counts::Outreaches;
+pub(super) use counts::Outreaches;
 pub use offices::*;
 pub use outreaches::*;
 pub use submissions::*;

@@ -17,18 +17,18 @@ use crate::{
 };
 
 /// An office's titles in other languages than its own, by language tag: the value of `offices.texts`.
-pub type OfficeTitles = BTreeMap<String, OfficeTitle>;
+pub(crate) type OfficeTitles = BTreeMap<String, OfficeTitle>;
 
 /// An office's title in another language.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-pub struct OfficeTitle {
+pub(crate) struct OfficeTitle {
     /// The title.
     pub title: String,
 }
 
 /// An office with its holder.
 #[derive(Clone, Debug)]
-pub struct OfficeRow {
+pub(crate) struct OfficeRow {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub slug: String,
@@ -49,7 +49,7 @@ pub struct OfficeRow {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn offices(
+pub(crate) async fn offices(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     today: NaiveDate,
@@ -90,7 +90,7 @@ pub async fn offices(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn office(
+pub(crate) async fn office(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     key: &str,
@@ -122,7 +122,7 @@ pub async fn office(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn office_to_change(
+pub(crate) async fn office_to_change(
     conn: &mut PgConnection,
     organization: Uuid,
     key: &str,
@@ -135,7 +135,7 @@ pub async fn office_to_change(
 
 /// The editable columns of an office.
 #[derive(Debug)]
-pub struct OfficeText<'a> {
+pub(crate) struct OfficeText<'a> {
     pub title: &'a str,
     pub texts: &'a OfficeTitles,
     pub locale: &'a str,
@@ -145,7 +145,7 @@ pub struct OfficeText<'a> {
 ///
 /// # Errors
 /// A breach of `offices_organization_slug_key`.
-pub async fn insert_office(
+pub(crate) async fn insert_office(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -169,7 +169,12 @@ pub async fn insert_office(
 }
 
 /// Updates the editable columns of an office.
-pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_>, at: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn save_office(
+    conn: &mut PgConnection,
+    id: Uuid,
+    text: &OfficeText<'_>,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE offices SET title = $2, texts = $3, locale = $4, modified_at = $5 WHERE id = $1",
         id,
@@ -184,7 +189,7 @@ pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_
 }
 
 /// The mailboxes of offices by office, the primary one first.
-pub async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
+pub(crate) async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     let rows = sqlx::query!(
         "SELECT om.office_id, b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
          WHERE om.office_id = ANY ($1) ORDER BY om.office_id, om.position",
@@ -203,14 +208,14 @@ pub async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<Hash
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock_office(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(crate) async fn lock_office(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query_scalar!("SELECT id FROM offices WHERE id = $1 FOR UPDATE", id).fetch_one(conn).await?;
     Ok(())
 }
 
 /// Replaces an office's mailboxes; the first is the primary one. `ids`: one id for each address, used where it is
 /// new.
-pub async fn set_mailboxes(
+pub(crate) async fn set_mailboxes(
     conn: &mut PgConnection,
     office: Uuid,
     ids: &[Uuid],
@@ -251,7 +256,7 @@ pub struct OfficialName {
 }
 
 /// Inserts an official.
-pub async fn insert_official(
+pub(crate) async fn insert_official(
     conn: &mut PgConnection,
     id: Uuid,
     organization: Uuid,
@@ -273,7 +278,12 @@ pub async fn insert_official(
 }
 
 /// Updates an official's prefix.
-pub async fn set_honorific(conn: &mut PgConnection, id: Uuid, honorific_prefix: &str, at: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn set_honorific(
+    conn: &mut PgConnection,
+    id: Uuid,
+    honorific_prefix: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE officials SET honorific_prefix = $2, modified_at = $3 WHERE id = $1",
         id,
@@ -286,7 +296,7 @@ pub async fn set_honorific(conn: &mut PgConnection, id: Uuid, honorific_prefix: 
 }
 
 /// Ends the open term of an office on the day before `day`; one that began on `day` is deleted.
-pub async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDate) -> Result<()> {
+pub(crate) async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDate) -> Result<()> {
     sqlx::query!("DELETE FROM terms WHERE office_id = $1 AND starts_on = $2", office, day).execute(&mut *conn).await?;
     sqlx::query!(
         "UPDATE terms SET ends_on = $2::date - 1 WHERE office_id = $1 AND ends_on IS NULL AND starts_on < $2",
@@ -302,7 +312,7 @@ pub async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDa
 ///
 /// # Errors
 /// A breach of `terms_office_current_key`, `terms_office_start_key` or `terms_dates_check`.
-pub async fn insert_term(
+pub(crate) async fn insert_term(
     conn: &mut PgConnection,
     id: Uuid,
     office: Uuid,
@@ -325,7 +335,7 @@ pub async fn insert_term(
 
 /// A term of an official in an office.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-pub struct Term {
+pub(crate) struct Term {
     /// The office's slug.
     pub office: String,
     /// The office's title.
@@ -338,7 +348,7 @@ pub struct Term {
 
 /// An official with the terms, newest first.
 #[derive(Clone, Debug)]
-pub struct OfficialRow {
+pub(crate) struct OfficialRow {
     pub id: Uuid,
     pub honorific_prefix: String,
     pub given_name: String,
@@ -352,7 +362,7 @@ pub struct OfficialRow {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn officials(
+pub(crate) async fn officials(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     page: &PageParams,
@@ -389,7 +399,7 @@ pub async fn officials(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<OfficialRow> {
+pub(crate) async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<OfficialRow> {
     Ok(sqlx::query_as!(
         OfficialRow,
         r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
@@ -404,7 +414,7 @@ pub async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: U
 }
 
 /// Resolves keys to offices, in their order: an office by id or slug, or the office that an official holds today.
-pub async fn resolve_targets(
+pub(crate) async fn resolve_targets(
     conn: &mut PgConnection,
     organization: Uuid,
     keys: &[String],

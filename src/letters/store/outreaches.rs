@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Fields of `filter` in the list of outreaches.
-pub const OUTREACH_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const OUTREACH_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "o.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "o.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:sent_date", column_sql: "o.sent_at", kind: FieldKind::Timestamp },
@@ -46,7 +46,7 @@ pub struct SubmissionResult {
 ///
 /// # Errors
 /// A database error: nothing of the batch was written.
-pub async fn submit_letters(
+pub(crate) async fn submit_letters(
     db: &PgPool,
     submissions: &[LetterSubmission],
     targets: &[LetterSubmissionTarget],
@@ -81,7 +81,7 @@ pub struct LetterRow {
 }
 
 /// The letters with these ids that exist, in no order.
-pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
+pub(crate) async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
         LetterRow,
         r#"SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state AS "state: LetterState", l.sealed, l.locale, l.source, l.variant, l.link_generation,
@@ -97,12 +97,12 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Letter
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock_letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
+pub(crate) async fn lock_letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
     lock_letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Letters, locked for a change of their states, by id; those that exist. The caller holds the locks of the people.
-pub async fn lock_letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>, sqlx::Error> {
+pub(crate) async fn lock_letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>, sqlx::Error> {
     sqlx::query_as!(
         LetterRow,
         r#"SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state AS "state: LetterState", l.sealed, l.locale, l.source, l.variant, l.link_generation,
@@ -115,7 +115,10 @@ pub async fn lock_letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<L
 }
 
 /// Marks pending letters as confirmed.
-pub async fn set_confirmed(conn: &mut PgConnection, confirmed: &[(Uuid, DateTime<Utc>)]) -> Result<(), sqlx::Error> {
+pub(crate) async fn set_confirmed(
+    conn: &mut PgConnection,
+    confirmed: &[(Uuid, DateTime<Utc>)],
+) -> Result<(), sqlx::Error> {
     let (ids, times): (Vec<Uuid>, Vec<DateTime<Utc>>) = confirmed.iter().copied().unzip();
     sqlx::query!(
         "UPDATE letters l SET state = 'confirmed', confirmed_at = v.at
@@ -129,13 +132,13 @@ pub async fn set_confirmed(conn: &mut PgConnection, confirmed: &[(Uuid, DateTime
 }
 
 /// Dispatches confirmed letters: their outreaches are queued where the action sends, held where it does not.
-pub async fn dispatch(conn: &mut PgConnection, letters: &[Uuid], at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub(crate) async fn dispatch(conn: &mut PgConnection, letters: &[Uuid], at: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT dispatch_letters($1, $2)", letters, at).execute(conn).await?;
     Ok(())
 }
 
 /// Those of the letters that have a held outreach.
-pub async fn with_held(conn: &mut PgConnection, letters: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+pub(crate) async fn with_held(conn: &mut PgConnection, letters: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
     let held =
         sqlx::query_scalar!("SELECT letter_id FROM outreaches WHERE letter_id = ANY ($1) AND state = 'held'", letters)
             .fetch_all(conn)
@@ -144,7 +147,7 @@ pub async fn with_held(conn: &mut PgConnection, letters: &[Uuid]) -> Result<Hash
 }
 
 /// Adds the outreaches of confirmed letters to the counts of their actions by total, day, language and source.
-pub async fn count_confirmed(conn: &mut PgConnection, letters: &[Uuid]) -> Result<(), sqlx::Error> {
+pub(crate) async fn count_confirmed(conn: &mut PgConnection, letters: &[Uuid]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
          SELECT l.letter_action_id, d.dimension, d.key, count(*)
@@ -160,7 +163,12 @@ pub async fn count_confirmed(conn: &mut PgConnection, letters: &[Uuid]) -> Resul
 }
 
 /// Takes outreaches of a letter that was confirmed on `day` off its action's counts by total, day, language and source.
-pub async fn uncount(conn: &mut PgConnection, letter: &LetterRow, outreaches: i64, day: NaiveDate) -> Result<()> {
+pub(crate) async fn uncount(
+    conn: &mut PgConnection,
+    letter: &LetterRow,
+    outreaches: i64,
+    day: NaiveDate,
+) -> Result<()> {
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
          SELECT $1, d.dimension, d.key, -$2::bigint
@@ -178,14 +186,14 @@ pub async fn uncount(conn: &mut PgConnection, letter: &LetterRow, outreaches: i6
 }
 
 /// Deletes a pending letter; nothing of it was counted or sent.
-pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM letters WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
 /// Id, office, state and mail of an outreach.
 #[derive(Clone, Debug)]
-pub struct OutreachStatus {
+pub(crate) struct OutreachStatus {
     pub id: Uuid,
     pub office_id: Uuid,
     pub state: OutreachState,
@@ -193,7 +201,7 @@ pub struct OutreachStatus {
 }
 
 /// The outreaches of a letter in the order of its action's targets.
-pub async fn outreach_statuses(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
+pub(crate) async fn outreach_statuses(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
         OutreachStatus,
         r#"SELECT o.id, o.office_id, o.state AS "state: OutreachState", o.email_id FROM outreaches o
@@ -206,7 +214,7 @@ pub async fn outreach_statuses(conn: &mut PgConnection, letter: Uuid) -> Result<
 }
 
 /// The unsent outreaches of a letter, locked.
-pub async fn lock_unsent(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
+pub(crate) async fn lock_unsent(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
         OutreachStatus,
         r#"SELECT id, office_id, state AS "state: OutreachState", email_id FROM outreaches
@@ -218,7 +226,7 @@ pub async fn lock_unsent(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<Ou
 }
 
 /// Sets the state of unsent outreaches whose mails were cancelled.
-pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], state: OutreachState) -> Result<()> {
+pub(crate) async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], state: OutreachState) -> Result<()> {
     sqlx::query!(
         "UPDATE outreaches SET state = $2, email_id = NULL WHERE id = ANY ($1) AND state IN ('held', 'queued')",
         outreaches,
@@ -231,7 +239,7 @@ pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], stat
 
 /// The next confirmed letters of an action with held outreaches, after an id, so that no step reads the dead index
 /// entries of the steps before. Locked: letters are locked before their outreaches, as a withdrawal does.
-pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
+pub(crate) async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
     let held = sqlx::query_scalar!(
         "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 ORDER BY letter_id LIMIT $3",
         action,
@@ -247,7 +255,7 @@ pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, li
 }
 
 /// Number of held outreaches of an action, of letters after an id, counted up to `most`.
-pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<i64> {
+pub(crate) async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM (
                SELECT FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 LIMIT $3) held"#,
@@ -260,7 +268,12 @@ pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most
 }
 
 /// Id of the `most`-th outreach of an action after an id; `None` when there are fewer.
-pub async fn find_range_end(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+pub(crate) async fn find_range_end(
+    conn: &mut PgConnection,
+    action: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM outreaches WHERE letter_action_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
         action,
@@ -272,7 +285,7 @@ pub async fn find_range_end(conn: &mut PgConnection, action: Uuid, after: Uuid, 
 }
 
 /// The queued outreaches of an action, after an id and up to another, locked.
-pub async fn lock_queued(
+pub(crate) async fn lock_queued(
     conn: &mut PgConnection,
     action: Uuid,
     after: Uuid,
@@ -295,7 +308,7 @@ pub async fn lock_queued(
 /// Holds outreaches whose mail was due while their action does not send; returns those that are held now. Whether the
 /// action sends is read under the lock with which that changes, so that no outreach stays held after the action has
 /// started again.
-pub async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Result<Vec<Uuid>> {
+pub(crate) async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Result<Vec<Uuid>> {
     sqlx::query!(
         "SELECT FROM letter_actions WHERE id IN (SELECT letter_action_id FROM outreaches WHERE id = ANY ($1)) ORDER BY id FOR SHARE",
         outreaches
@@ -317,7 +330,7 @@ pub async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Resul
 
 /// What composing an outreach's mail needs.
 #[derive(Clone, Debug)]
-pub struct OutreachDelivery {
+pub(crate) struct OutreachDelivery {
     pub id: Uuid,
     pub letter_id: Uuid,
     pub office_id: Uuid,
@@ -325,7 +338,7 @@ pub struct OutreachDelivery {
 }
 
 /// What composing the mails of outreaches needs; those that exist, in no order.
-pub async fn outreach_deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<OutreachDelivery>> {
+pub(crate) async fn outreach_deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<OutreachDelivery>> {
     Ok(sqlx::query_as!(
         OutreachDelivery,
         r#"SELECT id, letter_id, office_id, state AS "state: OutreachState" FROM outreaches WHERE id = ANY ($1)"#,
@@ -337,7 +350,7 @@ pub async fn outreach_deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Resul
 
 /// The delivery result of an outreach.
 #[derive(Clone, Copy, Debug)]
-pub struct DeliveryOutcome {
+pub(crate) struct DeliveryOutcome {
     pub id: Uuid,
     /// The mail: ignored unless it is still the outreach's.
     pub email: Uuid,
@@ -346,7 +359,7 @@ pub struct DeliveryOutcome {
 }
 
 /// Saves delivery results, for sent outreaches with the time and the official, and counts them by state.
-pub async fn save_delivery_outcomes(
+pub(crate) async fn save_delivery_outcomes(
     conn: &mut PgConnection,
     settled: &[DeliveryOutcome],
     today: NaiveDate,
@@ -397,7 +410,7 @@ pub async fn save_delivery_outcomes(
 
 /// An outreach as it is listed, with its letter.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct OutreachRow {
+pub(crate) struct OutreachRow {
     pub id: Uuid,
     pub letter_id: Uuid,
     pub office_id: Uuid,
@@ -448,7 +461,7 @@ const INDEXES: &[Index] = &[
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn outreaches(
+pub(crate) async fn outreaches(
     conn: &mut PgConnection,
     action: Uuid,
     filter: Option<&Filter>,
@@ -475,7 +488,7 @@ pub async fn outreaches(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn outreach(conn: &mut PgConnection, action: Uuid, id: Uuid) -> Result<OutreachRow> {
+pub(crate) async fn outreach(conn: &mut PgConnection, action: Uuid, id: Uuid) -> Result<OutreachRow> {
     let mut query = QueryBuilder::new(OUTREACH);
     scope(&mut query, action);
     query.push(" AND o.id = ").push_bind(id);
@@ -483,7 +496,7 @@ pub async fn outreach(conn: &mut PgConnection, action: Uuid, id: Uuid) -> Result
 }
 
 /// The outreaches of one letter, in the order of its action's targets.
-pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) -> Result<Vec<OutreachRow>> {
+pub(crate) async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) -> Result<Vec<OutreachRow>> {
     let mut query = QueryBuilder::new(OUTREACH);
     scope(&mut query, action);
     query.push(" AND o.letter_id = ").push_bind(letter);

@@ -31,7 +31,7 @@ use crate::{
 const MIN_PREFIX_BITS: [u8; 2] = [12, 24];
 
 /// Routes of limits and allowances.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
         .routes(routes!(get_abuse_settings, update_abuse_settings))
         .routes(routes!(list_allowances, create_allowance))
@@ -41,7 +41,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 /// The limits and switches that organizers set. A PUT lays its members over them as they are; absent members stay.
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
-pub struct AbuseSettingsDocument {
+pub(super) struct AbuseSettingsDocument {
     /// Signatures of one network in an hour before the next ones are quarantined.
     #[serde(rename = "muster:per_network_hour")]
     #[validate(range(min = 1, max = 1_000_000_000))]
@@ -76,7 +76,7 @@ impl AbuseSettingsDocument {
 
 /// A network or mail domain whose signatures are never quarantined for their number.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AllowanceResource {
+pub(super) struct AllowanceResource {
     /// Its id.
     id: Uuid,
     /// What it is.
@@ -101,7 +101,7 @@ type AllowancePage = Page<AllowanceResource>;
 
 /// Limits, switches and allowances of an organization.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AbuseSettingsResource {
+pub(super) struct AbuseSettingsResource {
     /// What organizers set.
     #[serde(flatten)]
     document: AbuseSettingsDocument,
@@ -172,7 +172,7 @@ async fn update_abuse_settings(
 /// An allowance to add: a network or a mail domain where many people sign.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewAllowance)]
-pub struct AllowanceBody {
+pub(super) struct AllowanceBody {
     /// `203.0.113.0/24`; at least /12, or /24 of IPv6.
     #[serde(default)]
     #[validate(length(max = 50))]

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Routes of the counts.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(recount_petition))
 }
 
@@ -54,7 +54,7 @@ fn dimension(query: Option<&str>) -> Result<Option<Dimension>> {
 
 /// The counts of a petition.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CountsResource {
+pub(super) struct CountsResource {
     /// Signatures that count: exact for organizers, the published number for others.
     total_signatures: i64,
     /// When the published number last moved.
@@ -172,7 +172,7 @@ async fn get_counts(
 
 /// A count that was off.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RepairedCount {
+pub(super) struct RepairedCount {
     /// What it is broken down by, or `total`.
     by: String,
     /// Its key, such as `CA-ON`; empty for the total.
@@ -183,7 +183,7 @@ pub struct RepairedCount {
 
 /// What a recount has found.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RecountResource {
+pub(super) struct RecountResource {
     /// When it began.
     #[serde(rename = "muster:verified_date")]
     muster_verified_date: DateTime<Utc>,

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Routes of deliveries.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
         .routes(routes!(list_deliveries, create_delivery))
         .routes(routes!(update_delivery, delete_delivery))
@@ -45,7 +45,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 
 /// What organizers write of a delivery. A PUT lays its members over the document as it is; absent members stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
-pub struct DeliveryDocument {
+pub(super) struct DeliveryDocument {
     /// The day.
     date: NaiveDate,
     /// Where, at most 200 characters.
@@ -88,7 +88,7 @@ impl DeliveryDocument {
 
 /// The number of a delivery, fixed at one moment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DeliveryStatement {
+pub(super) struct DeliveryStatement {
     /// The moment.
     created_date: DateTime<Utc>,
     /// Signatures given here: `receipts` and `erased`.
@@ -107,7 +107,7 @@ pub struct DeliveryStatement {
 
 /// A delivery of a petition.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DeliveryResource {
+pub(crate) struct DeliveryResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// What organizers write.
@@ -125,7 +125,7 @@ pub struct DeliveryResource {
 
 impl DeliveryResource {
     /// A delivery, for organizers and, once it is done, for everybody.
-    pub fn new(kernel: &Kernel, action: &Action, d: &PetitionDelivery) -> Self {
+    pub(crate) fn new(kernel: &Kernel, action: &Action, d: &PetitionDelivery) -> Self {
         let page = kernel.url(&format!("{}/deliveries/{}", action.path(), d.id));
         let links = Links::to_self(kernel.url(&format!("{}/deliveries/{}", action.api_path(), d.id)))
             .to("muster:receipts", format!("{page}/receipts.txt"))

@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// Routes of a petition's history.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(get_history))
 }
 
 /// A state that a petition was given.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HistoryEntry {
+pub(super) struct HistoryEntry {
     /// The state.
     status: campaigns::State,
     /// Why, as the page says it.

@@ -53,7 +53,7 @@ const MAX_CHUNK_RETRIES: u64 = 6;
 const ROW_ERRORS_PER_PAGE: i64 = 1_000;
 
 /// Routes of imports.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
         .routes(routes!(list_imports, create_import))
         .routes(routes!(start_import))
@@ -63,7 +63,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 
 /// How far an import is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ImportProgress {
+pub(super) struct ImportProgress {
     /// Bytes of the file.
     bytes: i64,
     /// Bytes of it that are done.
@@ -80,7 +80,7 @@ pub struct ImportProgress {
 
 /// An import of signatures from a CSV file.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ImportResource {
+pub(super) struct ImportResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// When its upload began.
@@ -385,7 +385,7 @@ impl Upload<'_> {
 /// How to import a file.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = ImportStart)]
-pub struct StartBody {
+pub(super) struct StartBody {
     /// Which column is what.
     #[serde(default)]
     #[validate(nested)]

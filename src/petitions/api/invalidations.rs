@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Routes of these jobs.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
         .routes(routes!(list_invalidations, create_invalidation))
         .routes(routes!(cancel_invalidation))
@@ -44,7 +44,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 /// A job to begin.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewInvalidation)]
-pub struct InvalidationBody {
+pub(super) struct InvalidationBody {
     /// What to do; invalidate if absent.
     #[serde(default = "invalidate")]
     effect: Effect,
@@ -66,7 +66,7 @@ fn invalidate() -> Effect {
 
 /// How far a job is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InvalidationProgress {
+pub(super) struct InvalidationProgress {
     /// Signatures that it has looked at.
     seen: i64,
     /// Signatures that it looks at; null while they are counted.
@@ -77,7 +77,7 @@ pub struct InvalidationProgress {
 
 /// A job that changes the states of many signatures.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InvalidationResource {
+pub(super) struct InvalidationResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// When it was begun.
@@ -114,7 +114,7 @@ type InvalidationPage = Page<InvalidationResource>;
 
 /// What a job would do.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InvalidationPreview {
+pub(super) struct InvalidationPreview {
     /// Number of signatures that it would change.
     #[serde(rename = "muster:would_change")]
     muster_would_change: i64,

@@ -28,13 +28,13 @@ use crate::{
 };
 
 /// Routes of paper sheets.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(list_paper_batches, create_paper_batch)).routes(routes!(delete_paper_batch))
 }
 
 /// What organizers write of a batch of paper sheets.
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
-pub struct PaperBatchDocument {
+pub(super) struct PaperBatchDocument {
     /// Reference of the folder, unique within the petition; at most 100 characters.
     #[validate(length(min = 1, max = 100))]
     reference: String,
@@ -55,7 +55,7 @@ pub struct PaperBatchDocument {
 
 /// A batch of paper sheets.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PaperBatchResource {
+pub(super) struct PaperBatchResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// What organizers write.
@@ -72,7 +72,7 @@ impl Listed for PaperBatchResource {
 
 /// A page of batches of paper sheets of a petition.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PaperBatchList {
+pub(super) struct PaperBatchList {
     /// Signatures on all batches of the petition.
     #[serde(rename = "muster:extra")]
     muster_extra: i64,

@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// Routes of a petition's preview links.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(create_preview, delete_preview))
 }
 
 /// A preview link.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PreviewLink {
+pub(super) struct PreviewLink {
     /// URL of the page as it is, for whoever has the link.
     #[serde(rename = "muster:preview_url")]
     muster_preview_url: String,

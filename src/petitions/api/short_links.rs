@@ -25,13 +25,13 @@ use crate::{
 };
 
 /// Routes of a petition's short links.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(list_short_links, create_short_link)).routes(routes!(delete_short_link))
 }
 
 /// A short link.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ShortLinkResource {
+pub(super) struct ShortLinkResource {
     /// The last part of its address.
     word: String,
     /// URL.
@@ -49,7 +49,7 @@ impl Listed for ShortLinkResource {
 
 /// A page of short links of a petition.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ShortLinkList {
+pub(super) struct ShortLinkList {
     /// The links.
     #[serde(flatten)]
     page: Page<ShortLinkResource>,
@@ -106,7 +106,7 @@ async fn list_short_links(
 /// A short link to create.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewShortLink)]
-pub struct ShortLinkBody {
+pub(super) struct ShortLinkBody {
     /// Lower-case letters, digits and hyphens, at most 40.
     #[validate(length(min = 1, max = 40))]
     word: String,

@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// Routes of signatures.
-pub fn router() -> OpenApiRouter<Petitions> {
+pub(super) fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(list_signatures, create_signature)).routes(routes!(
         get_signature,
         update_signature,
@@ -53,7 +53,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 
 /// OSDI `record_signature_helper`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct SignatureBody {
+pub(super) struct SignatureBody {
     /// Who signs.
     #[validate(nested)]
     pub person: PersonBody,
@@ -98,7 +98,7 @@ pub struct SignatureBody {
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = AttachedLetter)]
-pub struct AttachedLetterBody {
+pub(super) struct AttachedLetterBody {
     /// Subject.
     #[validate(length(max = 200))]
     pub subject: String,
@@ -112,7 +112,7 @@ pub struct AttachedLetterBody {
 /// OSDI `referrer_data`.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct ReferrerData {
+pub(super) struct ReferrerData {
     /// A registered word of origin; anything else counts as `other`.
     #[validate(length(max = 200))]
     pub source: Option<String>,
@@ -123,7 +123,7 @@ pub struct ReferrerData {
 
 /// Where a signature comes from.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SignatureSource {
+pub(super) struct SignatureSource {
     /// A registered word, or `other`; null: nothing was said.
     source: Option<String>,
 }
@@ -132,7 +132,7 @@ pub struct SignatureSource {
 /// stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the names of the members")]
-pub struct SignatureDocument {
+pub(super) struct SignatureDocument {
     /// Whether its comment is shown: organizers set `shown` or `hidden`.
     #[serde(rename = "muster:comment_state")]
     muster_comment_state: CommentState,
@@ -149,7 +149,7 @@ pub struct SignatureDocument {
 
 /// A signature (OSDI signature). Members that tell something about the person are left out for a protected petition.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SignatureResource {
+pub(super) struct SignatureResource {
     /// `muster:` and the UUID.
     identifiers: Vec<String>,
     /// When it was given; of a protected petition, the day only.

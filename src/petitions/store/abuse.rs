@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An organization's limits.
-pub async fn limits(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseLimits> {
+pub(crate) async fn limits(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseLimits> {
     let limits = sqlx::query_scalar!(
         r#"SELECT abuse_settings AS "abuse_settings: Json<AbuseLimits>" FROM organizations WHERE id = $1"#,
         organization
@@ -31,7 +31,7 @@ pub async fn limits(conn: &mut PgConnection, organization: Uuid) -> Result<Abuse
 }
 
 /// An organization's limits and allowances. A value that this version cannot read allows nothing.
-pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
+pub(crate) async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
     let mut known = AbuseSettings { limits: limits(conn, organization).await?, ..AbuseSettings::default() };
     for allowance in allowances(conn, organization).await? {
         match allowance.kind {
@@ -43,7 +43,7 @@ pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSe
 }
 
 /// Writes an organization's limits. Breakdowns that were paused until now are published on the next tick.
-pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
+pub(crate) async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
     sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
         .execute(&mut *conn)
         .await?;
@@ -77,7 +77,7 @@ crate::kernel::text_enum!(AllowanceKind);
 
 /// A place where many sign at once.
 #[derive(Clone, Debug)]
-pub struct Allowance {
+pub(crate) struct Allowance {
     /// Its row.
     pub id: Uuid,
     /// What it is.
@@ -103,7 +103,7 @@ async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<A
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn page_of_allowances(
+pub(crate) async fn page_of_allowances(
     conn: &mut PgConnection,
     organization: Uuid,
     page: &PageParams,
@@ -128,7 +128,7 @@ pub async fn page_of_allowances(
 }
 
 /// Adds an allowance; one that is there gets the new note.
-pub async fn upsert_allowance(
+pub(crate) async fn upsert_allowance(
     conn: &mut PgConnection,
     organization: Uuid,
     new: &Allowance,
@@ -150,7 +150,7 @@ pub async fn upsert_allowance(
 }
 
 /// Removes an allowance. False: there was none.
-pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+pub(crate) async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM allowances WHERE organization_id = $1 AND id = $2", organization, id)
         .execute(conn)
         .await?;
@@ -158,7 +158,7 @@ pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: U
 }
 
 /// Deletes signals from before a moment, some at a time. Returns how many.
-pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_signals WHERE signature_id IN (SELECT signature_id FROM signature_signals WHERE created_at < $1 LIMIT 10000)",
         before
@@ -169,7 +169,7 @@ pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u6
 }
 
 /// Writes down how many acts a process took under some tags in an hour, and reads what the others took under these.
-pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 16], u64>> {
+pub(crate) async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 16], u64>> {
     let hour = hour_start(sync.hour);
     if !sync.reported.is_empty() {
         let (tags, acts): (Vec<&[u8]>, Vec<i64>) = sync.reported.iter().map(|(tag, n)| (tag.as_slice(), *n)).unzip();
@@ -200,7 +200,7 @@ pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 1
 }
 
 /// Deletes the counts of hours that are over, some at a time. Returns how many.
-pub async fn delete_old_burst_counts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn delete_old_burst_counts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_bursts WHERE ctid IN (SELECT ctid FROM signature_bursts WHERE hour < $1 LIMIT 10000)",
         // a process whose clock is late may still be in the hour before
@@ -216,7 +216,7 @@ fn hour_start(hour: i64) -> DateTime<Utc> {
 }
 
 /// The network tag of a signature, while it is kept.
-pub async fn network_tag(conn: &mut PgConnection, petition: Uuid, signature: Uuid) -> Result<Option<Vec<u8>>> {
+pub(crate) async fn network_tag(conn: &mut PgConnection, petition: Uuid, signature: Uuid) -> Result<Option<Vec<u8>>> {
     let tag = sqlx::query_scalar!(
         "SELECT network_tag FROM signature_signals WHERE signature_id = $2 AND petition_id = $1",
         petition,

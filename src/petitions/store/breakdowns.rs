@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{campaigns::MIN_TOTAL_FOR_BREAKDOWN, error::Result, kernel::db::force_index_plan};
 
 /// Some petitions whose breakdowns are due.
-pub async fn due(tx: &mut PgConnection, today: NaiveDate, most: i64) -> Result<Vec<Uuid>> {
+pub(crate) async fn due(tx: &mut PgConnection, today: NaiveDate, most: i64) -> Result<Vec<Uuid>> {
     force_index_plan(tx).await?;
     Ok(sqlx::query_scalar!(
         "SELECT id FROM petitions WHERE breakdowns_due_on <= $1 ORDER BY breakdowns_due_on LIMIT $2",
@@ -20,7 +20,7 @@ pub async fn due(tx: &mut PgConnection, today: NaiveDate, most: i64) -> Result<V
 
 /// Makes the breakdowns of these petitions due on a day: of those that show them and are not due on it or later already.
 /// Others of them are not due any more. Returns those that are due now.
-pub async fn schedule(conn: &mut PgConnection, petitions: &[Uuid], on: NaiveDate) -> Result<Vec<Uuid>> {
+pub(crate) async fn schedule(conn: &mut PgConnection, petitions: &[Uuid], on: NaiveDate) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         r#"WITH scheduled AS (
              UPDATE petitions p SET breakdowns_due_on = s.due_on

@@ -14,7 +14,7 @@ use crate::{
 
 /// A comment that may be shown.
 #[derive(Clone, Debug)]
-pub struct CommentRow {
+pub(crate) struct CommentRow {
     /// The signature.
     pub id: Uuid,
     /// What was typed, sealed.
@@ -24,7 +24,7 @@ pub struct CommentRow {
 }
 
 /// The newest comments of a petition that an organizer let through.
-pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result<Vec<CommentRow>> {
+pub(crate) async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result<Vec<CommentRow>> {
     Ok(sqlx::query_as!(
         CommentRow,
         r#"SELECT id, sealed, display AS "display: Display" FROM signatures
@@ -37,7 +37,7 @@ pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result
 }
 
 /// Writes what an organizer has decided about a signature.
-pub async fn save_moderation(
+pub(crate) async fn save_moderation(
     conn: &mut PgConnection,
     signature: Uuid,
     comment_state: CommentState,
@@ -57,6 +57,6 @@ pub async fn save_moderation(
 }
 
 /// Invalidates what is cached of a petition's signers, whose table has no trigger for that, when the transaction commits.
-pub async fn notify_changed(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
+pub(crate) async fn notify_changed(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
     invalidate(conn, CacheInvalidation::Row(petition)).await
 }

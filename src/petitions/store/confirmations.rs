@@ -17,7 +17,7 @@ use crate::petitions::{
 
 /// What a signature refers to, and the generation of its links.
 #[derive(Clone, Copy, Debug)]
-pub struct SignatureKey {
+pub(crate) struct SignatureKey {
     /// The signature.
     pub id: Uuid,
     /// Its person.
@@ -29,7 +29,7 @@ pub struct SignatureKey {
 }
 
 /// The keys of signatures, by their ids; those that exist.
-pub async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, SignatureKey>, sqlx::Error> {
+pub(crate) async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, SignatureKey>, sqlx::Error> {
     let keys = sqlx::query_as!(
         SignatureKey,
         "SELECT id, person_id, petition_id, link_generation FROM signatures WHERE id = ANY ($1)",
@@ -42,7 +42,7 @@ pub async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid,
 
 /// Reads signatures, and those that are effective of the same people on the same petitions, and locks them. The caller
 /// holds the locks of the people.
-pub async fn lock_with_effective(
+pub(crate) async fn lock_with_effective(
     conn: &mut PgConnection,
     keys: &[SignatureKey],
 ) -> Result<Vec<SignatureRow>, sqlx::Error> {
@@ -71,7 +71,7 @@ pub async fn lock_with_effective(
 
 /// Changes pending signatures to counted or quarantined. The caller holds the locks of the people, and has ended
 /// whatever was effective of the same signers.
-pub async fn set_confirmed(
+pub(crate) async fn set_confirmed(
     conn: &mut PgConnection,
     confirmed: &[(Uuid, SignatureState, DateTime<Utc>)],
 ) -> Result<(), sqlx::Error> {
@@ -94,7 +94,10 @@ pub async fn set_confirmed(
 }
 
 /// Ends quarantined signatures whose signers have confirmed another one that counts.
-pub async fn end_superseded(conn: &mut PgConnection, superseded: &[(Uuid, DateTime<Utc>)]) -> Result<(), sqlx::Error> {
+pub(crate) async fn end_superseded(
+    conn: &mut PgConnection,
+    superseded: &[(Uuid, DateTime<Utc>)],
+) -> Result<(), sqlx::Error> {
     if superseded.is_empty() {
         return Ok(());
     }
@@ -112,7 +115,7 @@ pub async fn end_superseded(conn: &mut PgConnection, superseded: &[(Uuid, DateTi
 
 /// Replaces the data of a counted signature by that of a newer, confirmed one of the same person; a new comment waits
 /// for approval.
-pub async fn update_counted(
+pub(crate) async fn update_counted(
     conn: &mut PgConnection,
     id: Uuid,
     sealed: &[u8],
@@ -135,7 +138,7 @@ pub async fn update_counted(
 
 /// Erases everything of counted signatures that counting does not need, and the same people's other pending signatures
 /// of the petitions.
-pub async fn drop_contacts(conn: &mut PgConnection, rows: &[&SignatureRow]) -> Result<(), sqlx::Error> {
+pub(crate) async fn drop_contacts(conn: &mut PgConnection, rows: &[&SignatureRow]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -165,7 +168,10 @@ pub async fn drop_contacts(conn: &mut PgConnection, rows: &[&SignatureRow]) -> R
 }
 
 /// Erases the data of duplicates of these people (petition, person), whose counted signature has none any more.
-pub async fn erase_duplicate_payloads(conn: &mut PgConnection, signers: &[(Uuid, Uuid)]) -> Result<(), sqlx::Error> {
+pub(crate) async fn erase_duplicate_payloads(
+    conn: &mut PgConnection,
+    signers: &[(Uuid, Uuid)],
+) -> Result<(), sqlx::Error> {
     let (petitions, people): (Vec<Uuid>, Vec<Uuid>) = signers.iter().copied().unzip();
     sqlx::query!(
         "WITH theirs AS MATERIALIZED (

@@ -16,15 +16,15 @@ use crate::{
 };
 
 /// Filter fields of deliveries.
-pub const FIELDS: FieldSet = FieldSet(&[
+pub(crate) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "d.id", kind: FieldKind::Identifier },
     Field { name: "muster:status", column_sql: "d.state", kind: FieldKind::Enum(PetitionDeliveryStatus::NAMES) },
 ]);
 
 /// Bytes of a receipt.
-pub const RECEIPT_BYTES: usize = 16;
+pub(crate) const RECEIPT_BYTES: usize = 16;
 /// Receipts in a row of the list.
-pub const RECEIPTS_PER_CHUNK: usize = 32_768;
+pub(crate) const RECEIPTS_PER_CHUNK: usize = 32_768;
 
 /// What was fixed about the number.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl PetitionDelivery {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn deliveries(
+pub(crate) async fn deliveries(
     conn: &mut PgConnection,
     petition: Uuid,
     filter: Option<&Filter>,
@@ -105,12 +105,12 @@ pub async fn deliveries(
 }
 
 /// A petition's delivery.
-pub async fn delivery(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Option<PetitionDelivery>> {
+pub(crate) async fn delivery(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Option<PetitionDelivery>> {
     Ok(of_petitions(conn, &[petition], Some(&[id])).await?.pop().map(|(_, delivery)| delivery))
 }
 
 /// The deliveries of petitions with the petition's id, the latest day first; or those of these ids.
-pub async fn of_petitions(
+pub(crate) async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
     ids: Option<&[Uuid]>,
@@ -159,7 +159,7 @@ pub async fn of_petitions(
 
 /// What an organizer writes about a delivery.
 #[derive(Clone, Debug)]
-pub struct DeliveryRecord {
+pub(crate) struct DeliveryRecord {
     /// The day.
     pub date: NaiveDate,
     /// The place.
@@ -175,7 +175,7 @@ pub struct DeliveryRecord {
 }
 
 /// Inserts a planned delivery, or updates one.
-pub async fn save(
+pub(crate) async fn save(
     conn: &mut PgConnection,
     petition: Uuid,
     id: Uuid,
@@ -203,13 +203,13 @@ pub async fn save(
 }
 
 /// Sets the status of a delivery.
-pub async fn set_status(conn: &mut PgConnection, id: Uuid, status: PetitionDeliveryStatus) -> Result<()> {
+pub(crate) async fn set_status(conn: &mut PgConnection, id: Uuid, status: PetitionDeliveryStatus) -> Result<()> {
     sqlx::query!("UPDATE petition_deliveries SET state = $2 WHERE id = $1", id, status.as_str()).execute(conn).await?;
     Ok(())
 }
 
 /// Deletes a delivery with its statement. False: the petition has none with this id.
-pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
+pub(crate) async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM petition_deliveries WHERE petition_id = $1 AND id = $2", petition, id)
         .execute(conn)
         .await?;
@@ -218,7 +218,7 @@ pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result
 
 /// A counted signature.
 #[derive(Debug)]
-pub struct CountedSignature {
+pub(crate) struct CountedSignature {
     /// Its id.
     pub id: Uuid,
     /// Country and region, such as `CA-ON`.
@@ -226,7 +226,7 @@ pub struct CountedSignature {
 }
 
 /// Counted signatures of a petition, after an id, in the order of ids.
-pub async fn counted_signatures(
+pub(crate) async fn counted_signatures(
     conn: &mut PgConnection,
     petition: Uuid,
     after: Uuid,
@@ -245,7 +245,7 @@ pub async fn counted_signatures(
 }
 
 /// Numbers of erased signatures that had counted, and of signatures on paper.
-pub async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
+pub(crate) async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
         r#"SELECT erased_count, (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = a.id) AS "paper!"
            FROM actions a WHERE id = $1"#,
@@ -258,7 +258,7 @@ pub async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) ->
 
 /// Begins a list for a planned delivery and deletes unfinished ones. False: another one is being made, or the
 /// delivery was done.
-pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Result<bool> {
+pub(crate) async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Result<bool> {
     let mut tx = db.begin().await?;
     let begun = sqlx::query!(
         "UPDATE petition_deliveries SET stating_list = $3, stating_until = now() + interval '5 minutes'
@@ -285,7 +285,7 @@ pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Re
 }
 
 /// Renews the lease of a list, in the caller's transaction; false when another process has it.
-pub async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
+pub(crate) async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
     let held = sqlx::query!(
         "UPDATE petition_deliveries SET stating_until = now() + interval '5 minutes' WHERE id = $1 AND stating_list = $2",
         id,
@@ -297,7 +297,7 @@ pub async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<
 }
 
 /// Ends the lease of a list without a result.
-pub async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
+pub(crate) async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
     sqlx::query!(
         "UPDATE petition_deliveries SET stating_list = NULL, stating_until = NULL WHERE id = $1 AND stating_list = $2",
         id,
@@ -309,7 +309,7 @@ pub async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
 }
 
 /// Stores the receipts of one page of signatures, by their first byte.
-pub async fn insert_buckets(
+pub(crate) async fn insert_buckets(
     conn: &mut PgConnection,
     id: Uuid,
     list: Uuid,
@@ -337,7 +337,7 @@ pub async fn insert_buckets(
 }
 
 /// The receipts of a list with this first byte, sorted.
-pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT_BYTES]>> {
+pub(crate) async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT_BYTES]>> {
     let pieces = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_buckets WHERE list_id = $1 AND bucket = $2",
         list,
@@ -354,7 +354,7 @@ pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Ve
 }
 
 /// Appends a chunk to a list; chunks are sorted.
-pub async fn insert_chunk(
+pub(crate) async fn insert_chunk(
     conn: &mut PgConnection,
     id: Uuid,
     list: Uuid,
@@ -374,7 +374,7 @@ pub async fn insert_chunk(
 }
 
 /// Stores the statement with its list, replacing a former one. False when another process has the lease.
-pub async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
+pub(crate) async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
     let mut tx = db.begin().await?;
     let stated = sqlx::query!(
         "UPDATE petition_deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7,
@@ -403,14 +403,18 @@ pub async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Res
 }
 
 /// A chunk of the list of receipts; `None` after the last.
-pub async fn chunk(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
+pub(crate) async fn chunk(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!("SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND number = $2", list, number)
         .fetch_optional(conn)
         .await?)
 }
 
 /// Does a list contain this receipt?
-pub async fn contains_receipt(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT_BYTES]) -> Result<bool> {
+pub(crate) async fn contains_receipt(
+    conn: &mut PgConnection,
+    list: Uuid,
+    receipt: [u8; RECEIPT_BYTES],
+) -> Result<bool> {
     let chunk = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND substring(receipts FOR 16) <= $2
          ORDER BY number DESC LIMIT 1",

@@ -16,14 +16,10 @@ use crate::{
 };
 
 /// Filter fields of imports.
-pub const FIELDS: FieldSet = FieldSet(&[
+pub(crate) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "i.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "i.created_at", kind: FieldKind::Timestamp },
-    Field {
-        name: "muster:state",
-        column_sql: "i.state",
-        kind: FieldKind::Enum(ImportState::NAMES),
-    },
+    Field { name: "muster:state", column_sql: "i.state", kind: FieldKind::Enum(ImportState::NAMES) },
 ]);
 
 /// An import.
@@ -51,7 +47,7 @@ pub struct Import {
 }
 
 /// Inserts an import; its chunks follow.
-pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
         "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, offset_bytes, state, created_at, touched_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'uploading', $9, $9)",
@@ -71,7 +67,7 @@ pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
 }
 
 /// Completes an upload. False when it was cancelled meanwhile.
-pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
+pub(crate) async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
     let done = sqlx::query!("UPDATE imports SET state = 'uploaded' WHERE id = $1 AND state = 'uploading'", import)
         .execute(conn)
         .await?;
@@ -80,7 +76,7 @@ pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
 
 /// Inserts or replaces a chunk of an upload; `bytes` is the size of the file so far. False when the upload was
 /// cancelled meanwhile.
-pub async fn insert_chunk(
+pub(crate) async fn insert_chunk(
     conn: &mut PgConnection,
     import: Uuid,
     number: i32,
@@ -104,7 +100,7 @@ pub async fn insert_chunk(
 }
 
 /// Sealed chunks from a number on, at most `most`.
-pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64) -> Result<Vec<(i32, Vec<u8>)>> {
+pub(crate) async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64) -> Result<Vec<(i32, Vec<u8>)>> {
     let rows = sqlx::query!(
         "SELECT number, sealed FROM import_chunks WHERE import_id = $1 AND number >= $2 ORDER BY number LIMIT $3",
         import,
@@ -120,7 +116,7 @@ pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64)
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn of_petition(
+pub(crate) async fn of_petition(
     conn: &mut PgConnection,
     petition: Uuid,
     filter: Option<&Filter>,
@@ -145,7 +141,7 @@ pub async fn of_petition(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Import> {
+pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Import> {
     Ok(sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
@@ -159,7 +155,7 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
 }
 
 /// An import.
-pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
+pub(crate) async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     Ok(sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
@@ -172,7 +168,7 @@ pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> 
 }
 
 /// Updates an import: progress and settings.
-pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
+pub(crate) async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
         "UPDATE imports SET mapping = $2, source = $3, consent_wording = $4, dry_run = $5, state = $6, offset_bytes = $7, seen = $8,
                 imported = $9, duplicates = $10, refused = $11, finished_at = $12
@@ -196,7 +192,7 @@ pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
 }
 
 /// Number of signatures of an import.
-pub async fn count_imported_signatures(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
+pub(crate) async fn count_imported_signatures(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM signatures WHERE import_id = $1"#, import)
         .fetch_one(conn)
         .await?)
@@ -204,7 +200,7 @@ pub async fn count_imported_signatures(conn: &mut PgConnection, import: Uuid) ->
 
 /// An error of a row.
 #[derive(Clone, Debug)]
-pub struct RowError {
+pub(crate) struct RowError {
     /// Line number in the file; the header is 1.
     pub line: i64,
     /// The field, as in the mapping.
@@ -216,7 +212,7 @@ pub struct RowError {
 }
 
 /// Inserts row errors.
-pub async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors: &[RowError]) -> Result<()> {
+pub(crate) async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors: &[RowError]) -> Result<()> {
     for row_error in row_errors {
         sqlx::query!(
             "INSERT INTO import_row_errors (import_id, line, field, code, detail) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
@@ -233,7 +229,7 @@ pub async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors
 }
 
 /// The row errors of an import after a line, in their order.
-pub async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most: i64) -> Result<Vec<RowError>> {
+pub(crate) async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most: i64) -> Result<Vec<RowError>> {
     Ok(sqlx::query_as!(
         RowError,
         "SELECT line, field, code, detail FROM import_row_errors WHERE import_id = $1 AND line > $2 ORDER BY line, field LIMIT $3",
@@ -246,13 +242,13 @@ pub async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most:
 }
 
 /// Deletes the row errors of an earlier run.
-pub async fn delete_row_errors(conn: &mut PgConnection, import: Uuid) -> Result<()> {
+pub(crate) async fn delete_row_errors(conn: &mut PgConnection, import: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM import_row_errors WHERE import_id = $1", import).execute(conn).await?;
     Ok(())
 }
 
 /// Deletes chunks below a number, at most `most`. Returns how many.
-pub async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
+pub(crate) async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM import_chunks WHERE import_id = $1 AND number IN (
              SELECT number FROM import_chunks WHERE import_id = $1 AND number < $2 ORDER BY number LIMIT $3)",
@@ -266,7 +262,7 @@ pub async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, mo
 }
 
 /// Cancels an aborted upload.
-pub async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE imports SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'uploading'",
         import,
@@ -279,7 +275,7 @@ pub async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<
 
 /// Cancels uploads without progress since a time, and imports created before another time that were not started; some
 /// at a time. Returns each with its organization.
-pub async fn cancel_abandoned(
+pub(crate) async fn cancel_abandoned(
     conn: &mut PgConnection,
     broken_off: DateTime<Utc>,
     not_started: DateTime<Utc>,

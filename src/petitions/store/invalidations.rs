@@ -18,20 +18,16 @@ use crate::{
 };
 
 /// Filter fields of jobs.
-pub const FIELDS: FieldSet = FieldSet(&[
+pub(crate) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "j.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "j.created_at", kind: FieldKind::Timestamp },
     Field { name: "effect", column_sql: "j.effect", kind: FieldKind::Enum(Effect::NAMES) },
-    Field {
-        name: "muster:state",
-        column_sql: "j.state",
-        kind: FieldKind::Enum(InvalidationState::NAMES),
-    },
+    Field { name: "muster:state", column_sql: "j.state", kind: FieldKind::Enum(InvalidationState::NAMES) },
 ]);
 
 /// A job.
 #[derive(Clone, Debug)]
-pub struct Invalidation {
+pub(crate) struct Invalidation {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub organizer_id: Uuid,
@@ -49,7 +45,7 @@ pub struct Invalidation {
 }
 
 /// Inserts a running job.
-pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -70,7 +66,7 @@ pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn of_petition(
+pub(crate) async fn of_petition(
     conn: &mut PgConnection,
     petition: Uuid,
     filter: Option<&Filter>,
@@ -95,7 +91,7 @@ pub async fn of_petition(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Invalidation> {
+pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Invalidation> {
     Ok(sqlx::query_as!(
         Invalidation,
         r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
@@ -109,7 +105,7 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
 }
 
 /// A job by id, locked.
-pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Invalidation>> {
+pub(crate) async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Invalidation>> {
     Ok(sqlx::query_as!(
         Invalidation,
         r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
@@ -122,7 +118,7 @@ pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Inva
 }
 
 /// Updates the state and progress of a job.
-pub async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
+pub(crate) async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6, total = $7, is_counted = $8 WHERE id = $1",
         job.id,
@@ -141,7 +137,7 @@ pub async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
 
 /// The part of a rule that SQL evaluates.
 #[derive(Clone, Debug)]
-pub struct CandidateFilter {
+pub(crate) struct CandidateFilter {
     /// The petition.
     pub petition: Uuid,
     /// In one of these states.
@@ -160,7 +156,7 @@ pub struct CandidateFilter {
 
 /// A signature that may match a rule.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The row.
     pub id: Uuid,
     /// Its person.
@@ -171,7 +167,12 @@ pub struct Candidate {
 
 /// The id of the petition's `most`-th signature after an id; `None` when there are fewer. Bounds the rows that a
 /// statement reads.
-pub async fn find_range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+pub(crate) async fn find_range_end(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM signatures WHERE petition_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
         petition,
@@ -183,7 +184,7 @@ pub async fn find_range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid
 }
 
 /// Matching signatures after an id and up to another, at most `most`.
-pub async fn candidates(
+pub(crate) async fn candidates(
     conn: &mut PgConnection,
     candidate_filter: &CandidateFilter,
     after: Uuid,
@@ -214,7 +215,7 @@ pub async fn candidates(
 }
 
 /// Number of matching signatures after an id and up to another.
-pub async fn count_candidates(
+pub(crate) async fn count_candidates(
     conn: &mut PgConnection,
     candidate_filter: &CandidateFilter,
     after: Uuid,
@@ -241,7 +242,12 @@ pub async fn count_candidates(
 }
 
 /// Signatures that a job has changed, after an id.
-pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
+pub(crate) async fn find_changed_by(
+    conn: &mut PgConnection,
+    job: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<Vec<Candidate>> {
     Ok(sqlx::query_as!(
         Candidate,
         "SELECT id, person_id, NULL::bytea AS sealed FROM signatures WHERE invalidation_id = $1 AND id > $2 ORDER BY id LIMIT $3",
@@ -255,7 +261,7 @@ pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, mo
 
 /// A signature whose state was changed.
 #[derive(Clone, Debug)]
-pub struct SignatureStateChange {
+pub(crate) struct SignatureStateChange {
     /// The row.
     pub id: Uuid,
     /// Its state before.
@@ -268,7 +274,7 @@ pub struct SignatureStateChange {
 
 /// Changes signatures to invalid, quarantined or counted (`to`); of several of one signer only the newest counts. The
 /// caller has locked the people.
-pub async fn set_state(
+pub(crate) async fn set_state(
     conn: &mut PgConnection,
     job: Option<Uuid>,
     signatures: &[Uuid],
@@ -304,7 +310,7 @@ pub async fn set_state(
 
 /// Restores the states that signatures had before a job; of several of one signer only the newest counts. The caller
 /// has locked the people.
-pub async fn restore_state(
+pub(crate) async fn restore_state(
     conn: &mut PgConnection,
     signatures: &[Uuid],
     now: DateTime<Utc>,
@@ -334,7 +340,7 @@ pub async fn restore_state(
 }
 
 /// Erases the data of signatures that have been invalid since before a time, some at a time. Returns how many.
-pub async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "UPDATE signatures SET sealed = NULL, comment_state = 'none'
          WHERE id = ANY (ARRAY(SELECT id FROM signatures WHERE state = 'invalid' AND sealed IS NOT NULL AND ended_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))",

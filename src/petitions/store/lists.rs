@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Filter fields of petitions.
-pub const PETITION_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
@@ -26,7 +26,7 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
 ]);
 
 /// Filter fields of signatures. Addresses are resolved first ([`crate::people::resolve_addresses`]).
-pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
+pub(crate) const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(SignatureState::NAMES) },
@@ -59,7 +59,7 @@ const SIGNATURE_INDEXES: &[Index] = &[
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn list(
+pub(crate) async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
@@ -75,7 +75,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn signatures(
+pub(crate) async fn signatures(
     conn: &mut PgConnection,
     petition: Uuid,
     filter: Option<&Filter>,

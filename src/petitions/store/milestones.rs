@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// A petition and the highest milestone that it has just reached.
 #[derive(Clone, Debug)]
-pub struct ReachedMilestone {
+pub(crate) struct ReachedMilestone {
     /// The petition.
     pub id: Uuid,
     /// Its organization.
@@ -26,7 +26,7 @@ pub struct ReachedMilestone {
 }
 
 /// Dequeues some petitions whose number or settings have changed since they were last processed.
-pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>> {
+pub(crate) async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "DELETE FROM count_moves WHERE action_id IN (SELECT action_id FROM count_moves ORDER BY action_id LIMIT $1 FOR UPDATE SKIP LOCKED)
          RETURNING action_id",
@@ -37,7 +37,7 @@ pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>>
 }
 
 /// Records the milestones that these petitions have newly reached; returns the highest of each.
-pub async fn mark_reached(
+pub(crate) async fn mark_reached(
     conn: &mut PgConnection,
     petitions: &[Uuid],
     now: DateTime<Utc>,
@@ -66,7 +66,7 @@ pub async fn mark_reached(
 
 /// Deletes milestones that the published numbers of these petitions have fallen below, and restores the goals that
 /// were raised for them.
-pub async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Result<()> {
+pub(crate) async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
              DELETE FROM milestones m USING actions a WHERE m.petition_id = ANY ($1) AND a.id = m.petition_id AND a.published_count < m.step
@@ -82,7 +82,7 @@ pub async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Re
 }
 
 /// Raises a petition's goal, and records it at the milestone of the former one.
-pub async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result<()> {
+pub(crate) async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result<()> {
     sqlx::query!(
         "WITH noted AS (
              UPDATE milestones m SET raised_from = p.goal, raised_to = $2 FROM petitions p
@@ -98,7 +98,7 @@ pub async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> R
 }
 
 /// Records milestones that a petition has reached, without a mail.
-pub async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO milestones (petition_id, step, reached_at)
          SELECT p.id, s.step, $2
@@ -115,7 +115,7 @@ pub async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<
 }
 
 /// The reached milestones of petitions with their times, lowest first.
-pub async fn of_petitions(
+pub(crate) async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<(i64, DateTime<Utc>)>>> {

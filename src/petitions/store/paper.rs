@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Filter fields of batches.
-pub const FIELDS: FieldSet = FieldSet(&[
+pub(crate) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "b.id", kind: FieldKind::Identifier },
     Field { name: "reference", column_sql: "b.reference", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "b.created_at", kind: FieldKind::Timestamp },
@@ -22,7 +22,7 @@ pub const FIELDS: FieldSet = FieldSet(&[
 
 /// A batch of paper sheets.
 #[derive(Clone, Debug)]
-pub struct PaperBatch {
+pub(crate) struct PaperBatch {
     /// Id.
     pub id: Uuid,
     /// Reference of the folder, unique within the petition.
@@ -43,7 +43,7 @@ pub struct PaperBatch {
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
-pub async fn batches(
+pub(crate) async fn batches(
     conn: &mut PgConnection,
     petition: Uuid,
     filter: Option<&Filter>,
@@ -63,7 +63,7 @@ pub async fn batches(
 }
 
 /// Signatures on all batches of a petition.
-pub async fn signatures(conn: &mut PgConnection, petition: Uuid) -> Result<i64> {
+pub(crate) async fn signatures(conn: &mut PgConnection, petition: Uuid) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT coalesce(sum(count), 0)::bigint AS "n!" FROM paper_batches WHERE petition_id = $1"#,
         petition
@@ -76,7 +76,7 @@ pub async fn signatures(conn: &mut PgConnection, petition: Uuid) -> Result<i64> 
 ///
 /// # Errors
 /// A breach of `paper_batches_reference_key`.
-pub async fn insert(
+pub(crate) async fn insert(
     conn: &mut PgConnection,
     petition: Uuid,
     batch: &PaperBatch,
@@ -101,7 +101,7 @@ pub async fn insert(
 }
 
 /// Deletes a batch. False: the petition has none with this id.
-pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
+pub(crate) async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM paper_batches WHERE petition_id = $1 AND id = $2", petition, id)
         .execute(conn)
         .await?;

@@ -15,7 +15,7 @@ use crate::{
 
 /// A signature on its signer's own page.
 #[derive(Clone, Debug)]
-pub struct PersonSignature {
+pub(crate) struct PersonSignature {
     /// The row.
     pub id: Uuid,
     /// Title of its petition.
@@ -35,7 +35,7 @@ pub struct PersonSignature {
 }
 
 /// All signatures of a person, newest first.
-pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<PersonSignature>> {
+pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<PersonSignature>> {
     Ok(sqlx::query_as!(
         PersonSignature,
         r#"SELECT s.id, a.title, a.slug, s.state AS "state: SignatureState", s.sealed, s.display AS "display: Display", s.created_at, s.counted_at
@@ -47,7 +47,7 @@ pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Pers
 }
 
 /// The newest signatures of an address on a petition that a code may confirm: pending or effective ones.
-pub async fn by_address(
+pub(crate) async fn by_address(
     conn: &mut PgConnection,
     petition: Uuid,
     vault: Uuid,
@@ -70,7 +70,7 @@ pub async fn by_address(
 }
 
 /// The newest effective signature of an address in a vault, for the mail with the link of the own page.
-pub async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
+pub(crate) async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state IN ('counted', 'quarantined') ORDER BY s.id DESC LIMIT 1",
@@ -82,7 +82,7 @@ pub async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index:
 }
 
 /// The states of an address's signatures on a petition.
-pub async fn states_by_address(
+pub(crate) async fn states_by_address(
     conn: &mut PgConnection,
     petition: Uuid,
     vault: Uuid,
@@ -100,7 +100,7 @@ pub async fn states_by_address(
 }
 
 /// The vaults of the organizations: id and organization.
-pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
+pub(crate) async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(
         "SELECT id, organization_id FROM vaults WHERE kind = 'organization' AND destroyed_at IS NULL ORDER BY id"
     )
@@ -110,7 +110,7 @@ pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, U
 }
 
 /// Changes the display of the name of a signature.
-pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Result<()> {
+pub(crate) async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET display = $2 WHERE id = $1 AND state IN ('counted', 'quarantined')",
         id,
@@ -124,7 +124,7 @@ pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Re
 /// Enqueues the single reminder of signatures that have been pending for a while, some at a time: for the newest of
 /// each person and petition, while the petition is open and has no effective signature of the person. Returns how
 /// many were processed.
-pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
     let looked = sqlx::query_scalar!(
         r#"WITH due AS (
                SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.quarantine_reason FROM signatures s
@@ -153,7 +153,7 @@ pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<U
 
 /// Erases a signer: the signatures, the consents, and the person unless a registration or letter refers to it.
 /// Counters are not reduced. Returns the petitions.
-pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+pub(crate) async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
     // in the lock order of actions
     sqlx::query!(
         "SELECT FROM actions WHERE id IN (SELECT petition_id FROM signatures WHERE person_id = $1 AND state = 'counted') ORDER BY id FOR NO KEY UPDATE",

@@ -20,7 +20,7 @@ use crate::{
 
 /// A validated and sealed signature: the composite type `signature_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
-pub struct SignatureSubmission {
+pub(crate) struct SignatureSubmission {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub vault_id: Uuid,
@@ -83,7 +83,7 @@ pub struct SubmissionResult {
 ///
 /// # Errors
 /// A database error, as it is; then nothing of the batch is written.
-pub async fn submit_signatures(
+pub(crate) async fn submit_signatures(
     db: &PgPool,
     submissions: &[SignatureSubmission],
     letters: &[LetterSubmission],
