@@ -138,7 +138,7 @@ pending_links() {
     tr -d '\r' <"$BENCH_DIR/taken/all" |
         awk '{ if (sub(/=$/, "")) { line = line $0; next } line = line $0 }
              match(line, /\/t\/ae[a-z2-7]+/) { print substr(line, RSTART, RLENGTH) }
-             { line = "" }' | sort -u | head -n "$confirmations" >"$BENCH_DIR/links"
+             { line = "" }' | sort -u | sed -n "1,${confirmations}p" >"$BENCH_DIR/links"
     rm -rf "$BENCH_DIR/taken"
     if [ "$(wc -l <"$BENCH_DIR/links")" -ne "$confirmations" ]; then
         say "WRONG: $(wc -l <"$BENCH_DIR/links") links were mailed"

@@ -94,6 +94,7 @@ CREATE TABLE letters (
     variant            smallint NOT NULL DEFAULT 0, -- which of the template's subjects, where none was typed
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     is_attached        boolean NOT NULL DEFAULT false, -- written with another act (a signature), which confirms or deletes it
+    reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
     link_generation    smallint NOT NULL DEFAULT 0,
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL,
@@ -104,6 +105,7 @@ CREATE TABLE letters (
 CREATE INDEX letters_letter_action_id_idx ON letters (letter_action_id, id);
 CREATE INDEX letters_person_id_idx ON letters (person_id);
 CREATE INDEX letters_pending_idx ON letters (confirm_expires_at) WHERE state = 'pending';
+CREATE INDEX letters_unreminded_idx ON letters (created_at) WHERE state = 'pending' AND NOT reminded AND NOT is_attached;
 
 CREATE TABLE outreaches (
     id               uuid PRIMARY KEY,

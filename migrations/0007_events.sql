@@ -51,6 +51,7 @@ CREATE TABLE attendances (
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL, -- protected events: floored to the day
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
+    reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
     waitlist_position        bigint, -- place in the line of this event, counted up as places are given
     accepted_at        timestamptz,
     ended_at           timestamptz,
@@ -67,6 +68,7 @@ CREATE INDEX attendances_waitlist_idx ON attendances (event_id, waitlist_positio
 -- The next in line of each size, of which there are ten.
 CREATE INDEX attendances_waitlist_size_idx ON attendances (event_id, party_size, waitlist_position) WHERE state = 'waitlisted';
 CREATE INDEX attendances_pending_idx ON attendances (confirm_expires_at) WHERE state = 'pending';
+CREATE INDEX attendances_unreminded_idx ON attendances (created_at) WHERE state = 'pending' AND NOT reminded;
 
 CREATE TYPE attendance_submission AS (
     id uuid, event_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,

@@ -12,6 +12,7 @@
 //! | [`organizers`] | organizations, accounts, API tokens, sessions, audit trail |
 //! | [`people`] | supporters: sealed personal data, consents |
 //! | [`campaigns`] | what all actions share: texts, status, counts, short links, the route `/t/{token}` |
+//! | [`actions`] | the life of a submission of any kind: confirming, reminding, withdrawing, its pages and mails |
 //! | [`letters`] | offices, officials, letter actions, letters |
 //! | [`petitions`] [`events`] | signatures; registrations and seats |
 //! | [`exports`] [`broadcasts`] [`landing`] | CSV lists; email updates to participants who agreed; home and campaign pages |
@@ -29,6 +30,7 @@
 //! confirmations, in the slices' `confirmation`. Lower layers call higher ones through registries, filled by [`app`]:
 //! [`mail::MailKind`], [`kernel::links::LinkHandler`], [`kernel::background::BackgroundJob`].
 
+pub mod actions;
 pub mod app;
 pub mod broadcasts;
 pub mod campaigns;

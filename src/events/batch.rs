@@ -1,26 +1,13 @@
-//! Group commits of registrations and of their confirmations: what is submitted at once is written in one transaction
-//! (see `kernel::group_commit`).
+//! Group commit of registrations: what is submitted at once is written in one transaction (see `kernel::group_commit`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{
-    confirmation,
-    ops::LoadedAttendance,
-    store::{self, AttendanceSubmission, SubmissionResult},
-};
-use crate::{
-    error,
-    kernel::{
-        Kernel,
-        env::Env,
-        group_commit::{Batch, write_apart},
-        links::Token,
-    },
-};
+use super::store::{self, AttendanceSubmission, SubmissionResult};
+use crate::kernel::{env::Env, group_commit::Batch};
 
 /// Writes batches of registrations.
 #[derive(Debug)]
@@ -47,25 +34,5 @@ impl Batch for AttendanceBatch {
             let lost = || sqlx::Error::Protocol("submit_attendances left an act without its outcome".to_owned());
             acts.iter().map(|act| by_id.remove(&act.id).ok_or_else(lost)).collect()
         })
-    }
-}
-
-/// Confirms batches of registrations; an act is the link.
-#[derive(Debug)]
-pub(super) struct AttendanceConfirmations {
-    /// Pools, vaults, clock.
-    pub kernel: Arc<Kernel>,
-}
-
-impl Batch for AttendanceConfirmations {
-    type Act = Token;
-    type Outcome = error::Result<LoadedAttendance>;
-    const NAME: &'static str = "attendance_confirmations";
-
-    fn write<'a>(
-        &'a self,
-        links: &'a [Token],
-    ) -> BoxFuture<'a, Result<Vec<error::Result<LoadedAttendance>>, sqlx::Error>> {
-        Box::pin(write_apart(links, |links| Box::pin(confirmation::confirm(&self.kernel, links))))
     }
 }

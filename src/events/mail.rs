@@ -1,35 +1,30 @@
-//! The mails of events. The confirmation request to an unconfirmed address contains nothing that was typed; mails
-//! about seats go only to people who asked for them. Mails of protected events are plain text, with neutral subject
-//! and sender and no attachment.
+//! The mails of events besides those that ask to confirm: about seats, to people who asked for them. Mails of protected
+//! events are plain text, with neutral subject and sender and no attachment.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use minijinja::{Value, context};
+use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
     ics,
-    links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE},
-    ops::{self, LoadedAttendance},
+    kind::{AttendanceKind, LoadedAttendance},
+    links::MANAGE_ATTENDANCE,
     state::AttendanceState,
     store::{self, AttendanceRow},
 };
 use crate::{
+    actions::submission::{addressee, load},
     error::Result,
     kernel::{Kernel, text::EmailAddress},
-    mail::{
-        self, Addressee, Attachment, Class, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail,
-        SendBasis,
-    },
+    mail::{self, Addressee, Attachment, Class, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
 };
 
 /// The kinds of mail about a registration: `emails.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case", prefix = "event_")]
 pub(super) enum EventMailKind {
-    /// The confirmation request.
-    Confirm,
     /// It has its seats, or its event has moved.
     Registered,
     /// It waits for seats.
@@ -75,11 +70,11 @@ impl EventMail {
                 kind
             }));
         }
-        let mut loaded = ops::load_attendances(kernel, &mut conn, rows).await?.into_iter();
+        let mut loaded = load::<AttendanceKind>(kernel, &mut conn, rows).await?.into_iter();
         let with_context = |kind: Option<EventMailKind>| {
             let Some((c, kind)) = kind.and_then(|kind| Some((loaded.next()?, kind))) else { return Ok(None) };
             let c = c?;
-            let holds = c.event.is_on(kernel.env.now()) || kind == EventMailKind::CancelledByYou;
+            let holds = c.parent.is_on(kernel.env.now()) || kind == EventMailKind::CancelledByYou;
             Ok(holds.then_some((c, kind)))
         };
         Ok(kinds.into_iter().map(with_context).collect())
@@ -106,10 +101,6 @@ impl EventMail {
             row = active;
         }
         let holds = match kind {
-            EventMailKind::Confirm => {
-                row.state == AttendanceState::Pending
-                    && row.confirm_expires_at.is_some_and(|at| at > self.kernel.env.now())
-            }
             EventMailKind::Registered | EventMailKind::Promoted => row.state == AttendanceState::Accepted,
             EventMailKind::Waitlisted => row.state == AttendanceState::Waitlisted,
             EventMailKind::Declined => row.state == AttendanceState::Declined,
@@ -126,7 +117,7 @@ impl EventMail {
                     self.kind,
                     EventMailKind::Registered | EventMailKind::Waitlisted | EventMailKind::Declined
                 ) && email.class != Class::Urgent;
-                let is_unrequested = kind == EventMailKind::Confirm || (is_first && !c.event.action.confirms);
+                let is_unrequested = is_first && !c.action().confirms;
                 let basis = if is_unrequested { SendBasis::FirstContact } else { SendBasis::Transactional };
                 let to = c.payload.details.address()?;
                 Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
@@ -136,17 +127,20 @@ impl EventMail {
     }
 
     fn write(&self, c: &LoadedAttendance, kind: EventMailKind, to: EmailAddress) -> Composition {
-        let (kernel, action) = (&self.kernel, &c.event.action);
+        let (kernel, action) = (&self.kernel, c.action());
         let has_place = matches!(kind, EventMailKind::Registered | EventMailKind::Promoted);
         let ics = has_place && !action.protected;
-        let rendered =
-            mail::render(kernel, kind.as_str(), c.locale, action.protected, page(kernel, c, has_place, ics))?;
-        let from_name = if action.protected { String::new() } else { action.organization_name.clone() };
-        let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);
-        composed.html = rendered.html;
+        let page = context! {
+            // only for accepted registrations
+            join_link_text => if has_place { c.parent.plan.instructions.0.as_str() } else { "" },
+            unconfirmed => !action.confirms,
+            manage_url => c.link(kernel, MANAGE_ATTENDANCE),
+            ics,
+        };
+        let Some(mut composed) = c.compose(kernel, kind.as_str(), to, page)? else { return Ok(None) };
         if ics {
             let body = ics::calendar(
-                &c.event,
+                &c.parent,
                 c.locale,
                 &kernel.settings.mail.from_domain,
                 &kernel.url(&action.path()),
@@ -162,29 +156,9 @@ impl EventMail {
     }
 }
 
-/// The variables of the templates; the join link only for accepted registrations.
-fn page(kernel: &Kernel, c: &LoadedAttendance, has_place: bool, ics: bool) -> Value {
-    let url = |purpose| kernel.links.url(purpose, c.row.id, c.row.link_generation);
-    context! {
-        organization => c.event.action.organization_name.as_str(),
-        action_title => c.event.title(c.locale),
-        when => c.event.when(c.locale),
-        place => c.event.place(),
-        join_link_text => if has_place { c.event.plan.instructions.0.as_str() } else { "" },
-        confirm_url => url(CONFIRM_ATTENDANCE),
-        unconfirmed => !c.event.action.confirms,
-        manage_url => url(MANAGE_ATTENDANCE),
-        ics,
-    }
-}
-
 impl MailKind for EventMail {
     fn kind(&self) -> &'static str {
         self.kind.as_str()
-    }
-
-    fn is_first_contact(&self) -> bool {
-        self.kind == EventMailKind::Confirm
     }
 
     fn addressee<'a>(
@@ -192,11 +166,7 @@ impl MailKind for EventMail {
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
     ) -> BoxFuture<'a, Result<Option<Addressee>>> {
-        Box::pin(async move {
-            let Some(row) = store::attendance(conn, email.ref_id("attendance")?).await? else { return Ok(None) };
-            let c = ops::load_attendance(&self.kernel, conn, row).await?;
-            Ok(c.payload.details.address().map(|address| Addressee { address, vault: c.vault }))
-        })
+        Box::pin(addressee::<AttendanceKind>(&self.kernel, conn, email))
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {

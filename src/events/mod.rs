@@ -18,6 +18,7 @@ mod confirmation;
 mod counts;
 mod fields;
 mod ics;
+mod kind;
 mod links;
 mod mail;
 mod moved;
@@ -33,6 +34,7 @@ mod times;
 
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
+pub use kind::AttendanceKind;
 pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
@@ -45,17 +47,18 @@ pub use submission::{Events, NewAttendance, VouchedAttendance};
 use std::time::Duration;
 
 use crate::{
+    actions,
     campaigns::Confirmation,
     kernel::{
         background::{JobInfo, Jobs, Progress, Schedule, Stage},
         links::LinkHandlers,
     },
     mail::MailKinds,
-    people,
 };
 
 /// Registers the kinds of mail of this slice.
 pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
+    actions::submission::register_mail::<AttendanceKind>(&events.kernel, kinds);
     for kind in EventMail::all(&events.kernel) {
         kinds.register(kind);
     }
@@ -63,9 +66,7 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 
 /// Registers the handlers of this slice's mailed links.
 pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
-    purposes.register(links::ConfirmLink(events.clone()));
-    purposes.register(links::ManageLink(events.kernel.clone()));
-    purposes.register(links::RejectLink(events.kernel.clone()));
+    actions::submission::register_links(&events.submissions, purposes);
 }
 
 /// Registers the background jobs of this slice.
@@ -104,13 +105,6 @@ pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
         store::publish_seat_status(&kernel.work, Confirmation::None, turn.now).await?;
         Ok(Progress::Done)
     });
-    let unconfirmed = JobInfo::maintenance(
-        "delete_unconfirmed_attendances",
-        "deletes registrations pending for `retention.unconfirmed_days` (21), and people of whom nothing else is left",
-        "2,000 registrations",
-    );
-    jobs.add(unconfirmed, kernel, async |kernel, turn| {
-        Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, "attendances", turn.now).await?))
-    });
+    actions::submission::register_jobs::<AttendanceKind>(kernel, jobs);
     counts::register_job(kernel, jobs);
 }

@@ -1,12 +1,7 @@
-//! Operations on events: create and change an event; load, resize and cancel a registration; promote the waitlist.
+//! Operations on events: create and change an event; resize and cancel a registration; promote the waitlist.
 //! Confirming is in [`super::confirmation`].
 //!
 //! Lock order (documented in [`people`]): the person, the pending registration, the event, active registrations.
-
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,7 +21,7 @@ use crate::{
     kernel::{Kernel, jobs, patch::both, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
-    people::{self, ConsentContext, Consents, Details, GivenConsents},
+    people::{self, ConsentContext, Consents, Details},
 };
 
 /// The sealed content of a registration's row: everything that was typed.
@@ -132,22 +127,18 @@ async fn notify_attendees(
     kind: EventMailKind,
     attendances: &[Uuid],
 ) -> Result<()> {
-    let mails: Vec<NewEmail<'_>> = attendances.iter().map(|id| about(event, class, kind, *id)).collect();
-    mail::enqueue_all(conn, &kernel.env, &mails).await?;
-    Ok(())
-}
-
-/// A mail about a registration.
-pub(super) fn about(event: &Event, class: Class, kind: EventMailKind, attendance: Uuid) -> NewEmail<'static> {
-    NewEmail {
+    let about = |id: &Uuid| NewEmail {
         organization_id: event.action.organization_id,
         class,
         kind: kind.as_str(),
         lane: "",
-        refs: json!({"attendance": attendance}),
+        refs: json!({"attendance": id}),
         protected: event.action.protected,
         due_at: None,
-    }
+    };
+    let mails: Vec<NewEmail<'_>> = attendances.iter().map(about).collect();
+    mail::enqueue_all(conn, &kernel.env, &mails).await?;
+    Ok(())
 }
 
 /// Promotes the waitlists of all events; called by the tick. Every change of seats does so in its own transaction;
@@ -165,7 +156,7 @@ pub(super) async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     let mut promoted = 0;
     for event in waiting {
         loop {
-            match store::promote_waitlist(&mut conn, event, now).await {
+            match store::promote_waitlist(&mut conn, event, now).await.map_err(Error::from) {
                 // at most 5,000 parties a call
                 Ok(parties) if parties > 0 => promoted += parties,
                 Ok(_) => break,
@@ -188,102 +179,12 @@ pub(super) async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     Ok(promoted)
 }
 
-/// A registration with its event, vault and opened payload, for links and mails.
-#[derive(Clone, Debug)]
-pub struct LoadedAttendance {
-    /// The row.
-    pub row: AttendanceRow,
-    /// Its event.
-    pub event: Arc<Event>,
-    /// The opened vault of its person.
-    pub vault: Arc<Vault>,
-    /// The opened `sealed` column.
-    pub payload: AttendancePayload,
-    /// Language of the submission, else the event's.
-    pub locale: LocaleTag,
-}
-
-/// Loads what a link or mail of a registration needs.
-///
-/// # Errors
-/// `internal` when the vault does not open.
-pub(super) async fn load_attendance(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    row: AttendanceRow,
-) -> Result<LoadedAttendance> {
-    load_attendances(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
-}
-
-/// The same for many rows, in their order; each event is read once.
-///
-/// # Errors
-/// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
-pub(super) async fn load_attendances(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    rows: Vec<AttendanceRow>,
-) -> Result<Vec<Result<LoadedAttendance>>> {
-    let mut known: HashMap<Uuid, (Arc<Event>, Result<Arc<Vault>>)> = HashMap::new();
-    for row in &rows {
-        if let Entry::Vacant(place) = known.entry(row.event_id) {
-            let event = store::event(conn, row.event_id).await?;
-            let vault = kernel.vaults.open(event.action.vault_id).await;
-            place.insert((Arc::new(event), vault));
-        }
-    }
-    let open = |row: AttendanceRow| {
-        let (event, vault) = &known[&row.event_id];
-        let (event, vault) = (event.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
-        let payload = open_payload(&vault, &row)?;
-        let locale = payload
-            .locale
-            .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
-            .unwrap_or(event.action.locale);
-        Ok(LoadedAttendance { row, event, vault, payload, locale })
-    };
-    Ok(rows.into_iter().map(open).collect())
-}
-
 /// Opens a registration's `sealed` column; empty once the contact was erased.
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
 pub(super) fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayload> {
     Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
-}
-
-/// The consents of a registration, with where they were asked.
-pub(super) struct Consent<'a> {
-    event: &'a Event,
-    person: Uuid,
-    consents: &'a Consents,
-    locale: LocaleTag,
-    source: String,
-}
-
-impl<'a> Consent<'a> {
-    /// Those of a registration that its owner confirms.
-    pub(super) fn of(c: &'a LoadedAttendance) -> Self {
-        Self::new(&c.event, c.row.person_id, &c.payload.consents, c.locale)
-    }
-
-    fn new(event: &'a Event, person: Uuid, consents: &'a Consents, locale: LocaleTag) -> Self {
-        Self { event, person, consents, locale, source: format!("event:{}", event.action.slug) }
-    }
-
-    /// As [`people::append_all_consents`] takes them.
-    pub(super) fn given(&self) -> GivenConsents<'_> {
-        let action = &self.event.action;
-        let context = ConsentContext {
-            organization: action.organization_id,
-            organization_name: &action.organization_name,
-            locale: self.locale,
-            source: &self.source,
-            updates_wording: None,
-        };
-        GivenConsents { person: self.person, consents: self.consents, context, protected: action.protected }
-    }
 }
 
 /// Appends the consents of a registration.
@@ -295,12 +196,25 @@ pub(super) async fn append_consents(
     consents: &Consents,
     locale: LocaleTag,
 ) -> Result<()> {
-    let consent = Consent::new(event, person, consents, locale);
-    Ok(people::append_all_consents(conn, kernel, &[consent.given()]).await?)
+    let action = &event.action;
+    let source = format!("event:{}", action.slug);
+    let context = ConsentContext {
+        organization: action.organization_id,
+        organization_name: &action.organization_name,
+        locale,
+        source: &source,
+        updates_wording: None,
+    };
+    people::append_consents(conn, kernel, person, consents, context, action.protected).await
 }
 
 /// Cancels a registration and promotes the waitlist. False when it had ended before.
-pub(super) async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
+pub(super) async fn cancel(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    attendance: Uuid,
+) -> Result<bool, sqlx::Error> {
     let at = kernel.env.recorded_now(event.action.protected);
     // A pending one holds no seat, so the event is not locked: a concurrent confirmation holds this row and waits for
     // the event.

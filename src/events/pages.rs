@@ -17,6 +17,7 @@ use super::{
     submission::{Events, NewAttendance, access_needs, interpretation, party_size},
 };
 use crate::{
+    actions::submission::code_pages,
     campaigns,
     error::{Code, Error, FieldError, Result},
     kernel::{
@@ -39,7 +40,12 @@ const FORM_FIELDS: &FormFields = &[
 
 /// Routes of the pages.
 pub fn pages(state: Events) -> Router {
-    Router::new().route("/e/{slug}", get(show).post(submit)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
+    let code_pages = code_pages(state.submissions.clone());
+    Router::new()
+        .route("/e/{slug}", get(show).post(submit))
+        .with_state(state)
+        .merge(code_pages)
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
 }
 
 /// The form as it is posted, and as it is shown again after an error.

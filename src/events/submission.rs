@@ -7,9 +7,10 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{
-    batch::{AttendanceBatch, AttendanceConfirmations},
+    batch::AttendanceBatch,
     fields::language,
-    ops::{self, AttendancePayload, LoadedAttendance},
+    kind::AttendanceSubmissions,
+    ops::{self, AttendancePayload},
     plan::Event,
     store::{self, ATTENDANCES, AttendanceOutcome, AttendanceSubmission},
 };
@@ -21,7 +22,6 @@ use crate::{
         cache::Cache,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey, KeyClaim},
-        links::Token,
         text::{LocaleTag, clean_text},
         vault::Vault,
     },
@@ -104,8 +104,9 @@ pub struct Events {
     pub campaigns: Campaigns,
     #[from_ref(skip)]
     group_commit: Arc<GroupCommit<AttendanceBatch>>,
+    /// What attendees do by mailed links.
     #[from_ref(skip)]
-    confirmations: Arc<GroupCommit<AttendanceConfirmations>>,
+    pub(super) submissions: AttendanceSubmissions,
     #[from_ref(skip)]
     cache: Arc<Cache<String, Arc<Event>>>,
 }
@@ -123,10 +124,9 @@ impl Events {
     /// Creates the state and starts the group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
         let batch = AttendanceBatch { db: kernel.hot.clone(), env: kernel.env.clone() };
-        let confirmations = AttendanceConfirmations { kernel: kernel.clone() };
         Self {
             group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
-            confirmations: Arc::new(GroupCommit::start(confirmations, kernel.settings.hot_path, kernel.env.clone())),
+            submissions: AttendanceSubmissions::start(kernel.clone()),
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
@@ -140,16 +140,7 @@ impl Events {
 
     /// Accepts no more submissions and confirmations; returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        tokio::join!(self.group_commit.close(), self.confirmations.close());
-    }
-
-    /// Confirms the registration of a link on behalf of the owner of its address. Idempotent.
-    ///
-    /// # Errors
-    /// `link_expired` when the link is not the registration's, when that does not exist any more, or was not confirmed
-    /// in time; `action_closed` when the event is cancelled or over.
-    pub async fn confirm(&self, link: Token) -> Result<LoadedAttendance> {
-        self.confirmations.submit(link).await?
+        tokio::join!(self.group_commit.close(), self.submissions.close());
     }
 
     /// An event by id or slug, cached.

@@ -154,8 +154,8 @@ pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     });
 }
 
-/// Group commits of a process: of submissions and of confirmations, for each of three kinds of action.
-pub const GROUP_COMMITS: u32 = 6;
+/// Group commits of a process: of submissions, confirmations and withdrawals, for each of three kinds of action.
+pub const GROUP_COMMITS: u32 = 9;
 
 /// Connections reserved for public requests.
 const RESERVED_CONNECTIONS: u32 = 2;

@@ -6,11 +6,13 @@ use uuid::Uuid;
 
 use super::{
     confirmation::{self, LetterStep},
-    ops::{self, LoadedLetter},
+    kind::{LetterKind, LoadedLetter},
+    ops,
     state::LetterState,
     store,
 };
 use crate::{
+    actions::submission::load,
     error::{Code, Result},
     kernel::{Kernel, group_commit::BatchError},
     people,
@@ -32,7 +34,7 @@ pub async fn confirm_attached_letters(
     let rows = store::lock_letters(conn, ids).await?;
     let pending = rows.into_iter().filter(|row| row.state == LetterState::Pending && row.sealed.is_some());
     let mut loaded = Vec::new();
-    for letter in ops::load_letters(kernel, conn, pending.collect()).await? {
+    for letter in load::<LetterKind>(kernel, conn, pending.collect()).await? {
         loaded.push(letter?);
     }
     for round in people::rounds(loaded, |letter| letter.row.person_id) {
@@ -59,7 +61,7 @@ pub async fn withdraw_attached_letter(conn: &mut PgConnection, kernel: &Kernel, 
         Err(error) if error.code() == Code::NotFound => return Ok(()),
         row => row?,
     };
-    let letter = ops::load_actions(kernel, conn, &[row.letter_action_id]).await?.remove(&row.letter_action_id);
+    let letter = ops::load_actions(kernel, conn, &[row.letter_action_id]).await?.pop();
     let Some(letter) = letter else { return Ok(()) };
     ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())
 }

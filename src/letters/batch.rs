@@ -1,25 +1,13 @@
-//! Group commits of letters and of their confirmations: what is submitted at once is written in one transaction (see
-//! `kernel::group_commit`).
+//! Group commit of letters: what is submitted at once is written in one transaction (see `kernel::group_commit`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{
-    confirmation::{self, ConfirmedLetter},
-    store::{self, LetterSubmission, LetterSubmissionTarget, SubmissionResult},
-};
-use crate::{
-    campaigns::SubmissionOutcome,
-    error,
-    kernel::{
-        Kernel,
-        group_commit::{Batch, write_apart},
-        links::Token,
-    },
-};
+use super::store::{self, LetterSubmission, LetterSubmissionTarget, SubmissionResult};
+use crate::{campaigns::SubmissionOutcome, kernel::group_commit::Batch};
 
 /// A letter with its targets.
 #[derive(Clone, Debug)]
@@ -66,25 +54,5 @@ impl Batch for LetterBatch {
                 .map(|a| by_id.remove(&a.submission.id).unwrap_or_else(|| gone(a.submission.id)))
                 .collect())
         })
-    }
-}
-
-/// Confirms batches of letters; an act is the link.
-#[derive(Debug)]
-pub(super) struct LetterConfirmations {
-    /// Pools, vaults, clock.
-    pub kernel: Arc<Kernel>,
-}
-
-impl Batch for LetterConfirmations {
-    type Act = Token;
-    type Outcome = error::Result<ConfirmedLetter>;
-    const NAME: &'static str = "letter_confirmations";
-
-    fn write<'a>(
-        &'a self,
-        links: &'a [Token],
-    ) -> BoxFuture<'a, Result<Vec<error::Result<ConfirmedLetter>>, sqlx::Error>> {
-        Box::pin(write_apart(links, |links| Box::pin(confirmation::confirm(&self.kernel, links))))
     }
 }

@@ -1,123 +1,30 @@
-//! The mails of this slice: `letter_confirm` and `letter_thanks` to the writer, `letter_deliver` to the office.
+//! The mails of this slice besides those that ask to confirm: `letter_thanks` to the writer, `letter_deliver` to the
+//! office.
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use futures_util::future::BoxFuture;
-use minijinja::{context, value::Serde};
+use minijinja::context;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    links::{CONFIRM_LETTER, MANAGE_LETTER},
-    ops::{self, LoadedLetter},
+    kind::{LetterKind, LoadedLetter},
+    links::MANAGE_LETTER,
     state::{LetterState, OutreachState},
     store::{self, Target},
     submission::Letters,
 };
 use crate::{
+    actions::submission::{SubmissionKind, addressee, load_found},
     error::{Error, Result},
     kernel::{
         Kernel,
         crypto::base32,
         text::{EmailAddress, LocaleTag},
     },
-    mail::{self, Addressee, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
+    mail::{self, Addressee, Composed, Composition, DeliveryStatus, MailKind, QueuedEmail, SendBasis},
 };
-
-/// The letters with these ids, in their order; `None` for one that was deleted.
-async fn load_all(
-    letters: &Letters,
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<Vec<Result<Option<LoadedLetter>>>> {
-    let rows = store::letters(conn, ids).await?;
-    let there: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let loaded = ops::load_letters(&letters.kernel, conn, rows).await?;
-    let loaded: HashMap<Uuid, Result<LoadedLetter>> = there.into_iter().zip(loaded).collect();
-    let of = |id: &Uuid| match loaded.get(id) {
-        None => Ok(None),
-        Some(Ok(letter)) => Ok(Some(letter.clone())),
-        Some(Err(error)) => Err(error.repeated()),
-    };
-    Ok(ids.iter().map(of).collect())
-}
-
-/// The letters of mails to their writers (`emails.refs`: `{"letter": uuid}`).
-async fn of_emails(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedLetter>>>> {
-    let mut conn = letters.kernel.work.acquire().await?;
-    load_all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
-}
-
-impl LoadedLetter {
-    /// Draft of a mail to its writer; `None` without an address.
-    fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
-        let to = self.payload.details.address()?;
-        Some(Draft { to, vault: self.vault.clone(), basis, about: self })
-    }
-
-    fn offices(&self) -> Vec<String> {
-        self.letter.targets.iter().map(|t| t.title_in(self.payload.locale)).collect()
-    }
-
-    /// Composes a mail to the writer; `page` has the variables of its kind.
-    fn compose(&self, kernel: &Kernel, kind: &str, to: EmailAddress, page: minijinja::Value) -> Composition {
-        let action = &self.letter.action;
-        let neutral = action.protected;
-        let (text, _) = action.text(self.payload.locale, "");
-        let common = context! { organization => action.organization_name.as_str(), action_title => text.title, offices => Serde(self.offices()) };
-        let mail = mail::render(kernel, kind, self.payload.locale, neutral, context! { ..page, ..common })?;
-        let from_name = if neutral { String::new() } else { action.organization_name.clone() };
-        let mut composed = Composed::new(to, from_name, mail.subject, mail.text);
-        composed.html = mail.html;
-        Ok(Some(composed))
-    }
-}
-
-/// The writer of the letter that a mail is about.
-async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
-    let mut loaded = load_all(letters, conn, &[email.ref_id("letter")?]).await?;
-    let Some(LoadedLetter { payload, vault, .. }) = loaded.pop().transpose()?.flatten() else { return Ok(None) };
-    Ok(payload.details.address().map(|address| Addressee { address, vault }))
-}
-
-/// The confirmation request: to an unconfirmed address, so it contains nothing that was typed.
-#[derive(Debug)]
-pub(super) struct ConfirmMail(pub Letters);
-
-impl MailKind for ConfirmMail {
-    fn kind(&self) -> &'static str {
-        "letter_confirm"
-    }
-
-    fn is_first_contact(&self) -> bool {
-        true
-    }
-
-    fn addressee<'a>(
-        &'a self,
-        conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
-        Box::pin(writer(&self.0, conn, email))
-    }
-
-    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
-        Box::pin(async move {
-            let (kernel, now) = (&self.0.kernel, self.0.kernel.env.now());
-            let waits = |loaded: &LoadedLetter| {
-                loaded.row.state == LetterState::Pending && loaded.row.confirm_expires_at.is_none_or(|at| at > now)
-            };
-            let found = of_emails(&self.0, emails).await?.into_iter();
-            let drafts =
-                found.map(|loaded| Ok(loaded?.filter(waits).and_then(|loaded| loaded.draft(SendBasis::FirstContact))));
-            mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let confirm_url = kernel.links.url(CONFIRM_LETTER, loaded.row.id, loaded.row.link_generation);
-                loaded.compose(kernel, self.kind(), to, context! { confirm_url })
-            })
-            .await
-        })
-    }
-}
 
 /// The acknowledgement after confirmation, with the link to the writer's own page.
 #[derive(Debug)]
@@ -138,21 +45,18 @@ impl MailKind for ThanksMail {
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
     ) -> BoxFuture<'a, Result<Option<Addressee>>> {
-        Box::pin(writer(&self.0, conn, email))
+        Box::pin(addressee::<LetterKind>(&self.0.kernel, conn, email))
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let found = of_emails(&self.0, emails).await?.into_iter();
-            let drafts = found.map(|loaded| {
-                Ok(loaded?
-                    .filter(|r| r.row.state == LetterState::Confirmed)
-                    .and_then(|loaded| loaded.draft(SendBasis::Notice)))
-            });
-            mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let manage_url = kernel.links.url(MANAGE_LETTER, loaded.row.id, loaded.row.link_generation);
-                loaded.compose(kernel, self.kind(), to, context! { manage_url })
+            let ids = QueuedEmail::ref_ids(emails, LetterKind::REF)?;
+            let found = load_found(kernel, &mut *kernel.work.acquire().await?, &ids).await?.into_iter();
+            let stands = |c: &LoadedLetter| c.row.state == LetterState::Confirmed;
+            let drafts = found.map(|c| Ok(c?.filter(stands).and_then(|c| c.draft(SendBasis::Notice))));
+            mail::compose_permitted(kernel, emails, drafts.collect(), |c, to| {
+                c.compose(kernel, Self::KIND, to, context! { manage_url => c.link(kernel, MANAGE_LETTER) })
             })
             .await
         })
@@ -199,14 +103,14 @@ impl LetterMail {
         let copied = |id: &Uuid| ids.iter().zip(emails).any(|(other, email)| other == id && email.is_copy());
         deliveries.retain(|d| d.state.may_be_sent() || (d.state == OutreachState::Sent && copied(&d.id)));
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
-        let loaded = load_all(&self.0, &mut conn, &letters).await?;
+        let loaded = load_found::<LetterKind>(kernel, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
         offices.sort_unstable();
         offices.dedup();
         let mailboxes = store::mailboxes(&mut conn, &offices).await?;
         // offices that are no longer targets of the action
         let former = deliveries.iter().zip(&loaded).filter(
-            |(delivery, loaded)| matches!(loaded, Ok(Some(loaded)) if loaded.letter.target(delivery.office_id).is_none()),
+            |(delivery, loaded)| matches!(loaded, Ok(Some(loaded)) if loaded.parent.target(delivery.office_id).is_none()),
         );
         let former: Vec<Uuid> = former.map(|(delivery, _)| delivery.office_id).collect();
         let former =
@@ -217,16 +121,16 @@ impl LetterMail {
                 let stands =
                     |loaded: &LoadedLetter| loaded.row.state == LetterState::Confirmed && loaded.row.sealed.is_some();
                 let Some(loaded) = loaded.filter(stands) else { return Ok(None) };
-                if !loaded.letter.is_sending() && delivery.state == OutreachState::Sent {
+                if !loaded.parent.is_sending() && delivery.state == OutreachState::Sent {
                     return Err(mail::paused("the letter action does not send"));
                 }
-                if !loaded.letter.is_sending() {
+                if !loaded.parent.is_sending() {
                     // stopped between a failed attempt and this one: held until the action sends again
                     held.push(delivery.id);
                     return Ok(None);
                 }
                 let office = delivery.office_id;
-                let target = loaded.letter.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
+                let target = loaded.parent.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
                 let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
                 let mailboxes = mailboxes.get(&office).map_or(&[][..], Vec::as_slice);
                 let said = texts.of(&loaded, target)?;
@@ -258,15 +162,15 @@ impl Texts {
     /// Subject and text.
     fn of(
         &mut self,
-        LoadedLetter { row, letter, payload, .. }: &LoadedLetter,
+        LoadedLetter { row, parent, payload, .. }: &LoadedLetter,
         target: &Target,
     ) -> Result<(String, String)> {
         if !payload.subject.is_empty() || !payload.message.is_empty() {
-            return payload.compose(letter, row.variant, target);
+            return payload.compose(parent, row.variant, target);
         }
-        Ok(match self.0.entry((letter.action.id, payload.locale, row.variant, target.office_id)) {
+        Ok(match self.0.entry((parent.action.id, payload.locale, row.variant, target.office_id)) {
             Entry::Occupied(said) => said.get().clone(),
-            Entry::Vacant(place) => place.insert(payload.compose(letter, row.variant, target)?).clone(),
+            Entry::Vacant(place) => place.insert(payload.compose(parent, row.variant, target)?).clone(),
         })
     }
 }

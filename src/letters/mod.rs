@@ -15,6 +15,7 @@ mod batch;
 mod confirmation;
 mod counts;
 mod dispatch;
+mod kind;
 mod links;
 mod mail;
 mod ops;
@@ -30,6 +31,7 @@ pub use api::{LetterTemplateBody, check_templates, router};
 pub use attached::{confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
+pub use kind::LetterKind;
 pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::{FORM_FIELDS, pages};
@@ -42,26 +44,24 @@ pub use submission::{LETTERS, LetterPayload, LetterSender, Letters, NewLetter};
 pub use template::{EditedText, Prefilled, TemplateError, check as check_template};
 
 use crate::{
+    actions,
     kernel::{
         background::{JobInfo, Jobs, Progress, Stage, TURN_LIMIT},
         links::LinkHandlers,
     },
     mail::MailKinds,
-    people,
 };
 
 /// Registers the kinds of mail of this slice.
 pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
-    kinds.register(mail::ConfirmMail(letters.clone()));
+    actions::submission::register_mail::<LetterKind>(&letters.kernel, kinds);
     kinds.register(mail::LetterMail(letters.clone()));
     kinds.register(mail::ThanksMail(letters.clone()));
 }
 
 /// Registers the handlers of this slice's mailed links.
 pub fn register_links(letters: &Letters, purposes: &mut LinkHandlers) {
-    purposes.register(links::ConfirmLink(letters.clone()));
-    purposes.register(links::ManageLink(letters.clone()));
-    purposes.register(links::RejectLink(letters.clone()));
+    actions::submission::register_links(&letters.submissions, purposes);
 }
 
 /// Registers the background jobs of this slice.
@@ -82,14 +82,7 @@ pub fn register_jobs(letters: &Letters, jobs: &mut Jobs) {
         dispatch::apply_changed_sending_states(&kernel).await?;
         Ok(Progress::Done)
     });
-    let unconfirmed = JobInfo::maintenance(
-        "delete_unconfirmed_letters",
-        "deletes letters pending for `retention.unconfirmed_days` (21), and people of whom nothing else is left",
-        "2,000 letters",
-    );
-    jobs.add(unconfirmed, kernel, async |kernel, turn| {
-        Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, "letters", turn.now).await?))
-    });
+    actions::submission::register_jobs::<LetterKind>(kernel, jobs);
     let held = JobInfo::maintenance(
         "release_held_letters",
         "starts the job `letters` of actions that go out and still have held letters",

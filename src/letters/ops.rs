@@ -1,29 +1,23 @@
-//! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; load and
+//! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; and
 //! withdraw a letter. Confirming is in [`super::confirmation`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     dispatch,
-    state::{LetterState, OutreachState},
+    state::OutreachState,
     store::{self, LetterAction, LetterRow, OfficeText, OfficeTitle, OfficeTitles, OfficialName, TemplateText},
-    submission::{LETTERS, LetterPayload},
 };
 use crate::{
     campaigns::{self, Kind, NewAction},
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        links::expired,
         text::{EmailAddress, LocaleTag, Slug},
-        vault::Vault,
     },
     organizers::Actor,
 };
@@ -282,64 +276,14 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
     dispatch::apply_sending_state(conn, kernel, action).await
 }
 
-/// A letter with its action, vault and opened content, for links and mails.
-#[derive(Clone, Debug)]
-pub struct LoadedLetter {
-    /// The row.
-    pub row: LetterRow,
-    /// Its action.
-    pub letter: Arc<LetterAction>,
-    /// The opened vault of its writer.
-    pub vault: Arc<Vault>,
-    /// The opened `sealed` column; empty once the contact was erased.
-    pub payload: LetterPayload,
-}
-
-/// Letter actions by their ids, with the holders of offices of today.
-pub(super) async fn load_actions(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<HashMap<Uuid, Arc<LetterAction>>> {
+/// Letter actions by their ids, in no order, with the holders of offices of today.
+pub(super) async fn load_actions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterAction>> {
     let today = kernel.env.now().date_naive();
-    let mut loaded = HashMap::new();
+    let mut loaded = Vec::with_capacity(ids.len());
     for action in campaigns::by_ids(conn, ids).await? {
-        loaded.insert(action.id, Arc::new(store::load_for_action(conn, action, today).await?));
+        loaded.push(store::load_for_action(conn, action, today).await?);
     }
     Ok(loaded)
-}
-
-/// Loads what links and mails of letters need, in the order of the rows; each action is read once.
-///
-/// # Errors
-/// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
-pub(super) async fn load_letters(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    rows: Vec<LetterRow>,
-) -> Result<Vec<Result<LoadedLetter>>> {
-    let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.letter_action_id).collect();
-    let actions = load_actions(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await?;
-    let mut loaded = Vec::with_capacity(rows.len());
-    for row in rows {
-        let vault = kernel.vaults.open(row.vault_id).await;
-        let letter = actions.get(&row.letter_action_id).cloned();
-        loaded.push(vault.and_then(|vault| {
-            let letter = letter.ok_or_else(Error::not_found)?;
-            let payload = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
-            Ok(LoadedLetter { row, letter, vault, payload: payload.unwrap_or_default() })
-        }));
-    }
-    Ok(loaded)
-}
-
-/// May the owner of the address confirm this letter now?
-///
-/// # Errors
-/// `link_expired` when it is confirmed already, or was not in time.
-pub(super) fn require_confirmable(row: &LetterRow, now: DateTime<Utc>) -> Result<()> {
-    let over = row.confirm_expires_at.is_none_or(|at| at <= now);
-    if !row.state.may_become(LetterState::Confirmed) || over { Err(expired()) } else { Ok(()) }
 }
 
 /// Cancels the unsent outreaches of a letter and takes them off the counts. Returns how many.

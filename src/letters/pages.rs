@@ -18,6 +18,7 @@ use super::{
     template::{MAX_SUBJECT, Prefilled},
 };
 use crate::{
+    actions::submission::code_pages,
     campaigns::{availability_context, received},
     error::{Code, Error, FieldError, Result},
     kernel::{
@@ -37,7 +38,12 @@ pub const FORM_FIELDS: &FormFields =
 
 /// Routes of the pages.
 pub fn pages(state: Letters) -> Router {
-    Router::new().route("/l/{slug}", get(show).post(submit)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
+    let code_pages = code_pages(state.submissions.clone());
+    Router::new()
+        .route("/l/{slug}", get(show).post(submit))
+        .with_state(state)
+        .merge(code_pages)
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
 }
 
 /// The form as it is posted, and as it is shown again after an error.

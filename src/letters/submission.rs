@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    batch::{LetterBatch, LetterConfirmations, PreparedLetter},
-    confirmation::ConfirmedLetter,
+    batch::{LetterBatch, PreparedLetter},
+    kind::LetterSubmissions,
     store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, SubmissionResult, Target},
     template::{self, ComposeInput},
 };
@@ -21,7 +21,6 @@ use crate::{
         cache::Cache,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
-        links::Token,
         text::LocaleTag,
     },
     organizers::Authenticator,
@@ -128,8 +127,9 @@ pub struct Letters {
     pub campaigns: Campaigns,
     #[from_ref(skip)]
     group_commit: Arc<GroupCommit<LetterBatch>>,
+    /// What writers do by mailed links.
     #[from_ref(skip)]
-    confirmations: Arc<GroupCommit<LetterConfirmations>>,
+    pub(super) submissions: LetterSubmissions,
     #[from_ref(skip)]
     cache: Arc<Cache<String, Arc<LetterAction>>>,
 }
@@ -138,10 +138,9 @@ impl Letters {
     /// Creates the state and starts the group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
         let batch = LetterBatch { db: kernel.hot.clone() };
-        let confirmations = LetterConfirmations { kernel: kernel.clone() };
         Self {
             group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
-            confirmations: Arc::new(GroupCommit::start(confirmations, kernel.settings.hot_path, kernel.env.clone())),
+            submissions: LetterSubmissions::start(kernel.clone()),
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
@@ -155,16 +154,7 @@ impl Letters {
 
     /// Accepts no more submissions and confirmations; returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        tokio::join!(self.group_commit.close(), self.confirmations.close());
-    }
-
-    /// Confirms the letter of a link on behalf of the owner of its address. Idempotent.
-    ///
-    /// # Errors
-    /// `link_expired` when the link is not the letter's, when the letter does not exist any more, or was not confirmed
-    /// in time.
-    pub async fn confirm(&self, link: Token) -> Result<ConfirmedLetter> {
-        self.confirmations.submit(link).await?
+        tokio::join!(self.group_commit.close(), self.submissions.close());
     }
 
     /// Today (UTC): the day by which holders of offices are looked up.

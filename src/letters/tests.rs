@@ -22,7 +22,7 @@ use crate::{
         links::{FormInput, LinkHandlers, Purpose},
         text::{EmailAddress, LocaleTag, Slug},
     },
-    mail::{Class, Composed, DeliveryStatus, MailKind, QueuedEmail, compose_one},
+    mail::{Class, Composed, DeliveryStatus, MailKind, MailKinds, QueuedEmail, compose_one},
     organizers::Authenticator,
     people::PersonBody,
 };
@@ -217,8 +217,12 @@ async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
     fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
     assert_eq!(fixture.states().await, ["pending", "pending"]);
     assert_eq!(fixture.queued("letter_confirm").await.len(), 1);
-    let mail = mail::ConfirmMail(fixture.letters.clone());
-    let composed = compose_one(&mail, &fixture.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    let mut kinds = MailKinds::new();
+    register_mail(&fixture.letters, &mut kinds);
+    let composed = compose_one(kinds.get("letter_confirm").unwrap(), &fixture.queued("letter_confirm").await[0])
+        .await
+        .unwrap()
+        .unwrap();
     assert!(
         !composed.text.contains("Amara")
             && composed.text.contains("/t/")
@@ -341,8 +345,12 @@ async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("protected").await;
     fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
-    let mail = mail::ConfirmMail(fixture.letters.clone());
-    let composed = compose_one(&mail, &fixture.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    let mut kinds = MailKinds::new();
+    register_mail(&fixture.letters, &mut kinds);
+    let composed = compose_one(kinds.get("letter_confirm").unwrap(), &fixture.queued("letter_confirm").await[0])
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!composed.text.contains("Write protected") && !composed.subject.contains("letter"), "{}", composed.subject);
     let page = fixture.press(CONFIRM_LETTER).await.unwrap();
     assert!(page.neutral && page.done);

@@ -1,23 +1,14 @@
-//! Group commits of signatures and of their confirmations: what is submitted at once is written in one transaction (see
-//! `kernel::group_commit`).
+//! Group commit of signatures: what is submitted at once is written in one transaction (see `kernel::group_commit`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{
-    confirmation::{self, SignatureConfirmation},
-    ops::LoadedSignature,
-    store::{self, SignatureSubmission, SubmissionResult},
-};
+use super::store::{self, SignatureSubmission, SubmissionResult};
 use crate::{
-    error,
-    kernel::{
-        Kernel,
-        group_commit::{Batch, write_apart},
-    },
+    kernel::group_commit::Batch,
     letters::{LetterSubmission, LetterSubmissionTarget, PreparedLetter},
 };
 
@@ -58,25 +49,5 @@ impl Batch for SignatureBatch {
             let missing = || sqlx::Error::Protocol("submit_signatures left an act without its outcome".to_owned());
             submissions.iter().map(|a| by_id.remove(&a.submission.id).ok_or_else(missing)).collect()
         })
-    }
-}
-
-/// Confirms batches of signatures.
-#[derive(Debug)]
-pub(super) struct SignatureConfirmations {
-    /// Pools, vaults, clock.
-    pub kernel: Arc<Kernel>,
-}
-
-impl Batch for SignatureConfirmations {
-    type Act = SignatureConfirmation;
-    type Outcome = error::Result<LoadedSignature>;
-    const NAME: &'static str = "signature_confirmations";
-
-    fn write<'a>(
-        &'a self,
-        acts: &'a [SignatureConfirmation],
-    ) -> BoxFuture<'a, Result<Vec<error::Result<LoadedSignature>>, sqlx::Error>> {
-        Box::pin(write_apart(acts, |acts| Box::pin(confirmation::confirm(&self.kernel, acts))))
     }
 }

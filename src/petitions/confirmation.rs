@@ -1,69 +1,28 @@
-//! Confirming signatures by the owners of their addresses: many in one transaction ([`super::batch`]).
-//!
-//! A batch: the keys of all signatures are read, and each link or code is checked against its signature; the petitions
-//! are read and their vaults opened. Then, in rounds in which each person has one signature ([`people::rounds`]):
-//! people and signatures are locked, [`effect`] decides about each, details are merged and sealed, and one statement
-//! for each table writes the round. The rare merge into a signature that counts already is written one by one.
-
-use std::collections::{BTreeSet, HashMap, HashSet};
+//! Confirming signatures: [`effect`] decides about each, under the locks of its person, its own and those of the person's
+//! effective signatures; then one statement for each table writes all of them. The rare merge into a signature that
+//! counts already is written one by one.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    links::CONFIRM_SIGNATURE,
+    kind::{LoadedSignature, SignatureKind},
     mail::ThanksMail,
-    ops::{self, LoadedSignature, OpenedPetitions},
+    ops,
     state::SignatureState,
-    store::{
-        self, SignatureRow,
-        confirmations::{self, SignatureKey},
-    },
+    store::{self, SignatureRow, confirmations},
     submission::{SIGNATURES, SignaturePayload},
 };
 use crate::{
+    actions::submission::{Locked, Outcomes, save_confirmed},
     campaigns::State,
     error::Result,
-    kernel::{
-        Kernel,
-        cache_invalidation::CacheInvalidation,
-        db::force_index_plan,
-        group_commit::BatchError,
-        links::{Links, Token, expired},
-    },
+    kernel::{Kernel, group_commit::BatchError, links::expired},
     letters,
-    mail::{self, Class, NewEmail},
-    people::{self, ConsentContext, DetailsChange, GivenConsents, PersonRow},
+    mail::{self, Class},
+    people::DetailsChange,
 };
-
-/// A signature to confirm, and what shows that the owner of its address wants that.
-#[derive(Clone, Debug)]
-pub struct SignatureConfirmation {
-    /// The signature.
-    pub id: Uuid,
-    /// The link or the code that was mailed.
-    pub credential: Credential,
-}
-
-/// What was mailed to the owner of the address.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// The token of the link.
-    Link(Token),
-    /// The code to type.
-    Code(String),
-}
-
-impl SignatureConfirmation {
-    fn is_valid(&self, links: &Links, generation: i16) -> bool {
-        match &self.credential {
-            Credential::Link(token) => token.row == self.id && token.check(generation).is_ok(),
-            Credential::Code(code) => links.is_code(code, CONFIRM_SIGNATURE, self.id, generation),
-        }
-    }
-}
 
 /// What confirming does to a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,42 +68,24 @@ fn effect(
     }
 }
 
-/// Confirms signatures in one transaction. Each has an outcome of its own, in this order: the signature as it is now,
-/// or `link_expired`, or the error of its vault. Idempotent.
+/// Confirms signatures of different people, which are locked. Each has an outcome of its own: the signature as it is
+/// now, or `link_expired`.
 pub(super) async fn confirm(
     kernel: &Kernel,
-    acts: &[SignatureConfirmation],
-) -> Result<Vec<Result<LoadedSignature>>, BatchError> {
-    let mut tx = kernel.hot.begin().await?;
-    force_index_plan(&mut tx).await?;
-    let ids: Vec<Uuid> = acts.iter().map(|act| act.id).collect();
-    let found = confirmations::keys(&mut tx, &ids).await?;
-    let key_of =
-        |act: &SignatureConfirmation| found.get(&act.id).filter(|key| act.is_valid(&kernel.links, key.link_generation));
-    let valid: Vec<Option<&SignatureKey>> = acts.iter().map(key_of).collect();
-    let mut once = HashSet::new();
-    let keys: Vec<SignatureKey> = valid.iter().flatten().filter(|key| once.insert(key.id)).map(|key| **key).collect();
-    let petitions: BTreeSet<Uuid> = keys.iter().map(|key| key.petition_id).collect();
-    let opened = ops::open_petitions(kernel, &mut tx, &petitions.into_iter().collect::<Vec<_>>()).await?;
-    let mut outcomes: HashMap<Uuid, Result<LoadedSignature>> = HashMap::new();
-    let mut changed = BTreeSet::new();
-    for round in people::rounds(keys, |key| key.person_id) {
-        let steps = lock_round(kernel, &mut tx, &opened, &round, &mut outcomes).await?;
-        write_round(kernel, &mut tx, &steps).await?;
-        changed.extend(steps.iter().filter(|s| s.effect == Effect::Merges).map(|s| s.c.row.petition_id));
-        outcomes.extend(steps.into_iter().map(|step| (step.c.row.id, Ok(step.outcome()))));
+    conn: &mut PgConnection,
+    locked: Vec<Locked<SignatureKind>>,
+) -> Result<Outcomes<LoadedSignature>, BatchError> {
+    let (mut steps, mut outcomes) = (Vec::with_capacity(locked.len()), Vec::new());
+    for locked in locked {
+        let id = locked.c.row.id;
+        match Step::new(kernel, locked) {
+            Ok(step) => steps.push(step),
+            Err(error) => outcomes.push((id, Err(error))),
+        }
     }
-    tx.commit().await?;
-    for petition in changed {
-        kernel.cache_invalidator.publish(CacheInvalidation::Row(petition));
-    }
-    let outcome = |key: Option<&SignatureKey>| match key.and_then(|key| outcomes.get(&key.id)) {
-        Some(Ok(c)) => Ok(c.clone()),
-        Some(Err(error)) => Err(error.repeated()),
-        // a forged link, or a signature that was deleted
-        None => Err(expired()),
-    };
-    Ok(valid.into_iter().map(outcome).collect())
+    write_round(kernel, conn, &steps).await?;
+    outcomes.extend(steps.into_iter().map(|step| (step.c.row.id, Ok(step.outcome()))));
+    Ok(outcomes)
 }
 
 /// A signature that is being confirmed, under the locks of its person and its own.
@@ -162,15 +103,14 @@ struct Step {
 }
 
 impl Step {
-    fn new(kernel: &Kernel, c: LoadedSignature, person: &PersonRow, effective: Vec<SignatureRow>) -> Result<Self> {
-        let action = &c.petition.action;
+    fn new(kernel: &Kernel, Locked { c, beside: effective, person }: Locked<SignatureKind>) -> Result<Self> {
+        let action = c.action();
         // at most one counts, and it comes before those that are quarantined
         let other = effective.first();
         let effect = effect(&c.row, action.state, other.map(|row| row.state), kernel.env.now())?;
         let (mut details, mut merged) = (None, None);
-        if effect != Effect::Nothing && !c.petition.drops_contact(c.payload.keep_nothing) {
-            let newer = c.payload.details.clone();
-            details = Some(person.merged(kernel, &c.vault, newer, c.row.locale.as_deref(), action.protected)?);
+        if effect != Effect::Nothing && !c.parent.drops_contact(c.payload.keep_nothing) {
+            details = Some(c.merged_details(kernel, &person)?);
             if effect == Effect::Merges {
                 merged = other.map(|other| merged_payload(kernel, &c, other)).transpose()?;
             }
@@ -230,46 +170,11 @@ fn merged_payload(kernel: &Kernel, newer: &LoadedSignature, effective: &Signatur
     Ok(newer.vault.seal(&kernel.env, SIGNATURES, effective.id, &now))
 }
 
-/// Locks the people of a round and their signatures, and prepares what is to be written. What has an error has its
-/// outcome already.
-async fn lock_round(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    opened: &OpenedPetitions,
-    round: &[SignatureKey],
-    outcomes: &mut HashMap<Uuid, Result<LoadedSignature>>,
-) -> Result<Vec<Step>, BatchError> {
-    let people: Vec<Uuid> = round.iter().map(|key| key.person_id).collect();
-    let people = people::lock_people(conn, &people).await?;
-    let people: HashMap<Uuid, PersonRow> = people.into_iter().map(|person| (person.id, person)).collect();
-    let mut rows: HashMap<Uuid, Vec<SignatureRow>> = HashMap::new();
-    for row in confirmations::lock_with_effective(conn, round).await? {
-        rows.entry(row.person_id).or_default().push(row);
-    }
-    let mut steps = Vec::with_capacity(round.len());
-    for key in round {
-        let mut theirs = rows.remove(&key.person_id).unwrap_or_default();
-        // the link may have been replaced, or the signature deleted, before the locks were held
-        let own = theirs.iter().position(|row| row.id == key.id && row.link_generation == key.link_generation);
-        let (Some(own), Some(person)) = (own, people.get(&key.person_id)) else { continue };
-        let row = theirs.swap_remove(own);
-        theirs.retain(|other| {
-            other.petition_id == row.petition_id && other.name_index == row.name_index && other.state.is_effective()
-        });
-        theirs.sort_by_key(|other| other.state != SignatureState::Counted);
-        match ops::open_signature(opened, row).and_then(|c| Step::new(kernel, c, person, theirs)) {
-            Ok(step) => steps.push(step),
-            Err(error) => drop(outcomes.insert(key.id, Err(error))),
-        }
-    }
-    Ok(steps)
-}
-
 /// Writes a round: one statement for each table, but for merges.
 async fn write_round(kernel: &Kernel, conn: &mut PgConnection, steps: &[Step]) -> Result<(), BatchError> {
-    let details: Vec<&DetailsChange> = steps.iter().filter_map(|step| step.details.as_ref()).collect();
-    people::save_details(conn, &details).await?;
-    append_consents(kernel, conn, steps).await?;
+    // those whose contact is kept
+    let kept = steps.iter().filter_map(|step| Some((&step.c, step.details.as_ref()?)));
+    save_confirmed(kernel, conn, kept).await?;
     let superseded = steps.iter().filter(|step| step.counts());
     let superseded: Vec<_> =
         superseded.flat_map(|step| step.effective.iter().map(move |row| (row.id, step.at))).collect();
@@ -283,45 +188,18 @@ async fn write_round(kernel: &Kernel, conn: &mut PgConnection, steps: &[Step]) -
     let dropped = steps.iter().filter(|step| step.takes().is_some() && step.drops_contact());
     confirmations::drop_contacts(conn, &dropped.map(|step| &step.c.row).collect::<Vec<_>>()).await?;
     // where the contact is erased, the next page shows what the mail would have contained
-    let thanked = steps
-        .iter()
-        .filter(|step| step.takes().is_some() && !step.drops_contact() && step.c.petition.action.send_thanks);
-    mail::enqueue_all(conn, &kernel.env, &thanked.map(|step| thanks(&step.c)).collect::<Vec<_>>()).await?;
+    let thanked =
+        steps.iter().filter(|step| step.takes().is_some() && !step.drops_contact() && step.c.action().send_thanks);
+    mail::enqueue_all(
+        conn,
+        &kernel.env,
+        &thanked.map(|step| step.c.email(Class::Notice, ThanksMail::KIND)).collect::<Vec<_>>(),
+    )
+    .await?;
     for step in steps.iter().filter(|step| step.effect == Effect::Merges) {
         merge(conn, step).await?;
     }
     Ok(())
-}
-
-/// Appends the consents of those whose contact is kept.
-async fn append_consents(kernel: &Kernel, conn: &mut PgConnection, steps: &[Step]) -> Result<(), sqlx::Error> {
-    let kept = || steps.iter().filter(|step| step.details.is_some());
-    let sources: Vec<String> = kept().map(|step| format!("petition:{}", step.c.petition.action.slug)).collect();
-    let given = kept().zip(&sources).map(|(Step { c, .. }, source)| {
-        let action = &c.petition.action;
-        let context = ConsentContext {
-            organization: action.organization_id,
-            organization_name: &action.organization_name,
-            locale: c.locale,
-            source,
-            updates_wording: None,
-        };
-        GivenConsents { person: c.row.person_id, consents: &c.payload.consents, context, protected: action.protected }
-    });
-    people::append_all_consents(conn, kernel, &given.collect::<Vec<_>>()).await
-}
-
-fn thanks(c: &LoadedSignature) -> NewEmail<'static> {
-    let action = &c.petition.action;
-    NewEmail {
-        organization_id: action.organization_id,
-        class: Class::Notice,
-        kind: ThanksMail::KIND,
-        lane: "",
-        refs: json!({"signature": c.row.id}),
-        protected: action.protected,
-        due_at: None,
-    }
 }
 
 /// Ends a signature whose signer signed before: its data replaces the former.

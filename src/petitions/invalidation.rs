@@ -421,7 +421,7 @@ async fn apply_state_changes(
     let (began, letters) = of(|c| c.now == SignatureState::Counted);
     ops::start_counting(conn, &petitions.kernel, &began, &letters).await?;
     let (ended, letters) = of(|c| c.before == SignatureState::Counted);
-    ops::stop_counting(conn, &petitions.kernel, &ended, &letters).await
+    Ok(ops::stop_counting(conn, &petitions.kernel, &ended, &letters).await?)
 }
 
 /// Cancels a running job; what it has changed stays changed.

@@ -2,10 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::{Petitions, breakdowns, counts, import, invalidation, milestones, store};
+use super::{Petitions, breakdowns, counts, import, invalidation, kind::SignatureKind, milestones, store};
 use crate::{
+    actions::submission,
     kernel::background::{JobInfo, Jobs, Progress, Stage},
-    people,
 };
 
 /// How long abuse signals are kept.
@@ -65,23 +65,7 @@ pub fn register_jobs(petitions: &Petitions, jobs: &mut Jobs) {
 
 fn register_maintenance(petitions: &Petitions, jobs: &mut Jobs) {
     let kernel = &petitions.kernel;
-    let reminders = JobInfo::maintenance(
-        "queue_reminders",
-        "queues the one reminder to confirm a signature, `retention.reminder_days` (3) after it",
-        "1,000 signatures",
-    );
-    jobs.add(reminders, kernel, async |kernel, turn| {
-        let before = turn.now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
-        Ok(Progress::of_batch(store::signers::queue_reminders(&kernel.work, before, turn.now).await?))
-    });
-    let unconfirmed = JobInfo::maintenance(
-        "delete_unconfirmed_signatures",
-        "deletes signatures pending for `retention.unconfirmed_days` (21), and people of whom nothing else is left",
-        "2,000 signatures",
-    );
-    jobs.add(unconfirmed, kernel, async |kernel, turn| {
-        Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, "signatures", turn.now).await?))
-    });
+    submission::register_jobs::<SignatureKind>(kernel, jobs);
     let signals =
         JobInfo::maintenance("delete_abuse_signals", "deletes `signature_signals` after 72 hours", "10,000 signals");
     jobs.add(signals, kernel, async |kernel, turn| {

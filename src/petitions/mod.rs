@@ -21,6 +21,7 @@ mod document;
 mod import;
 mod invalidation;
 mod jobs;
+mod kind;
 mod links;
 mod live_count;
 mod mail;
@@ -41,6 +42,7 @@ pub use csv_reader::{preview_csv, read_rows as read_csv_rows};
 pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
+pub use kind::SignatureKind;
 pub use links::{
     CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE, MY_DATA, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME,
 };
@@ -57,22 +59,19 @@ pub use store::deliveries::PetitionDelivery;
 pub use store::{Petition, SignatureRow, load_for_action, question_keys};
 pub use submission::{Display, Petitions, SIGNATURES, SignaturePayload};
 
-use crate::{kernel::links::LinkHandlers, mail::MailKinds};
+use crate::{actions, kernel::links::LinkHandlers, mail::MailKinds};
 
 /// Registers the messages of this slice.
 pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
-    kinds.register(mail::ConfirmMail(petitions.clone()));
+    actions::submission::register_mail::<SignatureKind>(&petitions.kernel, kinds);
     kinds.register(mail::ThanksMail(petitions.clone()));
-    kinds.register(mail::ReminderMail(petitions.clone()));
     kinds.register(mail::OwnPageMail(petitions.clone()));
     kinds.register(mail::MilestoneMail(petitions.clone()));
 }
 
 /// Registers what the links of this slice do.
 pub fn register_links(petitions: &Petitions, purposes: &mut LinkHandlers) {
-    purposes.register(links::ConfirmLink(petitions.clone()));
-    purposes.register(links::ManageLink(petitions.clone()));
-    purposes.register(links::RejectLink(petitions.clone()));
+    actions::submission::register_links(&petitions.submissions, purposes);
     purposes.register(own_page_links::ShowName(petitions.clone()));
     purposes.register(own_page_links::MyData(petitions.clone()));
     purposes.register(own_page_links::EraseSigner(petitions.clone()));

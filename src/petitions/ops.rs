@@ -1,24 +1,18 @@
 //! Operations on petitions and signatures: create, load, count, withdraw, reject. Confirming is in
 //! [`super::confirmation`].
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
-
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     document::{NewPetition, PetitionDocument, last_segment},
     state::{CommentState, SignatureState},
-    store::{self, Petition, SignatureRow},
-    submission::{SIGNATURES, SignaturePayload},
+    store::{self, SignatureRow},
 };
 use crate::{
     campaigns::{self, Confirmation, Kind, NewAction, Privacy},
     error::{Code, Error, Result},
-    kernel::{Kernel, group_commit::BatchError, text::LocaleTag, vault::Vault},
+    kernel::{Kernel, group_commit::BatchError},
     letters, people,
 };
 
@@ -75,21 +69,6 @@ async fn find_attached_letter(
     Ok(letter.action.id)
 }
 
-/// A signature with its petition and decrypted data, for links and mails.
-#[derive(Clone, Debug)]
-pub struct LoadedSignature {
-    /// The row.
-    pub row: SignatureRow,
-    /// Its petition.
-    pub petition: Arc<Petition>,
-    /// The opened vault.
-    pub vault: Arc<Vault>,
-    /// The decrypted data of the row.
-    pub payload: SignaturePayload,
-    /// The language of the submission.
-    pub locale: LocaleTag,
-}
-
 /// Locks a signature: first the person, then the signature (see the lock order in `people`).
 ///
 /// # Errors
@@ -98,61 +77,6 @@ pub(super) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureR
     let row = store::signature(conn, id).await?;
     people::lock_person(conn, row.person_id).await?;
     store::lock_signature(conn, id).await
-}
-
-/// Petitions with their vaults, by id. A vault that does not open is the error of its petition alone.
-pub(super) type OpenedPetitions = HashMap<Uuid, (Arc<Petition>, Result<Arc<Vault>>)>;
-
-/// Reads petitions and opens their vaults.
-pub(super) async fn open_petitions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<OpenedPetitions> {
-    let mut opened = HashMap::new();
-    for petition in store::petitions(conn, ids).await? {
-        let vault = kernel.vaults.open(petition.action.vault_id).await;
-        opened.insert(petition.action.id, (Arc::new(petition), vault));
-    }
-    Ok(opened)
-}
-
-/// Opens a signature of one of these petitions.
-///
-/// # Errors
-/// `internal` when the vault does not open the row, or the error of the vault.
-pub(super) fn open_signature(opened: &OpenedPetitions, row: SignatureRow) -> Result<LoadedSignature> {
-    let (petition, vault) = opened.get(&row.petition_id).ok_or_else(Error::not_found)?;
-    let (petition, vault) = (petition.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
-    let payload: SignaturePayload =
-        row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
-    let locale = payload
-        .locale
-        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
-        .unwrap_or(petition.action.locale);
-    Ok(LoadedSignature { row, petition, vault, payload, locale })
-}
-
-/// Loads what the link or mail of a signature needs.
-///
-/// # Errors
-/// `internal` when the vault does not open.
-pub(super) async fn load_signature(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    row: SignatureRow,
-) -> Result<LoadedSignature> {
-    load_signatures(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
-}
-
-/// As [`load_signature`] for many, in their order; each petition is read once.
-///
-/// # Errors
-/// As [`load_signature`]; the error of one row is its item.
-pub(super) async fn load_signatures(
-    kernel: &Kernel,
-    conn: &mut PgConnection,
-    rows: Vec<SignatureRow>,
-) -> Result<Vec<Result<LoadedSignature>>> {
-    let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.petition_id).collect();
-    let opened = open_petitions(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await?;
-    Ok(rows.into_iter().map(|row| open_signature(&opened, row)).collect())
 }
 
 /// Adds signatures to the counters and confirms their attached letters.
@@ -175,21 +99,12 @@ pub(super) async fn stop_counting(
     kernel: &Kernel,
     signatures: &[Uuid],
     attached_letters: &[Uuid],
-) -> Result<()> {
+) -> Result<(), BatchError> {
     store::add_deltas(conn, signatures, -1).await?;
     for letter in attached_letters {
         letters::withdraw_attached_letter(conn, kernel, *letter).await?;
     }
     Ok(())
-}
-
-/// Deletes a pending signature, with its letter.
-pub(super) async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
-    store::delete_pending(conn, row.id).await?;
-    if let Some(letter) = row.letter_id {
-        letters::drop_attached_letter(conn, letter).await?;
-    }
-    people::delete_unconfirmed_people(conn, &[row.person_id]).await
 }
 
 /// Withdraws a signature and erases its data. Idempotent.
@@ -198,7 +113,7 @@ pub(super) async fn withdraw(
     kernel: &Kernel,
     row: &SignatureRow,
     protected: bool,
-) -> Result<()> {
+) -> Result<(), BatchError> {
     if row.is_effective() {
         match row.state {
             SignatureState::Counted => stop_counting(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,

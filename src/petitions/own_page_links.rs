@@ -6,14 +6,16 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    links::{ERASE_SIGNER, MY_DATA, SHOW_NAME, find, title},
-    ops::LoadedSignature,
+    kind::LoadedSignature,
+    links::{ERASE_SIGNER, MY_DATA, SHOW_NAME},
     store::{comments, signers},
     submission::{Display, Petitions, SignaturePayload},
 };
 use crate::{
+    actions::submission::{find, find_locked},
     error::{Code, Error, Result},
     kernel::{
+        Kernel,
         i18n::{self, text, text_of},
         links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
@@ -30,11 +32,8 @@ pub(super) struct MyData(pub Petitions);
 pub(super) struct EraseSigner(pub Petitions);
 
 /// The links from the own page.
-pub(super) fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
-    let to = |purpose, label: &str| PageLink {
-        label: text(c.locale, label),
-        href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
-    };
+pub(super) fn onward(kernel: &Kernel, c: &LoadedSignature) -> Vec<PageLink> {
+    let to = |purpose, label: &str| c.page_link(kernel, purpose, label);
     vec![to(SHOW_NAME, "own-display-link"), to(MY_DATA, "own-data-link"), to(ERASE_SIGNER, "own-delete-link")]
 }
 
@@ -56,8 +55,10 @@ pub(super) async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) ->
 
 /// The signature of a token, if it is effective and its petition not protected (whose signatures contain no data).
 async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<LoadedSignature> {
-    let c = find(petitions, conn, token, lock).await?;
-    if c.row.is_effective() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
+    let kernel = &petitions.kernel;
+    let c: LoadedSignature =
+        if lock { find_locked(kernel, conn, token).await? } else { find(kernel, conn, token).await? };
+    if c.row.is_effective() && !c.parent.action.protected { Ok(c) } else { Err(expired()) }
 }
 
 const DISPLAYS: [Display; 4] = Display::ALL;
@@ -77,7 +78,7 @@ impl LinkHandler for ShowName {
             Ok(LinkPage {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-heading"),
-                lines: vec![text_of(c.locale, "own-display-line", "title", title(&c))],
+                lines: vec![text_of(c.locale, "own-display-line", "title", c.title())],
                 choice_list: Some(ChoiceList {
                     name: "display",
                     legend: text(c.locale, "field-display"),
@@ -137,7 +138,7 @@ impl LinkHandler for MyData {
             let mut signatures = Vec::new();
             for s in signers::of_person(&mut tx, c.row.person_id).await? {
                 let payload: SignaturePayload =
-                    self.0.open_payload(c.petition.action.vault_id, s.id, s.sealed.as_deref()).await?;
+                    self.0.open_payload(c.parent.action.vault_id, s.id, s.sealed.as_deref()).await?;
                 signatures.push(json!({
                     "petition": s.title,
                     "browser_url": kernel.url(&format!("/p/{}", s.slug)),

@@ -21,6 +21,7 @@ use super::{
     submission::{AttachedLetterInput, Display, NewSignature, Petitions},
 };
 use crate::{
+    actions::submission::code_pages,
     campaigns,
     error::{Code, Error, Result},
     kernel::{
@@ -46,6 +47,7 @@ const UPDATES: u32 = 5;
 
 /// Routes of the pages.
 pub fn pages(state: Petitions) -> Router {
+    let code_pages = code_pages(state.submissions.clone());
     Router::new()
         .route("/p/{slug}", get(show).post(submit))
         .route("/p/{slug}/preview/{token}", get(preview))
@@ -53,8 +55,9 @@ pub fn pages(state: Petitions) -> Router {
         .route("/p/{slug}/poster.svg", get(poster))
         .merge(petition_delivery_page::routes())
         .merge(own_page::routes())
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
+        .merge(code_pages)
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
 }
 
 /// Fields of the form.

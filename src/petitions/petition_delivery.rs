@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    ops::LoadedSignature,
+    kind::LoadedSignature,
     store::{
         Petition,
         deliveries::{self, PetitionDelivery, RECEIPT_BYTES, RECEIPTS_PER_CHUNK, Statement},
@@ -157,7 +157,7 @@ pub(super) fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
 /// The receipts of a signature in the lists of done deliveries, for the own page.
 pub(super) async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let mut lines = Vec::new();
-    for delivery in &c.petition.deliveries {
+    for delivery in &c.parent.deliveries {
         let Some(statement) = &delivery.statement else { continue };
         let receipt = receipt(&c.vault, delivery.id, c.row.id);
         if deliveries::contains_receipt(conn, statement.list, receipt).await? {

@@ -11,12 +11,11 @@ use uuid::Uuid;
 
 use super::{
     abuse::{AbuseAssessment, AbuseSettings, BurstCounter, RequestSignals},
-    batch::{PreparedSignature, SignatureBatch, SignatureConfirmations},
+    batch::{PreparedSignature, SignatureBatch},
     comments::PublicComment,
-    confirmation::SignatureConfirmation,
+    kind::SignatureSubmissions,
     live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
-    mail::{ConfirmMail, ThanksMail},
-    ops::LoadedSignature,
+    mail::{CONFIRM_MAIL, ThanksMail},
     state::CommentState,
     store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
 };
@@ -139,7 +138,8 @@ pub struct Shared {
     /// The slice of letters, for attached letters.
     pub letters: Letters,
     group_commit: GroupCommit<SignatureBatch>,
-    confirmations: GroupCommit<SignatureConfirmations>,
+    /// What signers do by mailed links.
+    pub(super) submissions: SignatureSubmissions,
     cache: SharedCache<String, Arc<Petition>>,
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
     pub(super) comments: SharedCache<Uuid, Arc<Vec<PublicComment>>>,
@@ -174,10 +174,9 @@ impl Petitions {
     /// The slice with empty caches; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignatureBatch { db: kernel.hot.clone() };
-        let confirmations = SignatureConfirmations { kernel: kernel.clone() };
         Self(Arc::new(Shared {
             group_commit: GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone()),
-            confirmations: GroupCommit::start(confirmations, kernel.settings.hot_path, kernel.env.clone()),
+            submissions: SignatureSubmissions::start(kernel.clone()),
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
@@ -210,16 +209,7 @@ impl Petitions {
 
     /// Stops accepting submissions and confirmations, and returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        tokio::join!(self.group_commit.close(), self.confirmations.close());
-    }
-
-    /// Confirms a signature on behalf of the owner of its address. Idempotent.
-    ///
-    /// # Errors
-    /// `link_expired` when the link or code is not the signature's, when the signature does not exist any more, or when
-    /// it was not confirmed in time.
-    pub async fn confirm(&self, confirmation: SignatureConfirmation) -> Result<LoadedSignature> {
-        self.confirmations.submit(confirmation).await?
+        tokio::join!(self.group_commit.close(), self.submissions.close());
     }
 
     /// A petition by id or slug, cached.
@@ -470,7 +460,7 @@ impl Petitions {
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: (pending || (action.send_thanks && !dropped && context.imported.is_none()))
                 .then(|| env.recorded_id(protected)),
-            email_kind: if pending { ConfirmMail::KIND } else { ThanksMail::KIND },
+            email_kind: if pending { CONFIRM_MAIL } else { ThanksMail::KIND },
             email_class: if pending { Class::Confirmation } else { Class::Notice },
             organization_id: action.organization_id,
             protected,

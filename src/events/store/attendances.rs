@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    actions::submission::{DueReminder, SubmissionKey},
     error::Result,
     events::state::AttendanceState,
     kernel::{
@@ -69,6 +70,64 @@ pub(crate) async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> 
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// The keys of registrations that exist.
+pub(crate) async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SubmissionKey>, sqlx::Error> {
+    sqlx::query_as!(SubmissionKey, "SELECT id, person_id, link_generation FROM attendances WHERE id = ANY ($1)", ids)
+        .fetch_all(conn)
+        .await
+}
+
+/// The newest registrations of an address for an event that a code may confirm.
+pub(crate) async fn by_address(
+    conn: &mut PgConnection,
+    event: Uuid,
+    vault: Uuid,
+    email_index: &[u8],
+) -> Result<Vec<SubmissionKey>> {
+    Ok(sqlx::query_as!(
+        SubmissionKey,
+        "SELECT t.id, t.person_id, t.link_generation FROM people p JOIN attendances t ON t.person_id = p.id
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND t.event_id = $3 AND t.state <> 'cancelled'
+         ORDER BY t.attempt DESC LIMIT 4",
+        vault,
+        email_index,
+        event
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Takes the single reminder of registrations that have been pending for a while: for the newest of each person and event,
+/// while the event takes place and the person has no active registration for it.
+pub(crate) async fn take_due_reminders(
+    conn: &mut PgConnection,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(u64, Vec<DueReminder>)> {
+    let looked = sqlx::query!(
+        r#"WITH due AS (
+               SELECT t.id, t.event_id, t.person_id, t.attempt FROM attendances t
+               WHERE t.state = 'pending' AND NOT t.reminded AND t.created_at < $1 AND t.confirm_expires_at > $2
+               ORDER BY t.created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+           ), marked AS (
+               UPDATE attendances t SET reminded = true FROM due WHERE t.id = due.id
+           )
+           SELECT d.id, a.organization_id, a.privacy = 'protected' AS "protected!",
+                  a.state = 'published' AND e.ends_at > $2
+                  AND NOT EXISTS (SELECT FROM attendances o WHERE o.person_id = d.person_id AND o.event_id = d.event_id
+                                  AND (o.state IN ('accepted', 'waitlisted') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded)))) AS "remind!"
+           FROM due d JOIN actions a ON a.id = d.event_id JOIN events e ON e.id = d.event_id"#,
+        before,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let due = looked.iter().filter(|row| row.remind);
+    let due =
+        due.map(|row| DueReminder { submission: row.id, organization: row.organization_id, protected: row.protected });
+    Ok((looked.len() as u64, due.collect()))
 }
 
 /// A registration by id, locked for a change.

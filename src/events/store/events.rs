@@ -88,6 +88,15 @@ pub(crate) async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
     load_for_action(conn, action).await
 }
 
+/// The events with these ids that exist, in no order.
+pub(crate) async fn events_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Event>> {
+    let mut events = Vec::with_capacity(ids.len());
+    for action in campaigns::by_ids(conn, ids).await? {
+        events.push(load_for_action(conn, action).await?);
+    }
+    Ok(events)
+}
+
 /// An event by id or slug.
 ///
 /// # Errors

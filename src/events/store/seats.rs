@@ -10,10 +10,8 @@ use crate::{campaigns::Confirmation, error::Result, events::state::AttendanceSta
 ///
 /// # Errors
 /// `not_found`.
-pub(crate) async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>> {
-    Ok(sqlx::query_scalar!("SELECT capacity FROM events WHERE id = $1 FOR NO KEY UPDATE", event)
-        .fetch_one(conn)
-        .await?)
+pub(crate) async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT capacity FROM events WHERE id = $1 FOR NO KEY UPDATE", event).fetch_one(conn).await
 }
 
 /// Allocates seats to pending registrations of an event, in this order; returns the state of each that exists. `at`
@@ -50,14 +48,18 @@ pub(crate) async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) 
 }
 
 /// Cancels a pending registration; needs no lock, as it holds no seat. True if it was pending.
-pub(crate) async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Cancels an active registration and takes it off the waitlist; returns the seats it held, `None` if it was not
 /// active. The caller holds the event's lock.
-pub(crate) async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
+pub(crate) async fn cancel_active(
+    conn: &mut PgConnection,
+    id: Uuid,
+    at: DateTime<Utc>,
+) -> Result<Option<i32>, sqlx::Error> {
     let row = sqlx::query!(
         r#"WITH ended AS (
                UPDATE attendances a SET state = 'cancelled', ended_at = $2

@@ -8,8 +8,12 @@ use crate::{error::Result, kernel::db::force_index_plan};
 
 /// Gives free seats to waitlisted parties, first come first served, and queues their mails. Returns the number of
 /// parties. Every operation that frees seats, shortens the waitlist or changes an event's rules ends with this.
-pub(crate) async fn promote_waitlist(conn: &mut PgConnection, event: Uuid, now: DateTime<Utc>) -> Result<i32> {
-    Ok(sqlx::query_scalar!(r#"SELECT promote_waitlist($1, $2) AS "n!""#, event, now).fetch_one(conn).await?)
+pub(crate) async fn promote_waitlist(
+    conn: &mut PgConnection,
+    event: Uuid,
+    now: DateTime<Utc>,
+) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT promote_waitlist($1, $2) AS "n!""#, event, now).fetch_one(conn).await
 }
 
 /// Events with a waitlisted party that fits the free seats.

@@ -12,20 +12,15 @@ use uuid::Uuid;
 use crate::{
     campaigns::Campaigns,
     config::Settings,
-    events::{
-        Event, Events, NewEvent, create_event,
-        links::{self, CONFIRM_ATTENDANCE},
-        mail::EventMail,
-        submission::NewAttendance,
-    },
+    events::{Event, Events, NewEvent, create_event, register_links, register_mail, submission::NewAttendance},
     kernel::{
         Kernel,
         env::Env,
         keyring::Keyring,
-        links::{LinkHandler, LinkPage},
+        links::{FormInput, LinkHandlers, LinkPage},
         text::LocaleTag,
     },
-    mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
+    mail::{Class, Composed, MailKinds, QueuedEmail, compose_one},
     organizers::Authenticator,
     people::{Consents, PersonBody},
 };
@@ -109,23 +104,19 @@ impl TestApp {
             created_at: now,
             due_at: now,
         };
-        let composer = EventMail::all(self.kernel()).into_iter().find(|k| k.kind() == kind).unwrap();
-        compose_one(&composer, &email).await.unwrap().map(|composed| (kind, composed))
+        let mut kinds = MailKinds::new();
+        register_mail(&self.events, &mut kinds);
+        compose_one(kinds.get(&kind).unwrap(), &email).await.unwrap().map(|composed| (kind, composed))
     }
 
     async fn open(&self, mail: &Composed, press: bool) -> LinkPage {
         let token = mail.text.split("/t/").nth(1).unwrap().split_whitespace().next().unwrap();
         let token = self.kernel().links.parse(token).unwrap();
-        let purpose: Box<dyn LinkHandler> = match token.purpose {
-            CONFIRM_ATTENDANCE => Box::new(links::ConfirmLink(self.events.clone())),
-            _ => Box::new(links::ManageLink(self.kernel().clone())),
-        };
-        let page = if press {
-            purpose.act(&token, &crate::kernel::links::FormInput::default()).await
-        } else {
-            purpose.show(&token).await
-        }
-        .unwrap();
+        let mut handlers = LinkHandlers::default();
+        register_links(&self.events, &mut handlers);
+        let handler = handlers.of(&token).unwrap();
+        let page =
+            if press { handler.act(&token, &FormInput::default()).await } else { handler.show(&token).await }.unwrap();
         let context = context! { languages => Vec::<String>::new(), canonical => "", action => "", ..minijinja::Value::from(minijinja::value::Serde(&page)) };
         self.kernel().pages.render("pages/token.html", page.locale, context).unwrap();
         page

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{LetterSubmission, LetterSubmissionTarget};
 use crate::{
+    actions::submission::{DueReminder, SubmissionKey},
     campaigns::SubmissionOutcome,
     error::{Error, Result},
     kernel::{
@@ -91,6 +92,66 @@ pub(crate) async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// The keys of letters that exist.
+pub(crate) async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SubmissionKey>, sqlx::Error> {
+    sqlx::query_as!(SubmissionKey, "SELECT id, person_id, link_generation FROM letters WHERE id = ANY ($1)", ids)
+        .fetch_all(conn)
+        .await
+}
+
+/// The newest letters of an address to an action that a code may confirm; those attached to a signature are confirmed
+/// with it.
+pub(crate) async fn by_address(
+    conn: &mut PgConnection,
+    action: Uuid,
+    vault: Uuid,
+    email_index: &[u8],
+) -> Result<Vec<SubmissionKey>> {
+    Ok(sqlx::query_as!(
+        SubmissionKey,
+        "SELECT l.id, l.person_id, l.link_generation FROM people p JOIN letters l ON l.person_id = p.id
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND l.letter_action_id = $3 AND NOT l.is_attached
+           AND l.state IN ('pending', 'confirmed')
+         ORDER BY l.attempt DESC LIMIT 4",
+        vault,
+        email_index,
+        action
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Takes the single reminder of letters that have been pending for a while: for the newest of each person and action,
+/// while the action is open and the person has confirmed none. A letter attached to a signature is confirmed with it.
+pub(crate) async fn take_due_reminders(
+    conn: &mut PgConnection,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(u64, Vec<DueReminder>)> {
+    let looked = sqlx::query!(
+        r#"WITH due AS (
+               SELECT l.id, l.letter_action_id, l.person_id, l.attempt FROM letters l
+               WHERE l.state = 'pending' AND NOT l.reminded AND NOT l.is_attached AND l.created_at < $1 AND l.confirm_expires_at > $2
+               ORDER BY l.created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+           ), marked AS (
+               UPDATE letters l SET reminded = true FROM due WHERE l.id = due.id
+           )
+           SELECT d.id, a.organization_id, a.privacy = 'protected' AS "protected!",
+                  a.state = 'published'
+                  AND NOT EXISTS (SELECT FROM letters o WHERE o.person_id = d.person_id AND o.letter_action_id = d.letter_action_id
+                                  AND (o.state = 'confirmed' OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded)))) AS "remind!"
+           FROM due d JOIN actions a ON a.id = d.letter_action_id"#,
+        before,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let due = looked.iter().filter(|row| row.remind);
+    let due =
+        due.map(|row| DueReminder { submission: row.id, organization: row.organization_id, protected: row.protected });
+    Ok((looked.len() as u64, due.collect()))
 }
 
 /// A letter, locked for a change of its state.

@@ -18,6 +18,7 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
+    actions::submission::SubmissionKind,
     campaigns::{self, Kind, ReceivedResource, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
@@ -35,7 +36,9 @@ use crate::{
     people::{self, Consents, ContactDetails, PersonBody},
     petitions::{
         abuse::RequestSignals,
-        invalidation, ops, questions,
+        invalidation,
+        kind::SignatureKind,
+        ops, questions,
         state::{CommentState, QuarantineReason, SignatureState, Vetting},
         store::{self, Petition, SignatureRow},
         submission::{AttachedLetterInput, Display, NewSignature, Petitions, SignaturePayload},
@@ -498,7 +501,8 @@ async fn delete_signature(
         return Err(Error::not_found());
     }
     if row.state == SignatureState::Pending {
-        ops::drop_pending(&mut tx, &row).await?;
+        SignatureKind::delete_pending(&mut tx, &row).await?;
+        people::delete_unconfirmed_people(&mut tx, &[row.person_id]).await?;
     } else {
         ops::withdraw(&mut tx, kernel, &row, action.protected).await?;
     }

@@ -10,46 +10,34 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::SignatureRow;
-use crate::petitions::{
-    state::{CommentState, QuarantineReason, SignatureState, Vetting},
-    submission::Display,
+use crate::{
+    actions::submission::{LockedRows, SubmissionKey},
+    petitions::{
+        kind::SignatureKind,
+        state::{CommentState, QuarantineReason, SignatureState, Vetting},
+        submission::Display,
+    },
 };
 
-/// What a signature refers to, and the generation of its links.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignatureKey {
-    /// The signature.
-    pub id: Uuid,
-    /// Its person.
-    pub person_id: Uuid,
-    /// Its petition.
-    pub petition_id: Uuid,
-    /// See [`SignatureRow`].
-    pub link_generation: i16,
+/// The effective signatures of the signer of another one, on the same petition; one that counts comes first.
+pub(crate) type EffectiveSignatures = Vec<SignatureRow>;
+
+/// The keys of signatures that exist.
+pub(crate) async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SubmissionKey>, sqlx::Error> {
+    sqlx::query_as!(SubmissionKey, "SELECT id, person_id, link_generation FROM signatures WHERE id = ANY ($1)", ids)
+        .fetch_all(conn)
+        .await
 }
 
-/// The keys of signatures, by their ids; those that exist.
-pub(crate) async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, SignatureKey>, sqlx::Error> {
-    let keys = sqlx::query_as!(
-        SignatureKey,
-        "SELECT id, person_id, petition_id, link_generation FROM signatures WHERE id = ANY ($1)",
-        ids
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(keys.into_iter().map(|key| (key.id, key)).collect())
-}
-
-/// Reads signatures, and those that are effective of the same people on the same petitions, and locks them. The caller
-/// holds the locks of the people.
+/// Reads signatures of different people, each with those that are effective of the same signer, and locks all of them.
+/// The caller holds the locks of the people.
 pub(crate) async fn lock_with_effective(
     conn: &mut PgConnection,
-    keys: &[SignatureKey],
-) -> Result<Vec<SignatureRow>, sqlx::Error> {
+    keys: &[SubmissionKey],
+) -> Result<LockedRows<SignatureKind>, sqlx::Error> {
     let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
     let people: Vec<Uuid> = keys.iter().map(|key| key.person_id).collect();
-    let petitions: Vec<Uuid> = keys.iter().map(|key| key.petition_id).collect();
-    sqlx::query_as!(
+    let rows = sqlx::query_as!(
         SignatureRow,
         r#"WITH theirs AS MATERIALIZED (
                SELECT id, petition_id, state FROM signatures WHERE person_id = ANY ($1)
@@ -59,14 +47,29 @@ pub(crate) async fn lock_with_effective(
                   quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
            FROM signatures
            WHERE id = ANY (ARRAY(SELECT t.id FROM theirs t
-                                 WHERE t.id = ANY ($2) OR (t.petition_id = ANY ($3) AND t.state IN ('counted', 'quarantined'))))
+                                 WHERE t.id = ANY ($2)
+                                    OR (t.state IN ('counted', 'quarantined')
+                                        AND t.petition_id IN (SELECT o.petition_id FROM theirs o WHERE o.id = ANY ($2)))))
            ORDER BY id FOR UPDATE"#,
         &people,
-        &ids,
-        &petitions
+        &ids
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    let (own, others): (Vec<SignatureRow>, Vec<SignatureRow>) = rows.into_iter().partition(|row| ids.contains(&row.id));
+    let mut by_person: HashMap<Uuid, Vec<SignatureRow>> = HashMap::new();
+    for row in others {
+        by_person.entry(row.person_id).or_default().push(row);
+    }
+    let with_effective = |row: SignatureRow| {
+        let mut theirs = by_person.remove(&row.person_id).unwrap_or_default();
+        theirs.retain(|other| {
+            other.petition_id == row.petition_id && other.name_index == row.name_index && other.state.is_effective()
+        });
+        theirs.sort_by_key(|other| other.state != SignatureState::Counted);
+        (row, theirs)
+    };
+    Ok(own.into_iter().map(with_effective).collect())
 }
 
 /// Changes pending signatures to counted or quarantined. The caller holds the locks of the people, and has ended

@@ -1,16 +1,13 @@
 //! SQL by signer: reminders, codes, the own page, erasure.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::SignatureRow;
 use crate::{
+    actions::submission::{DueReminder, SubmissionKey},
     error::Result,
-    petitions::{
-        state::{CommentState, QuarantineReason, SignatureState, Vetting},
-        submission::Display,
-    },
+    petitions::{state::SignatureState, submission::Display},
 };
 
 /// A signature on its signer's own page.
@@ -52,15 +49,12 @@ pub(crate) async fn by_address(
     petition: Uuid,
     vault: Uuid,
     email_index: &[u8],
-) -> Result<Vec<SignatureRow>> {
+) -> Result<Vec<SubmissionKey>> {
     Ok(sqlx::query_as!(
-        SignatureRow,
-        r#"SELECT s.id, s.petition_id, s.person_id, s.state AS "state: SignatureState", s.sealed, s.display AS "display: Display",
-                s.comment_state AS "comment_state: CommentState", s.vetted AS "vetted: Vetting", s.locale, s.country, s.region, s.source, s.letter_id,
-                s.link_generation, s.quarantine_reason AS "quarantine_reason: QuarantineReason", s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
-         FROM people p JOIN signatures s ON s.person_id = p.id
+        SubmissionKey,
+        "SELECT s.id, s.person_id, s.link_generation FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
-         ORDER BY s.attempt DESC LIMIT 4"#,
+         ORDER BY s.attempt DESC LIMIT 4",
         vault,
         email_index,
         petition
@@ -121,34 +115,35 @@ pub(crate) async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str
     Ok(())
 }
 
-/// Enqueues the single reminder of signatures that have been pending for a while, some at a time: for the newest of
-/// each person and petition, while the petition is open and has no effective signature of the person. Returns how
-/// many were processed.
-pub(crate) async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
-    let looked = sqlx::query_scalar!(
+/// Takes the single reminder of signatures that have been pending for a while: for the newest of each person and petition,
+/// while the petition is open and has no effective signature of the person.
+pub(crate) async fn take_due_reminders(
+    conn: &mut PgConnection,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(u64, Vec<DueReminder>)> {
+    let looked = sqlx::query!(
         r#"WITH due AS (
                SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.quarantine_reason FROM signatures s
                WHERE s.state = 'pending' AND NOT s.reminded AND s.created_at < $1 AND s.confirm_expires_at > $2
                ORDER BY s.created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
            ), marked AS (
                UPDATE signatures s SET reminded = true FROM due WHERE s.id = due.id
-           ), mailed AS (
-               INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
-               SELECT uuid_v7(CASE WHEN a.privacy = 'protected' THEN date_trunc('day', $2::timestamptz, 'UTC') ELSE $2 END), a.organization_id, 'notice', 'petition_reminder', jsonb_build_object('signature', d.id),
-                      a.privacy = 'protected', 'queued', CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END,
-                      CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END
-               FROM due d JOIN actions a ON a.id = d.petition_id
-               WHERE a.state = 'published' AND d.quarantine_reason IS NULL
-                 AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = d.person_id AND o.petition_id = d.petition_id AND o.name_index = d.name_index
-                                 AND (o.state IN ('counted', 'quarantined') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded))))
            )
-           SELECT count(*) AS "n!" FROM due"#,
+           SELECT d.id, a.organization_id, a.privacy = 'protected' AS "protected!",
+                  a.state = 'published' AND d.quarantine_reason IS NULL
+                  AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = d.person_id AND o.petition_id = d.petition_id AND o.name_index = d.name_index
+                                  AND (o.state IN ('counted', 'quarantined') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded)))) AS "remind!"
+           FROM due d JOIN actions a ON a.id = d.petition_id"#,
         before,
         now
     )
-    .fetch_one(db)
+    .fetch_all(conn)
     .await?;
-    Ok(looked.unsigned_abs())
+    let due = looked.iter().filter(|row| row.remind);
+    let due =
+        due.map(|row| DueReminder { submission: row.id, organization: row.organization_id, protected: row.protected });
+    Ok((looked.len() as u64, due.collect()))
 }
 
 /// Erases a signer: the signatures, the consents, and the person unless a registration or letter refers to it.

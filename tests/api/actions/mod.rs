@@ -3,3 +3,4 @@
 pub mod counters;
 pub mod pending_submissions;
 pub mod recount;
+pub mod submissions;

@@ -7,13 +7,14 @@ mod sources;
 mod tables;
 
 /// The slices by layer, lowest first. Slices of one layer do not know each other.
-pub const LAYERS: [&[&str]; 12] = [
+pub const LAYERS: [&[&str]; 13] = [
     &["error", "config", "telemetry"],
     &["kernel"],
     &["mail"],
     &["organizers"],
     &["people"],
     &["campaigns"],
+    &["actions"],
     &["letters"],
     &["petitions", "events"],
     &["exports", "broadcasts", "landing"],

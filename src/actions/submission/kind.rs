@@ -1,0 +1,252 @@
+//! What one kind of action brings to the life of its submissions.
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use minijinja::{Value, context};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{confirmation::Locked, loaded::Loaded, mail::DueReminder};
+use crate::{
+    campaigns::{Action, Kind},
+    error::Result,
+    kernel::{
+        Kernel,
+        group_commit::BatchError,
+        links::{Detail, LinkPage, Purpose},
+        text::LocaleTag,
+    },
+    people::{Consents, Details},
+};
+
+/// The columns that the tables of all submissions have.
+pub trait SubmissionRow: Clone + Send + Sync + 'static {
+    /// Its id.
+    fn id(&self) -> Uuid;
+    /// Its action.
+    fn action_id(&self) -> Uuid;
+    /// Whoever submitted it.
+    fn person_id(&self) -> Uuid;
+    /// Does it wait to be confirmed?
+    fn is_pending(&self) -> bool;
+    /// What was typed, sealed; `None` once the contact was erased.
+    fn sealed(&self) -> Option<&[u8]>;
+    /// The language of the form.
+    fn locale(&self) -> Option<&str>;
+    /// Raised to invalidate the links mailed before.
+    fn link_generation(&self) -> i16;
+    /// When the confirmation link expires.
+    fn confirm_expires_at(&self) -> Option<DateTime<Utc>>;
+}
+
+/// Implements [`SubmissionRow`] for a struct that has its columns; the second argument names the one of the action.
+macro_rules! submission_row {
+    ($row:ident, $action_id:ident, $pending:path) => {
+        impl $crate::actions::submission::SubmissionRow for $row {
+            fn id(&self) -> uuid::Uuid {
+                self.id
+            }
+
+            fn action_id(&self) -> uuid::Uuid {
+                self.$action_id
+            }
+
+            fn person_id(&self) -> uuid::Uuid {
+                self.person_id
+            }
+
+            fn is_pending(&self) -> bool {
+                self.state == $pending
+            }
+
+            fn sealed(&self) -> Option<&[u8]> {
+                self.sealed.as_deref()
+            }
+
+            fn locale(&self) -> Option<&str> {
+                self.locale.as_deref()
+            }
+
+            fn link_generation(&self) -> i16 {
+                self.link_generation
+            }
+
+            fn confirm_expires_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+                self.confirm_expires_at
+            }
+        }
+    };
+}
+pub(crate) use submission_row;
+
+/// What is sealed on the row of a submission: what was typed into the form.
+pub trait SubmissionPayload: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Name, address and further details.
+    fn details(&self) -> &Details;
+    /// The ticked boxes.
+    fn consents(&self) -> &Consents;
+    /// The language of the form.
+    fn locale(&self) -> Option<LocaleTag>;
+}
+
+/// What a link or code is checked with before anything is locked.
+#[derive(Clone, Copy, Debug)]
+pub struct SubmissionKey {
+    /// The submission.
+    pub id: Uuid,
+    /// Its person.
+    pub person_id: Uuid,
+    /// See [`SubmissionRow::link_generation`].
+    pub link_generation: i16,
+}
+
+/// Rows with what is locked and read beside each.
+pub type LockedRows<K> = Vec<(<K as SubmissionKind>::Row, <K as SubmissionKind>::Beside)>;
+
+/// What became of each submission, by its id.
+pub type Outcomes<T> = Vec<(Uuid, Result<T>)>;
+
+/// How far a submission has come, for its confirmation link.
+#[derive(Clone, Debug)]
+pub enum Standing<C> {
+    /// It can be confirmed.
+    Pending,
+    /// It was confirmed.
+    Confirmed(C),
+    /// It cannot be confirmed any more.
+    Over,
+}
+
+/// What one kind of action brings to the life of its submissions.
+pub trait SubmissionKind: Sized + Send + Sync + 'static {
+    /// The kind of action.
+    const KIND: Kind;
+    /// Its name in keys of texts: `token-{name}-confirm-heading`.
+    const NAME: &'static str;
+    /// The table, to whose name sealed values are bound.
+    const TABLE: &'static str;
+    /// The member of `emails.refs` with the submission's id.
+    const REF: &'static str;
+    /// Purpose of links that confirm, and of the codes to type instead.
+    const CONFIRM_LINK: Purpose;
+    /// Purpose of links to the own page.
+    const MANAGE_LINK: Purpose;
+    /// Purpose of "this was not me" links.
+    const REJECT_LINK: Purpose;
+    /// `emails.kind` of the mail that asks to confirm.
+    const CONFIRM_MAIL: &'static str;
+    /// `emails.kind` of the reminder.
+    const REMINDER_MAIL: &'static str;
+    /// Names of the group commits, in metrics: of confirmations, of withdrawals.
+    const GROUP_COMMITS: [&'static str; 2];
+    /// The job that queues reminders, and the one that deletes what nobody confirmed.
+    const JOBS: [&'static str; 2];
+
+    /// A row of the table.
+    type Row: SubmissionRow;
+    /// What is submitted to.
+    type Parent: AsRef<Action> + Send + Sync + 'static;
+    /// The content of `sealed`.
+    type Payload: SubmissionPayload;
+    /// What is locked and read with a row, since it decides about it.
+    type Beside: Send;
+    /// A confirmed submission, as its page shows it.
+    type Confirmed: Clone + Send + Sync;
+
+    /// The actions with these ids, in no order.
+    fn parents(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<Vec<Self::Parent>>> + Send;
+
+    /// The submissions with these ids that exist, in no order.
+    fn rows(conn: &mut PgConnection, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
+
+    /// Their keys.
+    fn keys(
+        conn: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<Vec<SubmissionKey>, sqlx::Error>> + Send;
+
+    /// Locks submissions of different people, in the order of their ids; those that exist. The caller holds the locks of
+    /// the people.
+    fn lock(
+        conn: &mut PgConnection,
+        keys: &[SubmissionKey],
+    ) -> impl Future<Output = Result<LockedRows<Self>, sqlx::Error>> + Send;
+
+    /// Pending and effective submissions of an address on an action, newest first.
+    fn by_address(
+        conn: &mut PgConnection,
+        action: Uuid,
+        vault: Uuid,
+        email_index: &[u8],
+    ) -> impl Future<Output = Result<Vec<SubmissionKey>>> + Send;
+
+    /// How far a submission has come.
+    fn standing(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        c: &Loaded<Self>,
+    ) -> impl Future<Output = Result<Standing<Self::Confirmed>>> + Send;
+
+    /// Confirms submissions of different people, in this order, with one statement for each table: each by its id with
+    /// an outcome of its own.
+    fn confirm(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        locked: Vec<Locked<Self>>,
+    ) -> impl Future<Output = Result<Outcomes<Self::Confirmed>, BatchError>> + Send;
+
+    /// Could this submission still be confirmed, were it pending? Else no mail asks for it.
+    fn is_open(c: &Loaded<Self>, _: DateTime<Utc>) -> bool {
+        c.action().state.is_public()
+    }
+
+    /// Called with each outcome of [`Self::confirm`] once it is committed.
+    fn after_commit(_: &Kernel, _: &Self::Confirmed) {}
+
+    /// Withdraws a submission. The caller holds the lock of its person. Idempotent.
+    fn withdraw(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        c: &Loaded<Self>,
+    ) -> impl Future<Output = Result<(), BatchError>> + Send;
+
+    /// Deletes a pending submission, under the locks of its person and its own.
+    fn delete_pending(conn: &mut PgConnection, row: &Self::Row) -> impl Future<Output = Result<()>> + Send;
+
+    /// Marks up to 1,000 pending submissions of before `before` as reminded. Returns how many, and the mails to send: one
+    /// for each person and action that is open, where the person has nothing effective.
+    fn take_due_reminders(
+        conn: &mut PgConnection,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<(u64, Vec<DueReminder>)>> + Send;
+
+    /// What was typed, for the page before confirming. Not asked for protected actions.
+    fn details(c: &Loaded<Self>) -> Result<Vec<Detail>>;
+
+    /// The page of a confirmed submission.
+    fn confirmed_page(kernel: &Kernel, confirmed: &Self::Confirmed) -> LinkPage;
+
+    /// The own page.
+    fn own_page(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        c: &Loaded<Self>,
+    ) -> impl Future<Output = Result<LinkPage>> + Send;
+
+    /// The page after withdrawing.
+    fn withdrawn_page(c: &Loaded<Self>) -> LinkPage {
+        c.done_page("manage")
+    }
+
+    /// Variables of mails to the owner, besides `organization` and `action_title`.
+    fn mail_context(_: &Loaded<Self>) -> Value {
+        context! {}
+    }
+}

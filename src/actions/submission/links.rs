@@ -1,0 +1,167 @@
+//! Pages of the links in mails to the owners of submissions: confirm, the own page with the button to withdraw, and
+//! "this was not me". A page about a protected action discloses nothing before its button is pressed.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::{
+    Submissions,
+    kind::{Standing, SubmissionKey, SubmissionKind, SubmissionPayload, SubmissionRow},
+    loaded::{Loaded, load},
+    owner_acts::Credential,
+};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        Kernel,
+        links::{FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, Purpose, Token, expired},
+    },
+    mail, people,
+};
+
+/// Registers the handlers of the links of a kind.
+pub fn register_links<K: SubmissionKind>(submissions: &Submissions<K>, handlers: &mut LinkHandlers) {
+    handlers.register(ConfirmLink(submissions.clone()));
+    handlers.register(ManageLink(submissions.clone()));
+    handlers.register(RejectLink::<K>(submissions.kernel.clone(), std::marker::PhantomData));
+}
+
+/// The submission of a token; one that was deleted looks like an expired link.
+///
+/// # Errors
+/// `link_expired` (410), also for a forged or replaced token.
+pub async fn find<K: SubmissionKind>(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Loaded<K>> {
+    let row = K::rows(conn, &[token.row]).await?.pop().ok_or_else(expired)?;
+    open(kernel, conn, token, row).await
+}
+
+/// The same, under the locks of its person and its own (lock order: see [`people`]).
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked<K: SubmissionKind>(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    token: &Token,
+) -> Result<Loaded<K>> {
+    let row = K::rows(conn, &[token.row]).await?.pop().ok_or_else(expired)?;
+    token.check(row.link_generation())?;
+    people::lock_people(conn, &[row.person_id()]).await?;
+    let key = SubmissionKey { id: token.row, person_id: row.person_id(), link_generation: row.link_generation() };
+    let (row, _) = K::lock(conn, &[key]).await?.into_iter().find(|(row, _)| row.id() == key.id).ok_or_else(expired)?;
+    open(kernel, conn, token, row).await
+}
+
+async fn open<K: SubmissionKind>(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    token: &Token,
+    row: K::Row,
+) -> Result<Loaded<K>> {
+    token.check(row.link_generation())?;
+    load(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(expired()))
+}
+
+struct ConfirmLink<K: SubmissionKind>(Submissions<K>);
+
+impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
+    fn purpose(&self) -> Purpose {
+        K::CONFIRM_LINK
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut conn = kernel.public.acquire().await?;
+            let c: Loaded<K> = find(kernel, &mut conn, token).await?;
+            let is_pending = match K::standing(kernel, &mut conn, &c).await? {
+                Standing::Pending => true,
+                Standing::Confirmed(confirmed) if !c.is_neutral() => return Ok(K::confirmed_page(kernel, &confirmed)),
+                Standing::Confirmed(_) => false,
+                Standing::Over => return Err(expired()),
+            };
+            let mut page = c.button_page("confirm");
+            if !c.is_neutral() {
+                page.details = K::details(&c)?;
+            }
+            if is_pending {
+                page.links.push(c.page_link(kernel, K::REJECT_LINK, "token-not-me-link"));
+            }
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let confirmed = self.0.confirm(token.row, Credential::Link(token.clone())).await?;
+            Ok(K::confirmed_page(&self.0.kernel, &confirmed))
+        })
+    }
+}
+
+struct ManageLink<K: SubmissionKind>(Submissions<K>);
+
+impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
+    fn purpose(&self) -> Purpose {
+        K::MANAGE_LINK
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut conn = kernel.public.acquire().await?;
+            let c: Loaded<K> = find(kernel, &mut conn, token).await?;
+            K::own_page(kernel, &mut conn, &c).await
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move { Ok(K::withdrawn_page(&self.0.withdraw(token.clone()).await?)) })
+    }
+}
+
+struct RejectLink<K>(Arc<Kernel>, std::marker::PhantomData<K>);
+
+impl<K: SubmissionKind> LinkHandler for RejectLink<K> {
+    fn purpose(&self) -> Purpose {
+        K::REJECT_LINK
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.public.acquire().await?;
+            match find::<K>(&self.0, &mut conn, token).await {
+                Ok(c) if c.row.is_pending() => Ok(LinkPage::not_me(c.locale, false)),
+                Ok(_) => Err(expired()),
+                Err(error) => dropped_before(token, error),
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut conn = kernel.public.acquire().await?;
+            let mut tx = kernel.begin_on(&mut conn).await?;
+            let c = match find_locked::<K>(kernel, &mut tx, token).await {
+                Ok(c) if c.row.is_pending() => c,
+                Ok(_) => return Err(expired()),
+                Err(error) => return dropped_before(token, error),
+            };
+            if let Some(address) = c.payload.details().address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                mail::suppress_globally(&mut tx, kernel, &address, c.is_neutral()).await?;
+            }
+            K::delete_pending(&mut tx, &c.row).await?;
+            people::delete_unconfirmed_people(&mut tx, &[c.row.person_id()]).await?;
+            tx.commit().await?;
+            Ok(LinkPage::not_me(c.locale, true))
+        })
+    }
+}
+
+/// A submission that was deleted before has the page of the deletion.
+fn dropped_before(token: &Token, error: Error) -> Result<LinkPage> {
+    if error.code() == Code::LinkExpired { token.dropped_before() } else { Err(error) }
+}

@@ -1,0 +1,167 @@
+//! What events bring to the life of submissions: theirs are registrations.
+
+use chrono::{DateTime, Utc};
+use minijinja::{Value, context};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    confirmation, links,
+    ops::{self, AttendancePayload},
+    plan::Event,
+    state::AttendanceState,
+    store::{self, ATTENDANCES, AttendanceRow},
+};
+use crate::{
+    actions::submission::{
+        DueReminder, Loaded, Locked, LockedRows, Outcomes, Standing, SubmissionKey, SubmissionKind, SubmissionPayload,
+        Submissions, submission_row,
+    },
+    campaigns::{Action, Kind},
+    error::Result,
+    kernel::{
+        Kernel,
+        group_commit::BatchError,
+        links::{Detail, LinkPage, Purpose},
+        text::LocaleTag,
+    },
+    people::{Consents, Details},
+};
+
+/// Registrations, as a kind of submission.
+#[derive(Debug)]
+pub enum AttendanceKind {}
+
+/// A registration with its event and opened content.
+pub(super) type LoadedAttendance = Loaded<AttendanceKind>;
+
+/// Group commits of registrations.
+pub(super) type AttendanceSubmissions = Submissions<AttendanceKind>;
+
+submission_row!(AttendanceRow, event_id, AttendanceState::Pending);
+
+impl SubmissionPayload for AttendancePayload {
+    fn details(&self) -> &Details {
+        &self.details
+    }
+
+    fn consents(&self) -> &Consents {
+        &self.consents
+    }
+
+    fn locale(&self) -> Option<LocaleTag> {
+        self.locale
+    }
+}
+
+impl AsRef<Action> for Event {
+    fn as_ref(&self) -> &Action {
+        &self.action
+    }
+}
+
+impl SubmissionKind for AttendanceKind {
+    const KIND: Kind = Kind::Event;
+    const NAME: &'static str = "event";
+    const TABLE: &'static str = ATTENDANCES;
+    const REF: &'static str = "attendance";
+    const CONFIRM_LINK: Purpose = links::CONFIRM_ATTENDANCE;
+    const MANAGE_LINK: Purpose = links::MANAGE_ATTENDANCE;
+    const REJECT_LINK: Purpose = links::REJECT_ATTENDANCE;
+    const CONFIRM_MAIL: &'static str = "event_confirm";
+    const REMINDER_MAIL: &'static str = "event_reminder";
+    const GROUP_COMMITS: [&'static str; 2] = ["attendance_confirmations", "attendance_withdrawals"];
+    const JOBS: [&'static str; 2] = ["queue_attendance_reminders", "delete_unconfirmed_attendances"];
+
+    type Row = AttendanceRow;
+    type Parent = Event;
+    type Payload = AttendancePayload;
+    type Beside = ();
+    type Confirmed = LoadedAttendance;
+
+    async fn parents(_: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Event>> {
+        store::events_by_id(conn, ids).await
+    }
+
+    async fn rows(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
+        store::attendances_by_id(conn, ids).await
+    }
+
+    async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SubmissionKey>, sqlx::Error> {
+        store::keys(conn, ids).await
+    }
+
+    async fn lock(conn: &mut PgConnection, keys: &[SubmissionKey]) -> Result<LockedRows<Self>, sqlx::Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
+        Ok(store::lock_attendances(conn, &ids).await?.into_iter().map(|row| (row, ())).collect())
+    }
+
+    async fn by_address(
+        conn: &mut PgConnection,
+        action: Uuid,
+        vault: Uuid,
+        email_index: &[u8],
+    ) -> Result<Vec<SubmissionKey>> {
+        store::by_address(conn, action, vault, email_index).await
+    }
+
+    async fn standing(
+        kernel: &Kernel,
+        _: &mut PgConnection,
+        c: &LoadedAttendance,
+    ) -> Result<Standing<LoadedAttendance>> {
+        Ok(match c.row.state {
+            AttendanceState::Pending if c.has_expired(kernel.env.now()) => Standing::Over,
+            AttendanceState::Pending => Standing::Pending,
+            _ => Standing::Confirmed(c.clone()),
+        })
+    }
+
+    async fn confirm(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        locked: Vec<Locked<Self>>,
+    ) -> Result<Outcomes<LoadedAttendance>, BatchError> {
+        confirmation::confirm(kernel, conn, locked).await
+    }
+
+    fn is_open(c: &LoadedAttendance, now: DateTime<Utc>) -> bool {
+        c.parent.is_on(now)
+    }
+
+    async fn withdraw(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedAttendance) -> Result<(), BatchError> {
+        if c.row.state.is_active() && ops::cancel(conn, kernel, &c.parent, c.row.id).await? {
+            Ok(ops::notify_cancelled(conn, kernel, &c.parent, c.row.id).await?)
+        } else {
+            Ok(links::refuse_replaced(conn, c).await?)
+        }
+    }
+
+    async fn delete_pending(conn: &mut PgConnection, row: &AttendanceRow) -> Result<()> {
+        store::delete_pending(conn, row.id).await
+    }
+
+    async fn take_due_reminders(
+        conn: &mut PgConnection,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, Vec<DueReminder>)> {
+        store::take_due_reminders(conn, before, now).await
+    }
+
+    fn details(c: &LoadedAttendance) -> Result<Vec<Detail>> {
+        Ok(links::details(c))
+    }
+
+    fn confirmed_page(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
+        links::confirmed_page(kernel, c)
+    }
+
+    async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedAttendance) -> Result<LinkPage> {
+        links::own_page(kernel, conn, c).await
+    }
+
+    fn mail_context(c: &LoadedAttendance) -> Value {
+        context! { when => c.parent.when(c.locale), place => c.parent.place() }
+    }
+}

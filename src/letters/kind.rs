@@ -1,0 +1,173 @@
+//! What letter actions bring to the life of submissions: theirs are letters.
+
+use chrono::{DateTime, Utc};
+use minijinja::{Value, context, value::Serde};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    confirmation, links, ops,
+    state::LetterState,
+    store::{self, LetterAction, LetterRow},
+    submission::{LETTERS, LetterPayload},
+};
+use crate::{
+    actions::submission::{
+        DueReminder, Loaded, Locked, LockedRows, Outcomes, Standing, SubmissionKey, SubmissionKind, SubmissionPayload,
+        Submissions, submission_row,
+    },
+    campaigns::{Action, Kind},
+    error::Result,
+    kernel::{
+        Kernel,
+        group_commit::BatchError,
+        links::{Detail, LinkPage, Purpose, expired},
+        text::LocaleTag,
+    },
+    people::{Consents, Details},
+};
+
+/// Letters, as a kind of submission.
+#[derive(Debug)]
+pub enum LetterKind {}
+
+/// A letter with its action and opened content.
+pub(super) type LoadedLetter = Loaded<LetterKind>;
+
+/// Group commits of letters.
+pub(super) type LetterSubmissions = Submissions<LetterKind>;
+
+/// A letter that is confirmed.
+#[derive(Clone, Debug)]
+pub struct ConfirmedLetter {
+    /// The letter.
+    pub loaded: Loaded<LetterKind>,
+    /// Its action does not send at present.
+    pub is_held: bool,
+}
+
+submission_row!(LetterRow, letter_action_id, LetterState::Pending);
+
+impl SubmissionPayload for LetterPayload {
+    fn details(&self) -> &Details {
+        &self.details
+    }
+
+    fn consents(&self) -> &Consents {
+        &self.consents
+    }
+
+    fn locale(&self) -> Option<LocaleTag> {
+        Some(self.locale)
+    }
+}
+
+impl AsRef<Action> for LetterAction {
+    fn as_ref(&self) -> &Action {
+        &self.action
+    }
+}
+
+impl SubmissionKind for LetterKind {
+    const KIND: Kind = Kind::Letter;
+    const NAME: &'static str = "letter";
+    const TABLE: &'static str = LETTERS;
+    const REF: &'static str = "letter";
+    const CONFIRM_LINK: Purpose = links::CONFIRM_LETTER;
+    const MANAGE_LINK: Purpose = links::MANAGE_LETTER;
+    const REJECT_LINK: Purpose = links::REJECT_LETTER;
+    const CONFIRM_MAIL: &'static str = "letter_confirm";
+    const REMINDER_MAIL: &'static str = "letter_reminder";
+    const GROUP_COMMITS: [&'static str; 2] = ["letter_confirmations", "letter_withdrawals"];
+    const JOBS: [&'static str; 2] = ["queue_letter_reminders", "delete_unconfirmed_letters"];
+
+    type Row = LetterRow;
+    type Parent = LetterAction;
+    type Payload = LetterPayload;
+    type Beside = ();
+    type Confirmed = ConfirmedLetter;
+
+    async fn parents(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterAction>> {
+        ops::load_actions(kernel, conn, ids).await
+    }
+
+    async fn rows(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
+        store::letters(conn, ids).await
+    }
+
+    async fn keys(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SubmissionKey>, sqlx::Error> {
+        store::keys(conn, ids).await
+    }
+
+    async fn lock(conn: &mut PgConnection, keys: &[SubmissionKey]) -> Result<LockedRows<Self>, sqlx::Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
+        Ok(store::lock_letters(conn, &ids).await?.into_iter().map(|row| (row, ())).collect())
+    }
+
+    async fn by_address(
+        conn: &mut PgConnection,
+        action: Uuid,
+        vault: Uuid,
+        email_index: &[u8],
+    ) -> Result<Vec<SubmissionKey>> {
+        store::by_address(conn, action, vault, email_index).await
+    }
+
+    async fn standing(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedLetter) -> Result<Standing<ConfirmedLetter>> {
+        Ok(match c.row.state {
+            LetterState::Confirmed => {
+                let is_held = !store::with_held(conn, &[c.row.id]).await?.is_empty();
+                Standing::Confirmed(ConfirmedLetter { loaded: c.clone(), is_held })
+            }
+            LetterState::Pending if !c.has_expired(kernel.env.now()) => Standing::Pending,
+            LetterState::Pending | LetterState::Withdrawn => Standing::Over,
+        })
+    }
+
+    async fn confirm(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        locked: Vec<Locked<Self>>,
+    ) -> Result<Outcomes<ConfirmedLetter>, BatchError> {
+        confirmation::confirm(kernel, conn, locked).await
+    }
+
+    async fn withdraw(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedLetter) -> Result<(), BatchError> {
+        // its state may have changed before its person was locked
+        let row = store::lock_letter(conn, c.row.id).await?;
+        if row.state != LetterState::Confirmed {
+            return Err(expired().into());
+        }
+        ops::withdraw(conn, kernel, &c.parent, &row).await?;
+        Ok(())
+    }
+
+    async fn delete_pending(conn: &mut PgConnection, row: &LetterRow) -> Result<()> {
+        store::delete_pending(conn, row.id).await
+    }
+
+    async fn take_due_reminders(
+        conn: &mut PgConnection,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, Vec<DueReminder>)> {
+        store::take_due_reminders(conn, before, now).await
+    }
+
+    fn details(c: &LoadedLetter) -> Result<Vec<Detail>> {
+        links::details(c)
+    }
+
+    fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedLetter) -> LinkPage {
+        links::confirmed_page(kernel, confirmed)
+    }
+
+    async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedLetter) -> Result<LinkPage> {
+        links::own_page(kernel, conn, c).await
+    }
+
+    fn mail_context(c: &LoadedLetter) -> Value {
+        let offices: Vec<String> = c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect();
+        context! { offices => Serde(offices) }
+    }
+}
