@@ -59,7 +59,7 @@ use crate::{
     letters::{self, Letters},
     mail::{self, Engine, MailKinds},
     organizers::{self, Authenticator},
-    people::{self, People},
+    people::{self, AllRecords, People},
     petitions::{self, Petitions},
     telemetry::{self, AccessLog},
 };
@@ -140,11 +140,22 @@ impl App {
         Ok(jobs)
     }
 
+    /// The registry of what is kept about people.
+    pub fn records(&self) -> AllRecords {
+        let mut records = AllRecords::default();
+        petitions::register_records(&self.petitions, &mut records);
+        events::register_records(&self.events, &mut records);
+        letters::register_records(&self.letters, &mut records);
+        broadcasts::register_records(&mut records);
+        records
+    }
+
     fn purposes(&self) -> LinkHandlers {
-        let mut purposes = LinkHandlers::default();
-        petitions::register_links(&self.petitions, &mut purposes);
-        events::register_links(&self.events, &mut purposes);
-        letters::register_links(&self.letters, &mut purposes);
+        let (records, mut purposes) = (self.records(), LinkHandlers::default());
+        people::register_links(&self.kernel, &records, &mut purposes);
+        petitions::register_links(&self.petitions, &records, &mut purposes);
+        events::register_links(&self.events, &records, &mut purposes);
+        letters::register_links(&self.letters, &records, &mut purposes);
         broadcasts::register_links(&self.kernel, &mut purposes);
         purposes
     }
@@ -156,10 +167,11 @@ impl App {
         let (api, _) = OpenApiRouter::new()
             .merge(entry_router().with_state(state))
             .merge(organizers::router().with_state(self.authenticator.clone()))
-            .merge(
-                people::router()
-                    .with_state(People { kernel: self.kernel.clone(), authenticator: self.authenticator.clone() }),
-            )
+            .merge(people::router().with_state(People {
+                kernel: self.kernel.clone(),
+                authenticator: self.authenticator.clone(),
+                records: self.records(),
+            }))
             .merge(campaigns::router().with_state(self.campaigns.clone()))
             .merge(petitions::router().with_state(self.petitions.clone()))
             .merge(events::router().with_state(self.events.clone()))

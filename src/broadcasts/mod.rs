@@ -15,6 +15,7 @@ mod api;
 mod links;
 mod mail;
 mod ops;
+mod records;
 mod states;
 mod store;
 
@@ -24,6 +25,7 @@ use axum::extract::FromRef;
 
 pub use api::router;
 pub use links::{PREFERENCES, UNSUBSCRIBE};
+pub use records::register_records;
 pub use states::{BroadcastState, RecipientState};
 
 use crate::{

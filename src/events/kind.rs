@@ -1,7 +1,8 @@
 //! What events bring to the life of submissions: theirs are registrations.
 
 use chrono::{DateTime, Utc};
-use minijinja::{Value, context};
+use minijinja::context;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -70,6 +71,7 @@ impl SubmissionKind for AttendanceKind {
     const REJECT_LINK: Purpose = links::REJECT_ATTENDANCE;
     const CONFIRM_MAIL: &'static str = "event_confirm";
     const REMINDER_MAIL: &'static str = "event_reminder";
+    const OWN_LABEL: &'static str = "own-registered";
     const GROUP_COMMITS: [&'static str; 2] = ["attendance_confirmations", "attendance_withdrawals"];
     const JOBS: [&'static str; 2] = ["queue_attendance_reminders", "delete_unconfirmed_attendances"];
 
@@ -149,6 +151,30 @@ impl SubmissionKind for AttendanceKind {
         store::take_due_reminders(conn, before, now).await
     }
 
+    async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+        store::of_person(conn, person).await
+    }
+
+    fn is_effective(row: &AttendanceRow) -> bool {
+        row.state.is_active()
+    }
+
+    fn record(c: &LoadedAttendance) -> Value {
+        json!({
+            "state": c.row.state,
+            "start_date": c.parent.plan.starts_at,
+            "party_size": c.row.party_size,
+            "interpretation": c.payload.interpretation,
+            "access_needs": c.payload.access_needs,
+            "accepted_date": c.row.accepted_at,
+            "ended_date": c.row.ended_at,
+        })
+    }
+
+    async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+        ops::erase(kernel, conn, person).await
+    }
+
     fn details(c: &LoadedAttendance) -> Result<Vec<Detail>> {
         Ok(links::details(c))
     }
@@ -161,7 +187,7 @@ impl SubmissionKind for AttendanceKind {
         links::own_page(kernel, conn, c).await
     }
 
-    fn mail_context(c: &LoadedAttendance) -> Value {
+    fn mail_context(c: &LoadedAttendance) -> minijinja::Value {
         context! { when => c.parent.when(c.locale), place => c.parent.place() }
     }
 }

@@ -54,7 +54,13 @@ use crate::{
         links::LinkHandlers,
     },
     mail::MailKinds,
+    people::AllRecords,
 };
+
+/// Registers what this slice keeps about people.
+pub fn register_records(events: &Events, records: &mut AllRecords) {
+    actions::submission::register_records::<AttendanceKind>(&events.kernel, records);
+}
 
 /// Registers the kinds of mail of this slice.
 pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
@@ -65,8 +71,8 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 }
 
 /// Registers the handlers of this slice's mailed links.
-pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
-    actions::submission::register_links(&events.submissions, purposes);
+pub fn register_links(events: &Events, records: &AllRecords, purposes: &mut LinkHandlers) {
+    actions::submission::register_links(&events.submissions, records, purposes);
 }
 
 /// Registers the background jobs of this slice.

@@ -229,6 +229,16 @@ pub(super) async fn cancel(
     Ok(true)
 }
 
+/// Erases the registrations of a person, whose lock the caller holds. Their seats are free for others.
+pub(super) async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    // events in lock order
+    for (event, attendance) in store::active_of_person(conn, person).await? {
+        let event = store::event(conn, event).await?;
+        cancel(conn, kernel, &event, attendance).await?;
+    }
+    store::delete_of_person(conn, person).await
+}
+
 /// Queues the mail that acknowledges a cancellation by link.
 pub(super) async fn notify_cancelled(
     conn: &mut PgConnection,

@@ -1,7 +1,8 @@
 //! What letter actions bring to the life of submissions: theirs are letters.
 
 use chrono::{DateTime, Utc};
-use minijinja::{Value, context, value::Serde};
+use minijinja::{context, value::Serde};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -78,6 +79,7 @@ impl SubmissionKind for LetterKind {
     const REJECT_LINK: Purpose = links::REJECT_LETTER;
     const CONFIRM_MAIL: &'static str = "letter_confirm";
     const REMINDER_MAIL: &'static str = "letter_reminder";
+    const OWN_LABEL: &'static str = "own-wrote";
     const GROUP_COMMITS: [&'static str; 2] = ["letter_confirmations", "letter_withdrawals"];
     const JOBS: [&'static str; 2] = ["queue_letter_reminders", "delete_unconfirmed_letters"];
 
@@ -154,6 +156,31 @@ impl SubmissionKind for LetterKind {
         store::take_due_reminders(conn, before, now).await
     }
 
+    async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+        store::of_person(conn, person).await
+    }
+
+    fn is_effective(row: &LetterRow) -> bool {
+        row.state == LetterState::Confirmed
+    }
+
+    fn record(c: &LoadedLetter) -> Value {
+        let first = c.parent.targets.first();
+        let composed = first.and_then(|target| c.payload.compose(&c.parent, c.row.variant, target).ok());
+        let (subject, message) = composed.unwrap_or_else(|| (c.payload.subject.clone(), c.payload.message.clone()));
+        json!({
+            "state": c.row.state,
+            "offices": c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect::<Vec<_>>(),
+            "subject": subject,
+            "message": message,
+            "confirmed_date": c.row.confirmed_at,
+        })
+    }
+
+    async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+        ops::erase(kernel, conn, person).await
+    }
+
     fn details(c: &LoadedLetter) -> Result<Vec<Detail>> {
         links::details(c)
     }
@@ -166,7 +193,7 @@ impl SubmissionKind for LetterKind {
         links::own_page(kernel, conn, c).await
     }
 
-    fn mail_context(c: &LoadedLetter) -> Value {
+    fn mail_context(c: &LoadedLetter) -> minijinja::Value {
         let offices: Vec<String> = c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect();
         context! { offices => Serde(offices) }
     }

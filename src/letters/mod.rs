@@ -50,7 +50,13 @@ use crate::{
         links::LinkHandlers,
     },
     mail::MailKinds,
+    people::AllRecords,
 };
+
+/// Registers what this slice keeps about people.
+pub fn register_records(letters: &Letters, records: &mut AllRecords) {
+    actions::submission::register_records::<LetterKind>(&letters.kernel, records);
+}
 
 /// Registers the kinds of mail of this slice.
 pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
@@ -60,8 +66,8 @@ pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
 }
 
 /// Registers the handlers of this slice's mailed links.
-pub fn register_links(letters: &Letters, purposes: &mut LinkHandlers) {
-    actions::submission::register_links(&letters.submissions, purposes);
+pub fn register_links(letters: &Letters, records: &AllRecords, purposes: &mut LinkHandlers) {
+    actions::submission::register_links(&letters.submissions, records, purposes);
 }
 
 /// Registers the background jobs of this slice.

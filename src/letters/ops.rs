@@ -1,7 +1,7 @@
 //! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; and
 //! withdraw a letter. Confirming is in [`super::confirmation`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use sqlx::PgConnection;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     dispatch,
-    state::OutreachState,
+    state::{LetterState, OutreachState},
     store::{self, LetterAction, LetterRow, OfficeText, OfficeTitle, OfficeTitles, OfficialName, TemplateText},
 };
 use crate::{
@@ -299,4 +299,22 @@ pub(super) async fn withdraw(
     let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
     store::uncount(conn, row, stopped, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
     Ok(stopped)
+}
+
+/// Erases the letters of a person, whose lock the caller holds: what was not sent is stopped and taken off the counts, what
+/// was sent stays counted.
+pub(super) async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    let ids = store::of_person(conn, person).await?;
+    let rows = store::lock_letters(conn, &ids).await?;
+    let actions: BTreeSet<Uuid> = rows.iter().map(|row| row.letter_action_id).collect();
+    for action in &actions {
+        campaigns::lock(conn, *action).await?;
+    }
+    let actions = load_actions(kernel, conn, &actions.into_iter().collect::<Vec<_>>()).await?;
+    for row in rows.iter().filter(|row| row.state == LetterState::Confirmed) {
+        if let Some(letter) = actions.iter().find(|letter| letter.action.id == row.letter_action_id) {
+            withdraw(conn, kernel, letter, row).await?;
+        }
+    }
+    store::delete_of_person(conn, person).await
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     mail::{Class, Composed, DeliveryStatus, MailKind, MailKinds, QueuedEmail, compose_one},
     organizers::Authenticator,
-    people::PersonBody,
+    people::{AllRecords, PersonBody},
 };
 
 struct LetterFixture {
@@ -64,7 +64,7 @@ impl LetterFixture {
         let authenticator = Authenticator::new(kernel.clone());
         let letters = Letters::new(kernel.clone(), authenticator.clone(), Campaigns::new(kernel, authenticator));
         let mut purposes = LinkHandlers::default();
-        register_links(&letters, &mut purposes);
+        register_links(&letters, &AllRecords::default(), &mut purposes);
         let fixture = Self { letters, organization, purposes, folder };
         fixture.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
         fixture.office("safety", &["safety@example.org"], None).await;

@@ -16,13 +16,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{details::PersonBody, ops, store};
+use super::{details::PersonBody, ops, records::AllRecords, store};
 use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
         extract::{ListQuery, PathParams},
-        hal::{Links, identifiers},
+        hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
         patch::{NewBody, Patch},
@@ -39,11 +39,18 @@ pub struct People {
     pub kernel: Arc<Kernel>,
     /// Authenticates requests.
     pub authenticator: Authenticator,
+    /// What the slices keep about people.
+    #[from_ref(skip)]
+    pub records: AllRecords,
 }
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<People> {
-    OpenApiRouter::new().routes(routes!(list_people, create_person)).routes(routes!(get_person, update_person))
+    OpenApiRouter::new().routes(routes!(list_people, create_person)).routes(routes!(
+        get_person,
+        update_person,
+        delete_person
+    ))
 }
 
 /// OSDI `person_signup_helper`.
@@ -189,6 +196,32 @@ async fn create_person(
     let row = store::get(&mut conn, vault.id, id).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(PersonResource::new(kernel, &vault, &row)?)).into_response())
+}
+
+/// Erases a person: details, consents, and everything the person did. What was counted stays counted, letters that were sent
+/// cannot be recalled.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/people/{id}",
+    tag = "people",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Erased", body = Notice), (status = 404)),
+)]
+async fn delete_person(
+    State(people): State<People>,
+    actor: Actor,
+    PathParams(id): PathParams<Uuid>,
+) -> Result<Json<Notice>> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &people.kernel;
+    let vault = vault_of(&people, &actor).await?;
+    let mut tx = kernel.db.begin().await?;
+    store::get(&mut tx, vault.id, id).await?;
+    people.records.erase(&mut tx, id).await?;
+    // without the id, which tells when the person was first in touch
+    audit(&mut tx, &kernel.env, &actor, "person.erase", None, json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(Notice { notice: "This person was erased." }))
 }
 
 /// Merges details into a person: what is absent or empty stays.

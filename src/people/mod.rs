@@ -4,7 +4,8 @@
 //! the owner of the address confirms ([`ops::merge_confirmed_details`]) or an organizer vouches. Lists show only people
 //! with details, of the organization's own vault.
 //!
-//! Modules: `details` (what is sealed, and its form in requests and answers), `store`, `ops`, `api`.
+//! Modules: `details` (what is sealed, and its form in requests and answers), `records` (what all slices keep about a person:
+//! shown, and erased), `links` (the same, by the links on own pages), `store`, `ops`, `api`.
 //!
 //! # Lock order
 //!
@@ -21,15 +22,19 @@
 
 mod api;
 mod details;
+mod links;
 mod ops;
+mod records;
 mod store;
 
 pub use api::{People, router};
 pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
+pub use links::{ERASE_PERSON, MY_DATA, own_links, register_links};
 pub use ops::{
     ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, merge_confirmed_details,
     prepare_vouched_person, resolve_addresses, rounds, set_updates_consent,
 };
+pub use records::{AllRecords, PersonRecord, PersonRecords};
 pub use store::TABLE as PEOPLE;
 pub use store::{
     Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, lock as lock_person,

@@ -286,6 +286,30 @@ pub(super) async fn partner_wordings(
     .await
 }
 
+/// A person by id, with the vault.
+pub(super) async fn with_vault(conn: &mut PgConnection, id: Uuid) -> Result<Option<(PersonRow, Uuid)>> {
+    let row =
+        sqlx::query!("SELECT id, sealed, locale, created_at, modified_at, vault_id FROM people WHERE id = $1", id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(|row| {
+        let person = PersonRow {
+            id: row.id,
+            sealed: row.sealed,
+            locale: row.locale,
+            created_at: row.created_at,
+            modified_at: row.modified_at,
+        };
+        (person, row.vault_id)
+    }))
+}
+
+/// Deletes a person with their consents. The slices have deleted their records before.
+pub(super) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM people WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}
+
 /// Deletes those of the people who have no details and no act left.
 pub async fn delete_unconfirmed_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("SELECT delete_unconfirmed_people($1)", ids).execute(conn).await?;

@@ -1,6 +1,7 @@
 //! What petitions bring to the life of submissions: theirs are signatures.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -76,6 +77,7 @@ impl SubmissionKind for SignatureKind {
     const REJECT_LINK: Purpose = links::REJECT_SIGNATURE;
     const CONFIRM_MAIL: &'static str = CONFIRM_MAIL;
     const REMINDER_MAIL: &'static str = REMINDER_MAIL;
+    const OWN_LABEL: &'static str = "own-signed";
     const GROUP_COMMITS: [&'static str; 2] = ["signature_confirmations", "signature_withdrawals"];
     const JOBS: [&'static str; 2] = ["queue_reminders", "delete_unconfirmed_signatures"];
 
@@ -160,6 +162,31 @@ impl SubmissionKind for SignatureKind {
         now: DateTime<Utc>,
     ) -> Result<(u64, Vec<DueReminder>)> {
         signers::take_due_reminders(conn, before, now).await
+    }
+
+    async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+        signers::of_person(conn, person).await
+    }
+
+    fn is_effective(row: &SignatureRow) -> bool {
+        row.is_effective()
+    }
+
+    fn record(c: &LoadedSignature) -> Value {
+        json!({
+            "state": c.row.state,
+            "display": c.row.display,
+            "counted_date": c.row.counted_at,
+            "comments": c.payload.comments,
+            "answers": c.payload.answers,
+        })
+    }
+
+    async fn erase(_: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+        for petition in signers::erase(conn, person).await? {
+            store::comments::notify_changed(conn, petition).await?;
+        }
+        Ok(())
     }
 
     fn details(c: &LoadedSignature) -> Result<Vec<Detail>> {

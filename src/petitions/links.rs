@@ -24,10 +24,6 @@ pub const REJECT_SIGNATURE: Purpose = Purpose::new(7);
 pub const PREVIEW_PETITION: Purpose = Purpose::new(10);
 /// Purpose of links that change how a signer's name is shown.
 pub const SHOW_NAME: Purpose = Purpose::new(11);
-/// Purpose of links that download all data held about a signer.
-pub const MY_DATA: Purpose = Purpose::new(12);
-/// Purpose of links that erase a signer's data.
-pub const ERASE_SIGNER: Purpose = Purpose::new(13);
 
 /// What was typed.
 pub(super) fn details(c: &LoadedSignature) -> Vec<Detail> {
@@ -97,7 +93,6 @@ pub(super) async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &Loade
     page.danger = true;
     if !c.is_neutral() {
         page.details = details(c);
-        page.details.extend(own_page_links::also_signed(conn, c).await?);
         page.details.extend(petition_delivery::signer_receipts(conn, c).await?);
         page.links = own_page_links::onward(kernel, c);
     }

@@ -43,9 +43,7 @@ pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
 pub use kind::SignatureKind;
-pub use links::{
-    CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE, MY_DATA, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME,
-};
+pub use links::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME};
 pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
@@ -59,7 +57,12 @@ pub use store::deliveries::PetitionDelivery;
 pub use store::{Petition, SignatureRow, load_for_action, question_keys};
 pub use submission::{Display, Petitions, SIGNATURES, SignaturePayload};
 
-use crate::{actions, kernel::links::LinkHandlers, mail::MailKinds};
+use crate::{actions, kernel::links::LinkHandlers, mail::MailKinds, people::AllRecords};
+
+/// Registers what this slice keeps about people.
+pub fn register_records(petitions: &Petitions, records: &mut AllRecords) {
+    actions::submission::register_records::<SignatureKind>(&petitions.kernel, records);
+}
 
 /// Registers the messages of this slice.
 pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
@@ -70,9 +73,7 @@ pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
 }
 
 /// Registers what the links of this slice do.
-pub fn register_links(petitions: &Petitions, purposes: &mut LinkHandlers) {
-    actions::submission::register_links(&petitions.submissions, purposes);
+pub fn register_links(petitions: &Petitions, records: &AllRecords, purposes: &mut LinkHandlers) {
+    actions::submission::register_links(&petitions.submissions, records, purposes);
     purposes.register(own_page_links::ShowName(petitions.clone()));
-    purposes.register(own_page_links::MyData(petitions.clone()));
-    purposes.register(own_page_links::EraseSigner(petitions.clone()));
 }

@@ -1,56 +1,30 @@
-//! Links of the own page besides withdrawing: change the display of the name, export the data, delete the data. Each
-//! has a page with one button.
+//! The link of the own page that changes how the name is shown.
 
 use futures_util::future::BoxFuture;
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
     kind::LoadedSignature,
-    links::{ERASE_SIGNER, MY_DATA, SHOW_NAME},
+    links::SHOW_NAME,
     store::{comments, signers},
-    submission::{Display, Petitions, SignaturePayload},
+    submission::{Display, Petitions},
 };
 use crate::{
     actions::submission::{find, find_locked},
-    error::{Code, Error, Result},
+    error::{Error, Result},
     kernel::{
         Kernel,
-        i18n::{self, text, text_of},
-        links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
-        text::LocaleTag,
-        zones,
+        i18n::{text, text_of},
+        links::{ChoiceList, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
     },
-    people,
 };
 
 /// Changes the display of the name.
 pub(super) struct ShowName(pub Petitions);
-/// Exports all data of the person.
-pub(super) struct MyData(pub Petitions);
-/// Deletes all data of the person.
-pub(super) struct EraseSigner(pub Petitions);
 
-/// The links from the own page.
+/// The link from the own page.
 pub(super) fn onward(kernel: &Kernel, c: &LoadedSignature) -> Vec<PageLink> {
-    let to = |purpose, label: &str| c.page_link(kernel, purpose, label);
-    vec![to(SHOW_NAME, "own-display-link"), to(MY_DATA, "own-data-link"), to(ERASE_SIGNER, "own-delete-link")]
-}
-
-/// Other petitions that this person has signed.
-pub(super) async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
-    let all = signers::of_person(conn, c.row.person_id).await?;
-    let counted = all.into_iter().filter(|s| s.state.is_effective());
-    Ok(counted
-        .map(|s| Detail {
-            label: text(c.locale, "own-signed"),
-            value: format!(
-                "{} ({})",
-                s.title,
-                i18n::day_of(c.locale, s.counted_at.unwrap_or(s.created_at), *zones::DEFAULT)
-            ),
-        })
-        .collect())
+    vec![c.page_link(kernel, SHOW_NAME, "own-display-link")]
 }
 
 /// The signature of a token, if it is effective and its petition not protected (whose signatures contain no data).
@@ -107,111 +81,6 @@ impl LinkHandler for ShowName {
                 done: true,
                 ..LinkPage::default()
             })
-        })
-    }
-}
-
-impl LinkHandler for MyData {
-    fn purpose(&self) -> Purpose {
-        MY_DATA
-    }
-
-    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
-        Box::pin(async move {
-            let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
-            Ok(LinkPage {
-                locale: c.locale,
-                heading: text(c.locale, "own-data-heading"),
-                lines: vec![text(c.locale, "own-data-line")],
-                button: Some(text(c.locale, "own-data-button")),
-                ..LinkPage::default()
-            })
-        })
-    }
-
-    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
-        Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let mut tx = kernel.db.begin().await?;
-            let c = counted(&self.0, &mut tx, token, true).await?;
-            let person = people::lock_person(&mut tx, c.row.person_id).await?;
-            let mut signatures = Vec::new();
-            for s in signers::of_person(&mut tx, c.row.person_id).await? {
-                let payload: SignaturePayload =
-                    self.0.open_payload(c.parent.action.vault_id, s.id, s.sealed.as_deref()).await?;
-                signatures.push(json!({
-                    "petition": s.title,
-                    "browser_url": kernel.url(&format!("/p/{}", s.slug)),
-                    "state": s.state,
-                    "display": s.display,
-                    "created_date": s.created_at,
-                    "counted_date": s.counted_at,
-                    "person": payload.details.contact(),
-                    "comments": payload.comments,
-                    "answers": payload.answers,
-                }));
-            }
-            let consents = people::consents(&mut tx, c.row.person_id).await?;
-            let json = json!({
-                "person": person.details(&c.vault)?.contact(),
-                "preferred_language": person.locale,
-                "created_date": person.created_at,
-                "signatures": signatures,
-                "consents": consents,
-            });
-            let download = Some(Download { name: "my-data.json".to_owned(), json });
-            Ok(LinkPage { locale: c.locale, done: true, download, ..LinkPage::default() })
-        })
-    }
-}
-
-fn erased(locale: LocaleTag) -> LinkPage {
-    LinkPage {
-        locale,
-        heading: text(locale, "own-delete-done-heading"),
-        lines: vec![text(locale, "own-delete-done-line")],
-        done: true,
-        ..LinkPage::default()
-    }
-}
-
-impl LinkHandler for EraseSigner {
-    fn purpose(&self) -> Purpose {
-        ERASE_SIGNER
-    }
-
-    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
-        Box::pin(async move {
-            let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
-            let line = |key: &str| text(c.locale, key);
-            Ok(LinkPage {
-                locale: c.locale,
-                heading: line("own-delete-heading"),
-                lines: vec![line("own-delete-line-1"), line("own-delete-line-2")],
-                button: Some(line("own-delete-button")),
-                danger: true,
-                ..LinkPage::default()
-            })
-        })
-    }
-
-    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
-        Box::pin(async move {
-            let mut tx = self.0.kernel.db.begin().await?;
-            let c = match counted(&self.0, &mut tx, token, true).await {
-                // deleted before: the row with its generation and language does not exist any more
-                Err(error) if error.code() == Code::LinkExpired => {
-                    return token.check(0).map(|()| erased(LocaleTag::default()));
-                }
-                other => other?,
-            };
-            let erased_from = signers::erase(&mut tx, c.row.person_id).await?;
-            people::delete_unconfirmed_people(&mut tx, &[c.row.person_id]).await?;
-            for petition in &erased_from {
-                comments::notify_changed(&mut tx, *petition).await?;
-            }
-            tx.commit().await?;
-            Ok(erased(c.locale))
         })
     }
 }

@@ -50,6 +50,7 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/audit", Scopes(&["audit:read"])),
     ("POST", "/api/v1/images", EDIT),
     ("DELETE", "/api/v1/images/{image}", EDIT),
+    ("DELETE", "/api/v1/people/{id}", WRITE),
     ("GET", "/api/v1/partners", Scopes(&["actions:read"])),
     ("POST", "/api/v1/partners", EDIT),
     ("DELETE", "/api/v1/partners/{slug}", EDIT),

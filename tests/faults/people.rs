@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use muster::petitions::ERASE_SIGNER;
+use muster::people::ERASE_PERSON;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Duration, sleep};
@@ -211,13 +211,12 @@ async fn several_actions_are_locked_in_id_order(pool: PgPool) {
             .await
             .expect(201);
     }
-    let (id, generation): (uuid::Uuid, i16) =
-        sqlx::query_as("SELECT id, link_generation FROM signatures LIMIT 1").fetch_one(&app.kernel.db).await.unwrap();
+    let person: uuid::Uuid = sqlx::query_scalar("SELECT id FROM people").fetch_one(&app.kernel.db).await.unwrap();
     // whoever holds the first may have all others
     let mut other = app.kernel.db.begin().await.unwrap();
     sqlx::query("SELECT FROM actions ORDER BY id LIMIT 1 FOR NO KEY UPDATE").fetch_one(&mut *other).await.unwrap();
     let erasing = async {
-        let url = app.kernel.links.url(ERASE_SIGNER, id, generation);
+        let url = app.kernel.links.url(ERASE_PERSON, person, 0);
         assert_eq!(app.press(&url).await.status, 200);
     };
     let looking = async {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use muster::{broadcasts, events, kernel::links::Purpose, letters, petitions};
+use muster::{broadcasts, events, kernel::links::Purpose, letters, people, petitions};
 
 /// Mailed links contain these bytes: they never change, and no two purposes share one.
 #[test]
@@ -19,10 +19,10 @@ fn purposes_keep_their_bytes() {
         (letters::REJECT_LETTER, 9),
         (petitions::PREVIEW_PETITION, 10),
         (petitions::SHOW_NAME, 11),
-        (petitions::MY_DATA, 12),
-        (petitions::ERASE_SIGNER, 13),
         (broadcasts::UNSUBSCRIBE, 14),
         (broadcasts::PREFERENCES, 15),
+        (people::MY_DATA, 16),
+        (people::ERASE_PERSON, 17),
     ];
     for (purpose, byte) in purposes {
         assert_eq!(purpose.byte(), byte);

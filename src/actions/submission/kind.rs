@@ -37,6 +37,8 @@ pub trait SubmissionRow: Clone + Send + Sync + 'static {
     fn locale(&self) -> Option<&str>;
     /// Raised to invalidate the links mailed before.
     fn link_generation(&self) -> i16;
+    /// When the form was sent.
+    fn created_at(&self) -> DateTime<Utc>;
     /// When the confirmation link expires.
     fn confirm_expires_at(&self) -> Option<DateTime<Utc>>;
 }
@@ -71,6 +73,10 @@ macro_rules! submission_row {
 
             fn link_generation(&self) -> i16 {
                 self.link_generation
+            }
+
+            fn created_at(&self) -> chrono::DateTime<chrono::Utc> {
+                self.created_at
             }
 
             fn confirm_expires_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
@@ -139,6 +145,8 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     const CONFIRM_MAIL: &'static str;
     /// `emails.kind` of the reminder.
     const REMINDER_MAIL: &'static str;
+    /// Key of the text that says what a person did who submitted: "Petition signed".
+    const OWN_LABEL: &'static str;
     /// Names of the group commits, in metrics: of confirmations, of withdrawals.
     const GROUP_COMMITS: [&'static str; 2];
     /// The job that queues reminders, and the one that deletes what nobody confirmed.
@@ -226,6 +234,19 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
         before: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> impl Future<Output = Result<(u64, Vec<DueReminder>)>> + Send;
+
+    /// All submissions of a person.
+    fn of_person(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
+
+    /// Does it stand: confirmed, and neither ended nor replaced?
+    fn is_effective(row: &Self::Row) -> bool;
+
+    /// What a submission has besides title, address of the page, date and person, for whoever submitted it: an object.
+    fn record(c: &Loaded<Self>) -> serde_json::Value;
+
+    /// Erases all submissions of a person, whose lock the caller holds, and ends what they set going. Counts of what took
+    /// effect stay.
+    fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<()>> + Send;
 
     /// What was typed, for the page before confirming. Not asked for protected actions.
     fn details(c: &Loaded<Self>) -> Result<Vec<Detail>>;

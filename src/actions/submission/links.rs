@@ -16,15 +16,22 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        links::{FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, Purpose, Token, expired},
+        i18n::{self, text},
+        links::{Detail, FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, Purpose, Token, expired},
+        zones,
     },
-    mail, people,
+    mail,
+    people::{self, AllRecords, PersonRecord},
 };
 
 /// Registers the handlers of the links of a kind.
-pub fn register_links<K: SubmissionKind>(submissions: &Submissions<K>, handlers: &mut LinkHandlers) {
+pub fn register_links<K: SubmissionKind>(
+    submissions: &Submissions<K>,
+    records: &AllRecords,
+    handlers: &mut LinkHandlers,
+) {
     handlers.register(ConfirmLink(submissions.clone()));
-    handlers.register(ManageLink(submissions.clone()));
+    handlers.register(ManageLink { submissions: submissions.clone(), records: records.clone() });
     handlers.register(RejectLink::<K>(submissions.kernel.clone(), std::marker::PhantomData));
 }
 
@@ -101,7 +108,29 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
     }
 }
 
-struct ManageLink<K: SubmissionKind>(Submissions<K>);
+/// The own page. In every state it leads to what the person may do with their data.
+struct ManageLink<K: SubmissionKind> {
+    submissions: Submissions<K>,
+    records: AllRecords,
+}
+
+impl<K: SubmissionKind> ManageLink<K> {
+    fn with_own_links(&self, c: &Loaded<K>, mut page: LinkPage) -> LinkPage {
+        let kernel = &self.submissions.kernel;
+        page.links.extend(people::own_links(kernel, c.row.person_id(), c.locale, c.is_neutral()));
+        page
+    }
+
+    /// What else the person did that stands.
+    async fn also_done(&self, conn: &mut PgConnection, c: &Loaded<K>) -> Result<Vec<Detail>> {
+        let done = self.records.also_done(conn, &c.vault, c.row.person_id(), c.row.id()).await?;
+        let detail = |(label, record): (&str, PersonRecord)| Detail {
+            label: text(c.locale, label),
+            value: format!("{} ({})", record.title, i18n::day_of(c.locale, record.at, *zones::DEFAULT)),
+        };
+        Ok(done.into_iter().map(detail).collect())
+    }
+}
 
 impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
     fn purpose(&self) -> Purpose {
@@ -110,15 +139,22 @@ impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0.kernel;
+            let kernel = &self.submissions.kernel;
             let mut conn = kernel.public.acquire().await?;
             let c: Loaded<K> = find(kernel, &mut conn, token).await?;
-            K::own_page(kernel, &mut conn, &c).await
+            let mut page = K::own_page(kernel, &mut conn, &c).await?;
+            if !c.is_neutral() && !page.done {
+                page.details.extend(self.also_done(&mut conn, &c).await?);
+            }
+            Ok(self.with_own_links(&c, page))
         })
     }
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
-        Box::pin(async move { Ok(K::withdrawn_page(&self.0.withdraw(token.clone()).await?)) })
+        Box::pin(async move {
+            let c = self.submissions.withdraw(token.clone()).await?;
+            Ok(self.with_own_links(&c, K::withdrawn_page(&c)))
+        })
     }
 }
 

@@ -3,7 +3,8 @@
 //! [`kind`] is what a kind brings, [`loaded`] a submission with its action, vault and opened content. What the owner of
 //! an address does by a mailed link or code is written in group commits ([`owner_acts`]): [`confirmation`] and
 //! [`withdrawal`]. [`links`] are the pages of mailed links, [`code`] the page on which the code of a mail is typed,
-//! [`mail`] the mails that ask to confirm, [`jobs`] the reminder and the deletion of what nobody confirmed.
+//! [`mail`] the mails that ask to confirm, [`jobs`] the reminder and the deletion of what nobody confirmed, [`records`] what
+//! is kept about a person.
 
 mod attempt_form;
 mod code;
@@ -14,6 +15,7 @@ mod links;
 mod loaded;
 mod mail;
 mod owner_acts;
+mod records;
 mod withdrawal;
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub use links::{find, find_locked, register_links};
 pub use loaded::{Loaded, load, load_found};
 pub use mail::{DueReminder, addressee, register_mail};
 pub use owner_acts::{Credential, OwnerRequest};
+pub use records::register_records;
 
 use self::{confirmation::Confirming, owner_acts::OwnerActs, withdrawal::Withdrawing};
 use crate::{

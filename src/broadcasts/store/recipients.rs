@@ -300,3 +300,43 @@ pub(crate) async fn settle(conn: &mut PgConnection, settled: &[SettledRecipient]
     .await?;
     Ok(())
 }
+
+/// A broadcast to a person.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedBroadcast {
+    /// The broadcast.
+    pub id: Uuid,
+    /// Its subject, in the first of its languages.
+    pub subject: String,
+    /// How far its mail to the person has come.
+    pub state: RecipientState,
+    /// When the broadcast was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The broadcasts to a person, newest first.
+pub(crate) async fn received_by(conn: &mut PgConnection, person: Uuid) -> Result<Vec<ReceivedBroadcast>> {
+    Ok(sqlx::query_as!(
+        ReceivedBroadcast,
+        r#"SELECT b.id, coalesce((SELECT t.value ->> 'subject' FROM jsonb_each(b.texts) t ORDER BY t.key LIMIT 1), '') AS "subject!",
+                  r.state AS "state: RecipientState", b.created_at
+           FROM broadcast_recipients r JOIN broadcasts b ON b.id = r.broadcast_id WHERE r.person_id = $1 ORDER BY b.id DESC"#,
+        person
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Takes a person off the recipients of all broadcasts. Mails that were sent stay counted; those that wait are not sent, and
+/// their counts go.
+pub(crate) async fn delete_recipient(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    sqlx::query!(
+        "WITH gone AS (DELETE FROM broadcast_recipients WHERE person_id = $1 RETURNING broadcast_id, state)
+         INSERT INTO broadcast_counts (broadcast_id, state, delta)
+         SELECT broadcast_id, state, -1 FROM gone WHERE state IN ('waiting', 'queued') ORDER BY broadcast_id",
+        person
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

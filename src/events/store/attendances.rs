@@ -99,6 +99,28 @@ pub(crate) async fn by_address(
     .await?)
 }
 
+/// All registrations of a person.
+pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM attendances WHERE person_id = $1", person).fetch_all(conn).await?)
+}
+
+/// Those of a person that have a seat or wait for one: event and registration, by event.
+pub(crate) async fn active_of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        "SELECT event_id, id FROM attendances WHERE person_id = $1 AND state IN ('accepted', 'waitlisted') ORDER BY event_id",
+        person
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.event_id, row.id)).collect())
+}
+
+/// Deletes the registrations of a person; none has a seat.
+pub(crate) async fn delete_of_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM attendances WHERE person_id = $1", person).execute(conn).await?;
+    Ok(())
+}
+
 /// Takes the single reminder of registrations that have been pending for a while: for the newest of each person and event,
 /// while the event takes place and the person has no active registration for it.
 pub(crate) async fn take_due_reminders(

@@ -22,7 +22,7 @@ use crate::{
     },
     mail::{Class, Composed, MailKinds, QueuedEmail, compose_one},
     organizers::Authenticator,
-    people::{Consents, PersonBody},
+    people::{AllRecords, Consents, PersonBody},
 };
 
 struct TestApp {
@@ -113,7 +113,7 @@ impl TestApp {
         let token = mail.text.split("/t/").nth(1).unwrap().split_whitespace().next().unwrap();
         let token = self.kernel().links.parse(token).unwrap();
         let mut handlers = LinkHandlers::default();
-        register_links(&self.events, &mut handlers);
+        register_links(&self.events, &AllRecords::default(), &mut handlers);
         let handler = handlers.of(&token).unwrap();
         let page =
             if press { handler.act(&token, &FormInput::default()).await } else { handler.show(&token).await }.unwrap();

@@ -123,6 +123,27 @@ pub(crate) async fn by_address(
     .await?)
 }
 
+/// All letters of a person.
+pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM letters WHERE person_id = $1", person).fetch_all(conn).await?)
+}
+
+/// Deletes the letters of a person with their outreaches; those that count stay in the totals. The caller holds the locks of
+/// the letters and of their actions.
+pub(crate) async fn delete_of_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE actions a SET erased_count = a.erased_count + c.n
+         FROM (SELECT o.letter_action_id, count(*) AS n FROM letters l JOIN outreaches o ON o.letter_id = l.id
+               WHERE l.person_id = $1 AND o.state NOT IN ('pending', 'cancelled') GROUP BY 1) c
+         WHERE a.id = c.letter_action_id",
+        person
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM letters WHERE person_id = $1", person).execute(conn).await?;
+    Ok(())
+}
+
 /// Takes the single reminder of letters that have been pending for a while: for the newest of each person and action,
 /// while the action is open and the person has confirmed none. A letter attached to a signature is confirmed with it.
 pub(crate) async fn take_due_reminders(

@@ -7,40 +7,12 @@ use uuid::Uuid;
 use crate::{
     actions::submission::{DueReminder, SubmissionKey},
     error::Result,
-    petitions::{state::SignatureState, submission::Display},
+    petitions::state::SignatureState,
 };
 
-/// A signature on its signer's own page.
-#[derive(Clone, Debug)]
-pub(crate) struct PersonSignature {
-    /// The row.
-    pub id: Uuid,
-    /// Title of its petition.
-    pub title: String,
-    /// Slug of its petition.
-    pub slug: String,
-    /// Its state.
-    pub state: SignatureState,
-    /// The sealed data.
-    pub sealed: Option<Vec<u8>>,
-    /// How the name is shown.
-    pub display: Display,
-    /// When it was given.
-    pub created_at: DateTime<Utc>,
-    /// When it was first counted or quarantined.
-    pub counted_at: Option<DateTime<Utc>>,
-}
-
-/// All signatures of a person, newest first.
-pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<PersonSignature>> {
-    Ok(sqlx::query_as!(
-        PersonSignature,
-        r#"SELECT s.id, a.title, a.slug, s.state AS "state: SignatureState", s.sealed, s.display AS "display: Display", s.created_at, s.counted_at
-           FROM signatures s JOIN actions a ON a.id = s.petition_id WHERE s.person_id = $1 ORDER BY s.id DESC"#,
-        person
-    )
-    .fetch_all(conn)
-    .await?)
+/// All signatures of a person.
+pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM signatures WHERE person_id = $1", person).fetch_all(conn).await?)
 }
 
 /// The newest signatures of an address on a petition that a code may confirm: pending or effective ones.
@@ -146,8 +118,7 @@ pub(crate) async fn take_due_reminders(
     Ok((looked.len() as u64, due.collect()))
 }
 
-/// Erases a signer: the signatures, the consents, and the person unless a registration or letter refers to it.
-/// Counters are not reduced. Returns the petitions.
+/// Erases the signatures of a person, whose lock the caller holds. Counters are not reduced. Returns the petitions.
 pub(crate) async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
     // in the lock order of actions
     sqlx::query!(
@@ -170,12 +141,7 @@ pub(crate) async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<U
     )
     .execute(&mut *conn)
     .await?;
-    let petitions = sqlx::query_scalar!("DELETE FROM signatures WHERE person_id = $1 RETURNING petition_id", person)
-        .fetch_all(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM consents WHERE person_id = $1", person).execute(&mut *conn).await?;
-    sqlx::query!("UPDATE people SET sealed = NULL, confirmed_at = NULL, locale = NULL WHERE id = $1", person)
-        .execute(conn)
-        .await?;
-    Ok(petitions)
+    Ok(sqlx::query_scalar!("DELETE FROM signatures WHERE person_id = $1 RETURNING petition_id", person)
+        .fetch_all(conn)
+        .await?)
 }

@@ -2,7 +2,8 @@
 
 use muster::{
     kernel::links::Purpose,
-    petitions::{CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE},
+    people::ERASE_PERSON,
+    petitions::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE},
 };
 use proptest::{
     prelude::*,
@@ -104,7 +105,11 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) {
             press(app, CONFIRM_SIGNATURE, nth(app, sql, *n).await).await;
         }
         Verb::Withdraw(n) => press(app, MANAGE_SIGNATURE, nth(app, STANDING, *n).await).await,
-        Verb::Erase(n) => press(app, ERASE_SIGNER, nth(app, STANDING, *n).await).await,
+        Verb::Erase(n) => {
+            let signers =
+                "SELECT person_id, 0::smallint FROM signatures WHERE state IN ('counted', 'quarantined') ORDER BY id";
+            press(app, ERASE_PERSON, nth(app, signers, *n).await).await;
+        }
         Verb::Rule(n, state) => {
             let row = nth(app, "SELECT id, link_generation FROM signatures ORDER BY id", *n).await;
             if let Some((id, _)) = row {

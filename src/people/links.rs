@@ -1,0 +1,132 @@
+//! Links to what a person may do with all that is kept about them: download it, delete it. They are on every own page and
+//! belong to the person, so they stay valid when the submission has ended.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    records::AllRecords,
+    store::{self, PersonRow},
+};
+use crate::{
+    error::Result,
+    kernel::{
+        Kernel,
+        i18n::text,
+        links::{Download, FormInput, LinkHandler, LinkHandlers, LinkPage, PageLink, Purpose, Token, expired},
+        text::LocaleTag,
+        vault::Vault,
+    },
+};
+
+/// Purpose of links that download all data held about a person. (12 and 13 did this and the next for signatures.)
+pub const MY_DATA: Purpose = Purpose::new(16);
+/// Purpose of links that erase a person.
+pub const ERASE_PERSON: Purpose = Purpose::new(17);
+
+/// Registers the handlers.
+pub fn register_links(kernel: &Arc<Kernel>, records: &AllRecords, handlers: &mut LinkHandlers) {
+    handlers.register(MyData { kernel: kernel.clone(), records: records.clone() });
+    handlers.register(ErasePerson { kernel: kernel.clone(), records: records.clone() });
+}
+
+/// The links for an own page. A file with what it says lies in the open where it was downloaded, so a protected action
+/// does not offer it.
+pub fn own_links(kernel: &Kernel, person: Uuid, locale: LocaleTag, protected: bool) -> Vec<PageLink> {
+    let to = |purpose, label: &str| PageLink { label: text(locale, label), href: kernel.links.url(purpose, person, 0) };
+    let mut links = Vec::new();
+    if !protected {
+        links.push(to(MY_DATA, "own-data-link"));
+    }
+    links.push(to(ERASE_PERSON, "own-delete-link"));
+    links
+}
+
+struct MyData {
+    kernel: Arc<Kernel>,
+    records: AllRecords,
+}
+
+struct ErasePerson {
+    kernel: Arc<Kernel>,
+    records: AllRecords,
+}
+
+/// The person of a token with the opened vault; `None` when it was erased.
+async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Option<(PersonRow, Arc<Vault>)>> {
+    token.check(0)?;
+    let Some((person, vault)) = store::with_vault(conn, token.row).await? else { return Ok(None) };
+    Ok(Some((person, kernel.vaults.open(vault).await?)))
+}
+
+fn locale(person: &PersonRow) -> LocaleTag {
+    person.locale.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()).unwrap_or_default()
+}
+
+/// A page with the texts `own-{name}-…`.
+fn page(locale: LocaleTag, name: &str, heading: &str, lines: &[&str]) -> LinkPage {
+    let part = |key: &str| text(locale, &format!("own-{name}-{key}"));
+    let lines = lines.iter().map(|key| part(key)).collect();
+    LinkPage { locale, heading: part(heading), lines, neutral: true, ..LinkPage::default() }
+}
+
+impl LinkHandler for MyData {
+    fn purpose(&self) -> Purpose {
+        MY_DATA
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
+            let locale = locale(&found.ok_or_else(expired)?.0);
+            let button = Some(text(locale, "own-data-button"));
+            Ok(LinkPage { button, ..page(locale, "data", "heading", &["line"]) })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.kernel.db.begin().await?;
+            let (person, vault) = find(&self.kernel, &mut tx, token).await?.ok_or_else(expired)?;
+            let json = self.records.my_data(&mut tx, &vault, &person).await?;
+            let download = Some(Download { name: "my-data.json".to_owned(), json });
+            Ok(LinkPage { locale: locale(&person), done: true, download, ..LinkPage::default() })
+        })
+    }
+}
+
+fn erased(locale: LocaleTag) -> LinkPage {
+    LinkPage { done: true, ..page(locale, "delete", "done-heading", &["done-line"]) }
+}
+
+impl LinkHandler for ErasePerson {
+    fn purpose(&self) -> Purpose {
+        ERASE_PERSON
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
+            // nothing is kept of whom the link was made for, not even the language
+            let Some((person, _)) = found else { return Ok(erased(LocaleTag::default())) };
+            let locale = locale(&person);
+            let button = Some(text(locale, "own-delete-button"));
+            Ok(LinkPage { button, danger: true, ..page(locale, "delete", "heading", &["line-1", "line-2"]) })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.kernel.public.acquire().await?;
+            let mut tx = self.kernel.begin_on(&mut conn).await?;
+            let found = find(&self.kernel, &mut tx, token).await?;
+            let locale = found.map_or_else(LocaleTag::default, |(person, _)| locale(&person));
+            self.records.erase(&mut tx, token.row).await?;
+            tx.commit().await?;
+            Ok(erased(locale))
+        })
+    }
+}
