@@ -36,6 +36,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use bodies::{BodyProgress, SpannedBody, TimedBody};
 
 use crate::{
+    actions,
     broadcasts::{self, Broadcasts},
     campaigns::{self, Campaigns},
     console::{self, Console},
@@ -111,6 +112,7 @@ impl App {
         events::register_mail(&self.events, &mut kinds);
         letters::register_mail(&self.letters, &mut kinds);
         broadcasts::register_mail(&self.kernel, &mut kinds);
+        actions::register_mail(&self.kernel, &self.records(), &mut kinds);
         kinds
     }
 
@@ -189,6 +191,7 @@ impl App {
         let pages = Router::new()
             .merge(landing::pages(Landing::new(self.kernel.clone())))
             .merge(campaigns::pages(campaigns::PublicPages::new(self.kernel.clone(), self.purposes())))
+            .merge(actions::my_page(self.kernel.clone()))
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))

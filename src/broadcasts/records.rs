@@ -43,6 +43,7 @@ impl PersonRecords for BroadcastRecords {
                 title: received.subject.clone(),
                 at: received.created_at,
                 is_effective: received.state == RecipientState::Sent,
+                own_page: None,
                 data: json!({
                     "subject": received.subject,
                     "state": received.state,

@@ -55,15 +55,19 @@ struct ErasePerson {
     records: AllRecords,
 }
 
-/// The person of a token with the opened vault; `None` when it was erased.
-async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Option<(PersonRow, Arc<Vault>)>> {
-    token.check(0)?;
-    let Some((person, vault)) = store::with_vault(conn, token.row).await? else { return Ok(None) };
+/// A person with the opened vault; `None` when there is none with this id (any more).
+///
+/// # Errors
+/// That of the vault.
+pub async fn open(kernel: &Kernel, conn: &mut PgConnection, id: Uuid) -> Result<Option<(PersonRow, Arc<Vault>)>> {
+    let Some((person, vault)) = store::with_vault(conn, id).await? else { return Ok(None) };
     Ok(Some((person, kernel.vaults.open(vault).await?)))
 }
 
-fn locale(person: &PersonRow) -> LocaleTag {
-    person.locale.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()).unwrap_or_default()
+/// The person of a token.
+async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Option<(PersonRow, Arc<Vault>)>> {
+    token.check(0)?;
+    open(kernel, conn, token.row).await
 }
 
 /// A page with the texts `own-{name}-…`.
@@ -81,7 +85,7 @@ impl LinkHandler for MyData {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
-            let locale = locale(&found.ok_or_else(expired)?.0);
+            let locale = found.ok_or_else(expired)?.0.locale();
             let button = Some(text(locale, "own-data-button"));
             Ok(LinkPage { button, ..page(locale, "data", "heading", &["line"]) })
         })
@@ -93,7 +97,7 @@ impl LinkHandler for MyData {
             let (person, vault) = find(&self.kernel, &mut tx, token).await?.ok_or_else(expired)?;
             let json = self.records.my_data(&mut tx, &vault, &person).await?;
             let download = Some(Download { name: "my-data.json".to_owned(), json });
-            Ok(LinkPage { locale: locale(&person), done: true, download, ..LinkPage::default() })
+            Ok(LinkPage { locale: person.locale(), done: true, download, ..LinkPage::default() })
         })
     }
 }
@@ -112,7 +116,7 @@ impl LinkHandler for ErasePerson {
             let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
             // nothing is kept of whom the link was made for, not even the language
             let Some((person, _)) = found else { return Ok(erased(LocaleTag::default())) };
-            let locale = locale(&person);
+            let locale = person.locale();
             let button = Some(text(locale, "own-delete-button"));
             Ok(LinkPage { button, danger: true, ..page(locale, "delete", "heading", &["line-1", "line-2"]) })
         })
@@ -123,7 +127,7 @@ impl LinkHandler for ErasePerson {
             let mut conn = self.kernel.public.acquire().await?;
             let mut tx = self.kernel.begin_on(&mut conn).await?;
             let found = find(&self.kernel, &mut tx, token).await?;
-            let locale = found.map_or_else(LocaleTag::default, |(person, _)| locale(&person));
+            let locale = found.map_or_else(LocaleTag::default, |(person, _)| person.locale());
             self.records.erase(&mut tx, token.row).await?;
             tx.commit().await?;
             Ok(erased(locale))

@@ -29,7 +29,7 @@ mod store;
 
 pub use api::{People, router};
 pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
-pub use links::{ERASE_PERSON, MY_DATA, own_links, register_links};
+pub use links::{ERASE_PERSON, MY_DATA, open, own_links, register_links};
 pub use ops::{
     ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, merge_confirmed_details,
     prepare_vouched_person, resolve_addresses, rounds, set_updates_consent,
@@ -37,6 +37,6 @@ pub use ops::{
 pub use records::{AllRecords, PersonRecord, PersonRecords};
 pub use store::TABLE as PEOPLE;
 pub use store::{
-    Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, lock as lock_person,
-    lock_people, save_details,
+    Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, find_by_address,
+    lock as lock_person, lock_people, organization_vaults, save_details,
 };

@@ -23,6 +23,8 @@ pub struct PersonRecord {
     pub at: DateTime<Utc>,
     /// Does it stand: confirmed, and neither ended nor replaced?
     pub is_effective: bool,
+    /// The URL of its own page, if it has one.
+    pub own_page: Option<String>,
     /// All of it, opened.
     pub data: Value,
 }

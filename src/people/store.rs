@@ -11,6 +11,7 @@ use crate::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
+        text::LocaleTag,
         vault::Vault,
     },
 };
@@ -43,6 +44,11 @@ pub struct PersonRow {
 }
 
 impl PersonRow {
+    /// The preferred language, or the default one.
+    pub fn locale(&self) -> LocaleTag {
+        self.locale.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()).unwrap_or_default()
+    }
+
     /// The decrypted details; empty ones for a row without.
     ///
     /// # Errors
@@ -284,6 +290,21 @@ pub(super) async fn partner_wordings(
     )
     .fetch_all(conn)
     .await
+}
+
+/// The vaults of the organizations: id and organization.
+pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        "SELECT id, organization_id FROM vaults WHERE kind = 'organization' AND destroyed_at IS NULL ORDER BY id"
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}
+
+/// The person of an address in a vault.
+pub async fn find_by_address(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
+    Ok(find(conn, vault, email_index).await?.map(|person| person.id))
 }
 
 /// A person by id, with the vault.

@@ -1,4 +1,4 @@
-//! Mails of petitions besides those that ask to confirm: thanks, own page, milestones.
+//! Mails of petitions besides those that ask to confirm: thanks, milestones.
 
 use futures_util::future::BoxFuture;
 use minijinja::context;
@@ -26,8 +26,6 @@ pub(super) const REMINDER_MAIL: &str = "petition_reminder";
 
 /// Thanks for a signature that counts.
 pub(super) struct ThanksMail(pub Petitions);
-/// Sends the link of the own page to the owner of an address.
-pub(super) struct OwnPageMail(pub Petitions);
 /// Tells an organizer of a milestone.
 pub(super) struct MilestoneMail(pub Petitions);
 
@@ -35,42 +33,6 @@ pub(super) struct MilestoneMail(pub Petitions);
 async fn find(kernel: &Kernel, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedSignature>>>> {
     let ids = QueuedEmail::ref_ids(emails, SignatureKind::REF)?;
     load_found(kernel, &mut *kernel.work.acquire().await?, &ids).await
-}
-
-impl OwnPageMail {
-    /// Its name.
-    pub(super) const KIND: &'static str = "petition_own_page";
-}
-
-impl MailKind for OwnPageMail {
-    fn kind(&self) -> &'static str {
-        Self::KIND
-    }
-
-    fn is_first_contact(&self) -> bool {
-        true
-    }
-
-    fn addressee<'a>(
-        &'a self,
-        conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
-        Box::pin(addressee::<SignatureKind>(&self.0.kernel, conn, email))
-    }
-
-    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
-        Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let found = find(kernel, emails).await?.into_iter();
-            let own = |c: &LoadedSignature| c.row.is_effective();
-            let drafts = found.map(|c| Ok(c?.filter(own).and_then(|c| c.draft(SendBasis::FirstContact)))).collect();
-            let write = |c: LoadedSignature, to| {
-                c.compose(kernel, Self::KIND, to, context! { manage_url => c.link(kernel, MANAGE_SIGNATURE) })
-            };
-            mail::compose_permitted(kernel, emails, drafts, write).await
-        })
-    }
 }
 
 impl MilestoneMail {

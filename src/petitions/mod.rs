@@ -4,8 +4,8 @@
 //! hands the act to [`batch`], which writes it in a batch with its mail (`submit_signatures` in the migrations).
 //! Where a confirmation is asked, [`links`] shows the mailed page and [`confirmation`] makes it count, many at once.
 //! [`mail`] composes the messages. Numbers come from the counts of `campaigns`, never from counting rows;
-//! [`counts`] compares the two at night, [`breakdowns`] says when the public's are published. What a signer can do alone stands in [`own_page_links`] (behind mailed links)
-//! and [`own_page`] (by address); [`questions`] is what the form asks. [`comments`] and [`live_count`] are what the
+//! [`counts`] compares the two at night, [`breakdowns`] says when the public's are published. [`own_page_links`] changes how a
+//! name is shown; [`questions`] is what the form asks. [`comments`] and [`live_count`] are what the
 //! page shows besides. [`abuse`] holds floods back, [`invalidation`] takes out what does not belong, [`import`] brings
 //! in what was signed elsewhere, [`petition_delivery`] fixes the number that is handed over.
 
@@ -27,7 +27,6 @@ mod live_count;
 mod mail;
 mod milestones;
 mod ops;
-mod own_page;
 mod own_page_links;
 mod pages;
 mod petition_delivery;
@@ -68,7 +67,6 @@ pub fn register_records(petitions: &Petitions, records: &mut AllRecords) {
 pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
     actions::submission::register_mail::<SignatureKind>(&petitions.kernel, kinds);
     kinds.register(mail::ThanksMail(petitions.clone()));
-    kinds.register(mail::OwnPageMail(petitions.clone()));
     kinds.register(mail::MilestoneMail(petitions.clone()));
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     abuse::RequestSignals,
     links::PREVIEW_PETITION,
-    live_count, own_page, petition_delivery_page, questions,
+    live_count, petition_delivery_page, questions,
     store::{self, Petition},
     submission::{AttachedLetterInput, Display, NewSignature, Petitions},
 };
@@ -54,7 +54,6 @@ pub fn pages(state: Petitions) -> Router {
         .route("/p/{slug}/live", get(live_count::live_count))
         .route("/p/{slug}/poster.svg", get(poster))
         .merge(petition_delivery_page::routes())
-        .merge(own_page::routes())
         .with_state(state)
         .merge(code_pages)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))

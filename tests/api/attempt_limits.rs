@@ -260,7 +260,7 @@ async fn many_people_behind_one_address_are_not_locked_out(pool: PgPool) {
         let typed = send(process, "/p/status/code", shelter, "", &[("email", &email), ("code", "aaaa-aaaa")]).await;
         assert_eq!(typed.status, 422, "guest {n}");
     }
-    assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'petition_own_page'").await, 100);
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'own_page'").await, 100);
     let form = Form::open(&app).await;
     for _ in 0..3 {
         assert_eq!(form.status(&app, shelter, OWNER, "mistyped today").await, 401);

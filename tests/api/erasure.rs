@@ -240,8 +240,12 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     let signature = ids(&app, "SELECT id FROM signatures ORDER BY id LIMIT 1").await[0];
     let own = app.get(&format!("/t/{}", app.kernel.links.token(MANAGE_SIGNATURE, signature, 0)), None).await.text();
     // the own page says what else she did
-    for shown in ["Petition signed", "Registered", "Letter written", "Assembly", "Write to the minister"] {
-        assert!(own.contains(shown), "{shown}: {own}");
+    for (shown, page) in [
+        ("Petition signed: Status for all", "Your signature"),
+        ("Registered: Assembly", "Your registration"),
+        ("Letter written: Write to the minister", "Your letter"),
+    ] {
+        assert!(app.get(&link_of(&own, shown), None).await.text().contains(page), "{shown}");
     }
     let data = link_of(&own, "Download my data");
     assert!(app.get(&data, None).await.text().contains("<form"), "a scanner that follows links gets no data");
@@ -275,4 +279,28 @@ async fn organizers_erase_their_people_and_nobody_elses(pool: PgPool) {
     assert_nothing_opens(&app).await;
     let audited = "SELECT count(*) FROM audit_entries WHERE verb = 'person.erase' AND object_id IS NULL";
     assert_eq!(app.count(audited).await, 1, "the audit trail does not keep whom");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn whoever_did_anything_finds_the_own_page_by_the_address(pool: PgPool) {
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
+    let token = app.owner().await;
+    office(&app, &token, "minister").await;
+    letter_action(&app, &token, json!({})).await;
+    app.petition(&token, json!({})).await;
+    event(&app, &token, json!({})).await;
+    let unknown = app.form("/my", &[("email", "nobody@example.org")]).await.text();
+    for ((path, table, _), heading) in ACTS.into_iter().zip(["Your signature", "Your registration", "Your letter"]) {
+        let address = format!("{table}@example.org");
+        app.post(path, None, &signer(&address)).await.expect(202);
+        // what is not confirmed leads nowhere
+        assert_eq!(app.form("/my", &[("email", &address)]).await.text(), unknown);
+        assert!(app.mail_to(&address).await.iter().all(|mail| mail.kind != "own_page"), "{table}");
+        confirm(&app, &address).await;
+        assert_eq!(app.form("/my", &[("email", &address)]).await.text(), unknown);
+        let mails = app.mail_to(&address).await;
+        let mail = mails.iter().find(|mail| mail.kind == "own_page").unwrap_or_else(|| panic!("{table}"));
+        assert!(app.get(app.path_of(&mail.links[0]), None).await.text().contains(heading), "{table}");
+    }
+    assert!(app.mail_to("nobody@example.org").await.is_empty());
 }

@@ -17,7 +17,7 @@ use crate::{
     kernel::{
         Kernel,
         i18n::{self, text},
-        links::{Detail, FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, Purpose, Token, expired},
+        links::{FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
         zones,
     },
     mail,
@@ -121,14 +121,15 @@ impl<K: SubmissionKind> ManageLink<K> {
         page
     }
 
-    /// What else the person did that stands.
-    async fn also_done(&self, conn: &mut PgConnection, c: &Loaded<K>) -> Result<Vec<Detail>> {
+    /// The own pages of what else the person did that stands: "Petition signed: Status for all (6 December 2026)".
+    async fn also_done(&self, conn: &mut PgConnection, c: &Loaded<K>) -> Result<Vec<PageLink>> {
         let done = self.records.also_done(conn, &c.vault, c.row.person_id(), c.row.id()).await?;
-        let detail = |(label, record): (&str, PersonRecord)| Detail {
-            label: text(c.locale, label),
-            value: format!("{} ({})", record.title, i18n::day_of(c.locale, record.at, *zones::DEFAULT)),
+        let link = |(label, record): (&str, PersonRecord)| {
+            let day = i18n::day_of(c.locale, record.at, *zones::DEFAULT);
+            let label = format!("{}: {} ({day})", text(c.locale, label), record.title);
+            record.own_page.map(|href| PageLink { label, href })
         };
-        Ok(done.into_iter().map(detail).collect())
+        Ok(done.into_iter().filter_map(link).collect())
     }
 }
 
@@ -144,7 +145,7 @@ impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
             let c: Loaded<K> = find(kernel, &mut conn, token).await?;
             let mut page = K::own_page(kernel, &mut conn, &c).await?;
             if !c.is_neutral() && !page.done {
-                page.details.extend(self.also_done(&mut conn, &c).await?);
+                page.links.extend(self.also_done(&mut conn, &c).await?);
             }
             Ok(self.with_own_links(&c, page))
         })

@@ -60,6 +60,7 @@ impl<K: SubmissionKind> PersonRecords for SubmissionRecords<K> {
                     title: c.title(),
                     at: c.row.created_at(),
                     is_effective: K::is_effective(&c.row),
+                    own_page: Some(c.link(&self.0, K::MANAGE_LINK)),
                     data,
                 });
             }

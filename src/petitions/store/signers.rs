@@ -35,18 +35,6 @@ pub(crate) async fn by_address(
     .await?)
 }
 
-/// The newest effective signature of an address in a vault, for the mail with the link of the own page.
-pub(crate) async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
-         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state IN ('counted', 'quarantined') ORDER BY s.id DESC LIMIT 1",
-        vault,
-        email_index
-    )
-    .fetch_optional(conn)
-    .await?)
-}
-
 /// The states of an address's signatures on a petition.
 pub(crate) async fn states_by_address(
     conn: &mut PgConnection,
@@ -63,16 +51,6 @@ pub(crate) async fn states_by_address(
     )
     .fetch_all(conn)
     .await?)
-}
-
-/// The vaults of the organizations: id and organization.
-pub(crate) async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
-    let rows = sqlx::query!(
-        "SELECT id, organization_id FROM vaults WHERE kind = 'organization' AND destroyed_at IS NULL ORDER BY id"
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
 }
 
 /// Changes the display of the name of a signature.

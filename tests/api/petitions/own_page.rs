@@ -35,9 +35,9 @@ async fn own_page_request_has_one_answer_for_everybody_and_mails_the_owner(pool:
     };
     let (known, unknown) = (ask("amara@example.org").await, ask("nobody@example.org").await);
     assert_eq!((known.status.as_u16(), known.text()), (200, unknown.text()));
-    assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'petition_own_page'").await, 2, "the same work");
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'own_page'").await, 2, "the same work");
     let mail = app.mail_to("amara@example.org").await.pop().unwrap();
-    assert_eq!(mail.kind, "petition_own_page");
+    assert_eq!(mail.kind, "own_page");
     assert!(app.mail_to("nobody@example.org").await.is_empty());
     assert!(app.get(app.path_of(&mail.links[0]), None).await.text().contains("Your signature"));
     assert_eq!(ask("not an address").await.status, 422);
