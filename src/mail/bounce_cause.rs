@@ -80,6 +80,7 @@ pub(super) fn cause(status: Option<EnhancedCode>, text: &str) -> FailureCause {
         Some((5, 2, 1)) => match otherwise {
             Some(Temporary | Full) => otherwise.unwrap_or(Temporary),
             _ if reply.speaks_of_nobody() || reply.is_closed() => Dead,
+            Some(Policy) if !reply.is_disabled() => Policy,
             _ => Doubtful,
         },
         // about the sender

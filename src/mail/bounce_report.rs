@@ -5,6 +5,8 @@
 //! Each message we send has one envelope recipient, so a report is about one mail, which the token in its address
 //! identifies.
 
+use std::{borrow::Cow, cell::LazyCell};
+
 use super::{
     bounce_cause::{self, FailureCause},
     bounce_words::{self, Wording},
@@ -19,6 +21,8 @@ const TOKEN_CHARS: usize = 26;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// Maximum number of bytes of a failure's text that are processed before it is shortened for the row.
 const MAX_REASON_BYTES: usize = 4 * 1024;
+/// Maximum number of groups of a delivery status that are read.
+const MAX_GROUPS: usize = 50;
 /// Maximum number of Message-IDs that are looked up.
 const MAX_MESSAGE_IDS: usize = 3;
 /// Maximum number of local parts that are removed from a failure's text.
@@ -100,7 +104,7 @@ fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
         Wording::Failed(reason) => {
             let has = |name| field(&text, name).is_some();
             let fields = (has("action") && has("final-recipient")).then(|| delivery_status(&text, "")).flatten();
-            fields.unwrap_or_else(|| failed(None, reason.trim(), ""))
+            fields.unwrap_or_else(|| failed(None, reason.trim(), String::new))
         }
         Wording::InProgress => BounceReport::InProgress,
         Wording::AutoReply => BounceReport::AutoReply,
@@ -229,16 +233,17 @@ enum DeliveryAction {
 /// first about the message, each further one about a recipient. There are several when our recipient is an alias or
 /// a list: one failure makes the report a failure, but the address is dead only if the mail reached nobody.
 fn delivery_status(fields: &str, readable: &str) -> Option<BounceReport> {
+    let reason = LazyCell::new(|| bounce_words::reason_in(readable));
     let mut failures = Vec::new();
     let (mut is_report, mut has_reached) = (false, false);
-    for group in groups(fields) {
+    for group in groups(fields).take(MAX_GROUPS) {
         let status = field(&group, "status").as_deref().and_then(EnhancedCode::at_start_of);
         let action = field(&group, "action").unwrap_or_default();
         let action = action.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().parse();
         match (action, status) {
             (Ok(DeliveryAction::Failed), _) | (Err(_), Some(EnhancedCode { class: 5, .. })) => {
                 let diagnosis = field(&group, "diagnostic-code").unwrap_or_default();
-                failures.push(failed(status, without_type(&diagnosis), readable));
+                failures.push(failed(status, without_type(&diagnosis), || reason.clone()));
             }
             (Ok(action), _) => has_reached |= !matches!(action, DeliveryAction::Expanded),
             (Err(_), None) => continue,
@@ -285,19 +290,18 @@ fn without_type(diagnosis: &str) -> &str {
     }
 }
 
-/// A failure with the reporter's status and the quoted reply. Where these give no cause, the report's readable text
-/// does.
-fn failed(status: Option<EnhancedCode>, reply: &str, readable: &str) -> BounceReport {
+/// A failure with the reporter's status and the quoted reply. Where these give no cause, or there is no reply, the
+/// reason in the report's readable text counts.
+fn failed(status: Option<EnhancedCode>, reply: &str, reason: impl FnOnce() -> String) -> BounceReport {
     let mut cause = bounce_cause::cause(status, reply);
-    let mut text = reply.to_owned();
-    if matches!(cause, FailureCause::Unknown) || reply.is_empty() {
-        let reason = bounce_words::reason_in(readable);
-        let told = bounce_cause::cause(status, &reason);
-        if !matches!(told, FailureCause::Unknown) {
-            cause = told;
+    let mut text = Cow::Borrowed(reply);
+    if cause == FailureCause::Unknown || reply.is_empty() {
+        let reason = reason();
+        if cause == FailureCause::Unknown {
+            cause = bounce_cause::cause(status, &reason);
         }
         if reply.is_empty() {
-            text = reason;
+            text = Cow::Owned(reason);
         }
     }
     let code = bounce_cause::telling_code(status, &text);

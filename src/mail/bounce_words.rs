@@ -15,6 +15,9 @@ use super::{
     mime::Header,
 };
 
+/// Maximum number of lines of a report in which the reason is looked for.
+const MAX_REASON_LINES: usize = 500;
+
 /// What a message without machine-readable parts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wording {
@@ -130,7 +133,8 @@ fn is_automatic(header: &Header) -> bool {
 /// The part of a report that gives the reason: from the first line with a reply code, a status code or a phrase such as
 /// "user unknown" to the end of its paragraph; else everything before the returned message.
 pub(super) fn reason_in(text: &str) -> String {
-    let kept: Vec<&str> = text.lines().map(str::trim).take_while(|line| !begins_original(line)).collect();
+    let lines = text.lines().take(MAX_REASON_LINES).map(str::trim);
+    let kept: Vec<&str> = lines.take_while(|line| !begins_original(line)).collect();
     let tells = |line: &&str| codes_in(line).next().is_some() || has_reply_code(line) || speaks_of_nobody(line);
     match kept.iter().position(tells) {
         Some(at) => {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{error::Result, kernel::Kernel};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ pub async fn process_bounce(
         of_token.into_iter().chain(message_ids.iter().filter_map(|id| sender.of_message_id(id))).collect();
     let now = kernel.env.now();
     // what a reader complained about is looked for as long as its row exists
-    let since = if report == BounceReport::Complaint { DateTime::<Utc>::MIN_UTC } else { now - BOUNCE_AGE };
+    let since = if report == BounceReport::Complaint { DateTime::UNIX_EPOCH } else { now - BOUNCE_AGE };
     let mut tx = kernel.work.begin().await?;
     let mut found = None;
     for id in ids {
