@@ -222,10 +222,13 @@ impl Sender {
             .subject(one_line(&mail.subject, MAX_SUBJECT_CHARS))
             .date(at.into())
             .raw_header(raw_header("Message-ID", &self.message_id(email))?);
-        for cc in &mail.cc {
+        // an address in UTF-8 may be in a header only where the relay takes SMTPUTF8 (RFC 6532), which is known only when
+        // the recipient's address needs it
+        let is_utf8 = !mail.to.as_str().is_ascii();
+        for cc in mail.cc.iter().filter(|cc| is_utf8 || cc.as_str().is_ascii()) {
             builder = builder.cc(Mailbox::new(None, address(cc)?));
         }
-        if let Some(reply_to) = &mail.reply_to {
+        if let Some(reply_to) = mail.reply_to.as_ref().filter(|reply_to| is_utf8 || reply_to.is_ascii()) {
             builder = builder.reply_to(Mailbox::new(None, reply_to.parse().map_err(|_| impossible("Reply-To"))?));
         }
         for (name, value) in &mail.headers {
@@ -408,6 +411,17 @@ mod tests {
             read.reply_to().and_then(|a| a.first()).and_then(|a| a.address()),
             Some("reply+abc@mail.example.org")
         );
+    }
+
+    #[test]
+    fn an_address_in_utf8_is_in_a_header_only_where_the_recipient_needs_it() {
+        let cc = vec![EmailAddress::parse("josé@example.org").expect("an address")];
+        let mail = Composed { cc, reply_to: Some("josé@example.org".to_owned()), ..mail() };
+        let raw = built(&mail);
+        assert!(raw.is_ascii() && !raw.contains("Reply-To") && !raw.contains("Cc"), "{raw}");
+        let to = EmailAddress::parse("ਹਰਪ੍ਰੀਤ@example.org").expect("an address");
+        let raw = built(&Composed { to, ..mail });
+        assert!(raw.contains("Reply-To: josé@example.org") && raw.contains("Cc: josé@example.org"), "{raw}");
     }
 
     #[test]
