@@ -51,7 +51,8 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
     let names_recipient = header.get("x-failed-recipients").is_some();
     let sender = if names_recipient { SenderKind::MailSystem } else { sender_of(header) };
     let is_null = header.get("return-path").is_some_and(|path| path.trim() == "<>");
-    let is_automatic = is_automatic(header);
+    let has_reply_field = phrases("auto_reply_fields").iter().any(|name| header.get(name).is_some());
+    let is_automatic = has_reply_field || is_automatic(header);
     let subject_starts = |phrases: &[&str]| {
         let rest = |start: &&str| subject.trim_start().strip_prefix(*start);
         phrases.iter().filter_map(rest).any(|rest| rest.starts_with(' '))
@@ -70,9 +71,13 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
         SenderKind::MailSystem => names_recipient || is_null || is_automatic || !is_reply,
         SenderKind::Postmaster if is_reply_subject || is_reply || has_other_path => false,
         SenderKind::Postmaster => {
-            is_report_subject || ((is_null || is_automatic) && quotes_refusal && !says(phrases("auto_reply_texts")))
+            is_report_subject
+                || ((is_null || is_automatic)
+                    && quotes_refusal
+                    && !has_reply_field
+                    && !says(phrases("auto_reply_texts")))
         }
-        SenderKind::Person => is_report_subject && !is_reply_subject && is_null,
+        SenderKind::Person => is_report_subject && !is_reply_subject && is_null && !has_reply_field,
     };
     if may_be_report {
         if (says(phrases("delayed")) && !says(phrases("final")))
@@ -121,12 +126,11 @@ fn sender_of(header: &Header) -> SenderKind {
     }
 }
 
-/// Is it an automatic reply by its header: RFC 3834, or the older fields?
+/// Is it automatic by its header: RFC 3834, or `Precedence`?
 fn is_automatic(header: &Header) -> bool {
     let lower = |name: &str| header.get(name).unwrap_or_default().trim().to_ascii_lowercase();
     let submitted = lower("auto-submitted");
     (!submitted.is_empty() && submitted != "no")
-        || phrases("auto_reply_fields").iter().any(|name| header.get(name).is_some())
         || matches!(lower("precedence").as_str(), "auto_reply" | "auto-reply" | "bulk" | "junk" | "list")
 }
 
