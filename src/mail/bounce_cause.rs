@@ -83,8 +83,6 @@ pub(super) fn cause(status: Option<EnhancedCode>, text: &str) -> FailureCause {
             Some(Policy) if !reply.is_disabled() => Policy,
             _ => Doubtful,
         },
-        // about the sender
-        Some((5, 1, 7..=9)) => Policy,
         // 5.7.x comes with any words, so only a whole sentence about the recipient counts
         Some((5, 7, _)) => match otherwise {
             Some(Temporary) => Temporary,
@@ -93,7 +91,8 @@ pub(super) fn cause(status: Option<EnhancedCode>, text: &str) -> FailureCause {
         },
         // expired, loops
         Some((5, 4, 7)) => Temporary,
-        Some((5, 6, _) | (5, 2, 3) | (5, 3, 4)) => Policy,
+        // about the sender, the content, the size
+        Some((5, 1, 7..=9) | (5, 6, _) | (5, 2, 3) | (5, 3, 4)) => Policy,
         _ => {
             let is_address_code = matches!(code, Some((5, 1, 0 | 4) | (5, 4, 1 | 310)));
             if let Some(otherwise) = otherwise {
