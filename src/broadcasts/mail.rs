@@ -56,15 +56,25 @@ impl RenderedBroadcast {
     }
 }
 
-/// Composes the mail. `links` are the reader's URLs for unsubscribing and preferences; `None` for a test mail.
+/// The reader's links in a mail.
+struct ReaderLinks {
+    /// For the page.
+    unsubscribe: String,
+    preferences: String,
+    /// For the header: also leads back to the mail, when it comes back as a complaint.
+    one_click: String,
+}
+
+/// Composes the mail; `links` is `None` for a test mail.
 fn compose(
     kernel: &Kernel,
     to: EmailAddress,
     organization: &str,
     written: &RenderedBroadcast,
-    links: Option<(String, String)>,
+    links: Option<ReaderLinks>,
 ) -> Composition {
-    let (unsubscribe_url, preferences_url) = links.clone().unwrap_or_default();
+    let (unsubscribe_url, preferences_url) =
+        links.as_ref().map_or(("", ""), |links| (links.unsubscribe.as_str(), links.preferences.as_str()));
     let page = context! {
         organization, action_title => written.subject.as_str(), text => written.text.as_str(), body_html => written.html.as_str(),
         unsubscribe_url, preferences_url,
@@ -72,9 +82,9 @@ fn compose(
     let rendered = mail::render(kernel, "broadcast", written.locale, false, page)?;
     let mut composed = Composed::new(to, organization, rendered.subject, rendered.text);
     composed.html = rendered.html;
-    if let Some((unsubscribe, _)) = links {
+    if let Some(links) = links {
         composed.headers = vec![
-            ("List-Unsubscribe".to_owned(), format!("<{unsubscribe}>")),
+            ("List-Unsubscribe".to_owned(), format!("<{}>", links.one_click)),
             ("List-Unsubscribe-Post".to_owned(), "List-Unsubscribe=One-Click".to_owned()),
         ];
     }
@@ -149,13 +159,16 @@ impl Broadcast {
             let Some((locale, text)) = broadcast.text(reader.locale.as_deref().unwrap_or("")) else { return Ok(None) };
             let written =
                 texts.entry((id, locale.to_owned())).or_insert_with(|| Arc::new(RenderedBroadcast::of((locale, text))));
-            let about = (reader, written.clone());
+            let about = (reader, written.clone(), email.id);
             Ok(reader.address(&vault)?.map(|to| Draft { about, to, vault, basis: SendBasis::Notice }))
         });
-        mail::compose_permitted(kernel, emails, drafts.collect(), |(reader, written), to| {
+        let sender = mail::Sender::of(kernel);
+        mail::compose_permitted(kernel, emails, drafts.collect(), |(reader, written, email), to| {
             let link = |purpose| kernel.links.url(purpose, reader.id, 0);
-            let links = Some((link(UNSUBSCRIBE), link(PREFERENCES)));
-            compose(kernel, to, &reader.organization_name, &written, links)
+            let unsubscribe = link(UNSUBSCRIBE);
+            let one_click = sender.link_of(&unsubscribe, email);
+            let links = ReaderLinks { unsubscribe, preferences: link(PREFERENCES), one_click };
+            compose(kernel, to, &reader.organization_name, &written, Some(links))
         })
         .await
     }

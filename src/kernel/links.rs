@@ -77,11 +77,13 @@ impl Links {
         code(&self.keys.current(), purpose, row, generation)
     }
 
-    /// Does `typed` equal the code, ignoring case, spaces and punctuation?
+    /// Does `typed` contain the code: in any case, with spaces, punctuation and words around, with digits that are in no
+    /// code for the letters they look like?
     pub fn is_code(&self, typed: &str, purpose: Purpose, row: Uuid, generation: i16) -> bool {
-        let typed: String = typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        let is_of = |key: &Key| -> bool {
-            subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), code(key, purpose, row, generation).as_bytes()).into()
+        let typed = codes_in(typed);
+        let is_of = |key: &Key| {
+            let code = code(key, purpose, row, generation);
+            typed.iter().any(|typed| bool::from(subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), code.as_bytes())))
         };
         self.keys.all().iter().any(is_of)
     }
@@ -108,6 +110,34 @@ fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC_BYTE
 fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
     let mac = key.mac(&[b"code", &[purpose.byte()], row.as_bytes(), &generation.to_be_bytes()]);
     base32(&mac[..5])
+}
+
+/// Length of a typed code.
+const CODE_CHARS: usize = 8;
+/// Maximum number of words of a typed text in which a code is looked for.
+const MAX_CODE_WORDS: usize = 8;
+
+/// Maximum number of codes that one attempt tries.
+const MAX_CODES: usize = 3;
+
+/// What may be a code in a typed text, in base32: one word, or two that are a code together (`hoty 2n2b`). Base32 has
+/// no 0, 1 and 8, so they are read as O, L and B.
+fn codes_in(typed: &str) -> Vec<String> {
+    let is_gap = |c: char| c.is_whitespace() || matches!(c, ':' | '=' | ',' | ';');
+    let words = typed.split(is_gap).map(|word| {
+        let kept = word.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_lowercase() {
+            '0' => 'o',
+            '1' => 'l',
+            '8' => 'b',
+            c => c,
+        });
+        kept.collect::<String>()
+    });
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).take(MAX_CODE_WORDS).collect();
+    let pairs = words.windows(2).map(<[String]>::concat);
+    let whole = std::iter::once(words.concat());
+    let all = words.iter().cloned().chain(pairs).chain(whole);
+    all.filter(|code| code.len() == CODE_CHARS).take(MAX_CODES).collect()
 }
 
 /// A parsed token; its row id is trustworthy only after [`Token::check`].
@@ -331,6 +361,31 @@ mod tests {
         let other = Links::new(SigningKeys::fixed(Key::random(&env)), "https://muster.example.org");
         assert!(other.parse(url.rsplit('/').next().unwrap()).unwrap().check(0).is_err());
         assert!(links.parse("short").is_none());
+    }
+
+    #[test]
+    fn a_code_is_recognised_as_people_type_it() {
+        for (typed, code) in [
+            ("hoty2n2b", "hoty2n2b"),
+            ("h0ty-2n2b", "hoty2n2b"),
+            ("HOTY 2N2B", "hoty2n2b"),
+            (" hoty–2n2b\u{a0}", "hoty2n2b"),
+            ("(hoty 2n28)", "hoty2n2b"),
+            ("code: j6ki-khae.", "j6kikhae"),
+            ("My code is J6KI KHAE", "j6kikhae"),
+            ("h o t y 2 n 2 b", "hoty2n2b"),
+            ("1ima-0000", "limaoooo"),
+        ] {
+            assert!(codes_in(typed).contains(&code.to_owned()), "{typed}: {:?}", codes_in(typed));
+        }
+        for typed in ["", "hoty2n2", "hoty2n2bx", "hoty2n2 bx", "ਹਰਪ੍ਰੀਤ", "----"] {
+            assert!(codes_in(typed).is_empty(), "{typed}: {:?}", codes_in(typed));
+        }
+        assert_eq!(codes_in(&"abcdefgh ".repeat(100)).len(), MAX_CODES);
+        let links = Links::new(SigningKeys::fixed(Key::from_slice(&[7; 32]).unwrap()), "https://muster.example.org");
+        let row = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
+        assert!(links.is_code("Code: NR2G-CPU1", Purpose::new(1), row, 0));
+        assert!(!links.is_code("nr2g-cpua", Purpose::new(1), row, 0));
     }
 
     /// Mailed links go on working: what is derived from a key stays the same.

@@ -5,8 +5,12 @@
 //! Each message we send has one envelope recipient, so a report is about one mail, which the token in its address
 //! identifies.
 
+use std::{borrow::Cow, cell::LazyCell};
+
 use super::{
-    mime::{Header, Message},
+    bounce_cause::{self, FailureCause},
+    bounce_words::{self, Wording},
+    mime::Message,
     retry_policy::failure,
     smtp::{EnhancedCode, without_locals},
 };
@@ -17,6 +21,10 @@ const TOKEN_CHARS: usize = 26;
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// Maximum number of bytes of a failure's text that are processed before it is shortened for the row.
 const MAX_REASON_BYTES: usize = 4 * 1024;
+/// Maximum number of groups of a delivery status that are read.
+const MAX_GROUPS: usize = 50;
+/// Maximum number of Message-IDs that are looked up.
+const MAX_MESSAGE_IDS: usize = 3;
 /// Maximum number of local parts that are removed from a failure's text.
 const MAX_LOCALS: usize = 40;
 
@@ -29,9 +37,8 @@ pub enum BounceReport {
     Failed {
         /// Enhanced status code (RFC 3463), where the reporter gave one.
         status: Option<EnhancedCode>,
-        /// The address will never accept mail: unknown, closed, its domain gone. False for a full mailbox, content
-        /// refused, delivery time expired.
-        is_dead: bool,
+        /// Why.
+        cause: FailureCause,
         /// The reason, without addresses.
         text: String,
     },
@@ -51,6 +58,11 @@ impl BounceReport {
     pub fn as_str(&self) -> &'static str {
         self.into()
     }
+
+    /// Will the address never accept mail?
+    pub fn is_dead(&self) -> bool {
+        matches!(self, Self::Failed { cause: FailureCause::Dead, .. })
+    }
 }
 
 /// A parsed returned message.
@@ -60,6 +72,8 @@ pub struct ParsedBounce {
     pub report: BounceReport,
     /// The return token, found anywhere in the message, also in encoded parts.
     pub token: Option<String>,
+    /// The Message-IDs of the mails that it is about, by which the mail is found if there is no token.
+    pub message_ids: Vec<String>,
 }
 
 /// Parses a returned message.
@@ -74,22 +88,28 @@ pub fn parse(raw: &[u8]) -> ParsedBounce {
     if let BounceReport::Failed { text, .. } = &mut report {
         *text = failure(&without_locals(text, &recipients(&message)));
     }
-    ParsedBounce { report, token }
+    ParsedBounce { report, token, message_ids: message_ids(&message) }
 }
 
 fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
     if message.header.is_empty() {
         return BounceReport::Other;
     }
-    if let Some(report) = reported_in_parts(message) {
+    let text = text_of(message, raw);
+    if let Some(report) = reported_in_parts(message, &text) {
         return report;
     }
-    if is_from_a_mailer(&message.header)
-        && let Some(report) = in_words(&message.header, &text_of(message, raw))
-    {
-        return report;
+    match bounce_words::classify(&message.header, &text) {
+        // some systems write the fields of a delivery status into the text
+        Wording::Failed(reason) => {
+            let has = |name| field(&text, name).is_some();
+            let fields = (has("action") && has("final-recipient")).then(|| delivery_status(&text, "")).flatten();
+            fields.unwrap_or_else(|| failed(None, reason.trim(), String::new))
+        }
+        Wording::InProgress => BounceReport::InProgress,
+        Wording::AutoReply => BounceReport::AutoReply,
+        Wording::Other => BounceReport::Other,
     }
-    if is_automatic(&message.header) { BounceReport::AutoReply } else { BounceReport::Other }
 }
 
 /// Local parts of the addresses that a report is about. Texts may name them without a domain: "no such user jane.doe".
@@ -131,27 +151,62 @@ fn locals_in(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The return token of the first address `bounce+<token>@…` in a text.
+/// Name of the parameter by which the link in `List-Unsubscribe` carries the return token: complaints often come without
+/// any address of ours.
+pub(super) const LINK_PARAMETER: &str = "mail";
+
+/// What stands before a return token: in the envelope sender, and in a link, also in quoted-printable and
+/// percent-encoded.
+const TOKEN_MARKS: [&str; 5] = ["bounce+", "bounce=2b", "bounce%2b", "?mail=", "?mail=3d"];
+
+/// The first return token in a text.
 pub(super) fn token_in(text: &[u8]) -> Option<String> {
-    let mark = b"bounce+";
-    let starts = text.windows(mark.len()).enumerate().filter(|(_, w)| w.eq_ignore_ascii_case(mark));
-    starts.into_iter().find_map(|(at, _)| {
-        let token = text.get(at + mark.len()..at + mark.len() + TOKEN_CHARS)?;
-        // `=` where the address was itself made part of another (VERP, SRS)
-        let ends = matches!(text.get(at + mark.len() + TOKEN_CHARS), Some(b'@' | b'=' | b'%'));
+    let starts_with = |at: usize, mark: &str| {
+        text.get(at..at + mark.len()).is_some_and(|found| found.eq_ignore_ascii_case(mark.as_bytes()))
+    };
+    let starts = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'b' | b'B' | b'?')).map(|(at, _)| at);
+    let after_marks = starts.flat_map(|at| {
+        TOKEN_MARKS.into_iter().filter(move |mark| starts_with(at, mark)).map(move |mark| at + mark.len())
+    });
+    after_marks.into_iter().find_map(|at| {
+        let token = text.get(at..at + TOKEN_CHARS)?;
+        let ends = !text.get(at + TOKEN_CHARS).is_some_and(u8::is_ascii_alphanumeric);
         let token = std::str::from_utf8(token).ok().filter(|t| ends && t.bytes().all(|b| b.is_ascii_alphanumeric()))?;
         Some(token.to_ascii_lowercase())
     })
 }
 
+/// The Message-IDs of the messages that a report contains, or of whose headers it contains a copy.
+fn message_ids(message: &Message) -> Vec<String> {
+    let of_messages = message.inner_headers.iter().filter_map(|header| header.get("message-id").map(str::to_owned));
+    let is_copy =
+        |kind: &str| matches!(kind, "text/rfc822-headers" | "message/global-headers" | "message/feedback-report");
+    let copies = message.parts.iter().filter(|part| is_copy(&part.kind));
+    let of_copies = copies.filter_map(|part| {
+        let text = cut(&part.text);
+        field(text, "message-id").or_else(|| field(text, "original-message-id"))
+    });
+    of_messages.chain(of_copies).take(MAX_MESSAGE_IDS).collect()
+}
+
+/// Header fields of complaints without a feedback report: Outlook.com's older form, and Apple Mail's button
+/// "unsubscribe".
+const COMPLAINT_FIELDS: &[&str] = &["x-hmxmroriginalrecipient", "x-apple-unsubscribe"];
+
 /// Classification by the machine-readable parts of a `multipart/report` (RFC 6522), in whatever multipart they come;
 /// also of a report that was forwarded as a whole.
-fn reported_in_parts(message: &Message) -> Option<BounceReport> {
+fn reported_in_parts(message: &Message, readable: &str) -> Option<BounceReport> {
+    let mut headers = std::iter::once(&message.header).chain(&message.inner_headers);
+    if headers.any(|header| COMPLAINT_FIELDS.iter().any(|name| header.get(name).is_some())) {
+        return Some(BounceReport::Complaint);
+    }
     message.parts.iter().find_map(|part| match part.kind.as_str() {
         "message/feedback-report" => Some(complaint(cut(&part.text))),
         "message/delivery-status" | "message/global-delivery-status" | "text/delivery-status" => {
-            delivery_status(cut(&part.text))
+            delivery_status(cut(&part.text), readable)
         }
+        // read, or deleted unread (RFC 8098)
+        "message/disposition-notification" | "message/global-disposition-notification" => Some(BounceReport::AutoReply),
         _ => None,
     })
 }
@@ -164,7 +219,7 @@ fn complaint(text: &str) -> BounceReport {
 }
 
 /// What the reporter did (`Action`, RFC 3464 section 2.3.3).
-#[derive(Clone, Copy, strum::EnumString)]
+#[derive(Clone, Copy, PartialEq, strum::EnumString)]
 #[strum(serialize_all = "snake_case")]
 enum DeliveryAction {
     Failed,
@@ -174,96 +229,85 @@ enum DeliveryAction {
     Expanded,
 }
 
-/// A `message/delivery-status` part (RFC 3464): groups of fields, the first about the message, each further one about a
-/// recipient. The first group with an action or a status counts.
-fn delivery_status(text: &str) -> Option<BounceReport> {
+/// Classification of a `message/delivery-status` part (RFC 3464), or of the same fields in a text: groups of fields, the
+/// first about the message, each further one about a recipient. There are several when our recipient is an alias or
+/// a list: one failure makes the report a failure, but the address is dead only if the mail reached nobody.
+fn delivery_status(fields: &str, readable: &str) -> Option<BounceReport> {
+    let reason = LazyCell::new(|| bounce_words::reason_in(readable));
+    let mut failures = Vec::new();
+    let (mut is_report, mut has_reached) = (false, false);
+    for group in groups(fields).take(MAX_GROUPS) {
+        let status = field(&group, "status").as_deref().and_then(EnhancedCode::at_start_of);
+        let action = field(&group, "action").unwrap_or_default();
+        let action = action.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().parse();
+        match (action, status) {
+            (Ok(DeliveryAction::Failed), _) | (Err(_), Some(EnhancedCode { class: 5, .. })) => {
+                let diagnosis = field(&group, "diagnostic-code").unwrap_or_default();
+                failures.push(failed(status, without_type(&diagnosis), || reason.clone()));
+            }
+            (Ok(action), _) => has_reached |= !matches!(action, DeliveryAction::Expanded),
+            (Err(_), None) => continue,
+            (Err(_), Some(_)) => {}
+        }
+        is_report = true;
+    }
+    if failures.is_empty() {
+        return is_report.then_some(BounceReport::InProgress);
+    }
+    let alive = failures.iter().position(|failure| !failure.is_dead()).unwrap_or(0);
+    let mut failure = failures.swap_remove(alive);
+    if let BounceReport::Failed { cause: cause @ FailureCause::Dead, .. } = &mut failure
+        && has_reached
+    {
+        *cause = FailureCause::Unknown;
+    }
+    Some(failure)
+}
+
+/// Groups of fields, separated by lines that are empty or blank.
+fn groups(text: &str) -> impl Iterator<Item = String> {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    let groups: Vec<&str> = unix.split("\n\n").collect();
-    let about = |group: &&str| field(group, "action").is_some() || field(group, "status").is_some();
-    let group = groups.iter().copied().find(about)?;
-    let diagnosis = field(group, "diagnostic-code").unwrap_or_default();
-    // `smtp; 550 5.1.1 <jane@example.org>: no such user`
-    let diagnosis = diagnosis.split_once(';').map_or(&*diagnosis, |(_, text)| text).trim();
-    let status = field(group, "status").as_deref().and_then(EnhancedCode::at_start_of);
-    let action = field(group, "action").unwrap_or_default();
-    match action.split_whitespace().next().unwrap_or("").parse() {
-        Ok(DeliveryAction::Failed) => Some(failed(status, diagnosis)),
-        Ok(_) => Some(BounceReport::InProgress),
-        // some reporters give a status only
-        Err(_) => match status?.class {
-            5 => Some(failed(status, diagnosis)),
-            _ => Some(BounceReport::InProgress),
-        },
+    let mut groups = vec![String::new()];
+    for line in unix.lines() {
+        match groups.last_mut() {
+            Some(group) if !line.trim().is_empty() => {
+                group.push_str(line);
+                group.push('\n');
+            }
+            _ => groups.push(String::new()),
+        }
+    }
+    groups.into_iter().filter(|group| !group.is_empty())
+}
+
+/// A `Diagnostic-Code` without its type: `smtp; 550 5.1.1 <jane@example.org>: no such user`.
+fn without_type(diagnosis: &str) -> &str {
+    let is_type =
+        |word: &str| word.trim().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    match diagnosis.split_once(';') {
+        Some((word, text)) if is_type(word) => text.trim(),
+        _ => diagnosis.trim(),
     }
 }
 
-fn failed(status: Option<EnhancedCode>, text: &str) -> BounceReport {
-    // the reporter's own status is often 5.0.0 where the reply it quotes is more specific
-    let quoted = enhanced_in(text);
-    let telling = |code: &EnhancedCode| (code.subject, code.detail) != (0, 0);
-    let status = status.filter(telling).or(quoted).or(status);
+/// A failure with the reporter's status and the quoted reply. Where these give no cause, or there is no reply, the
+/// reason in the report's readable text counts.
+fn failed(status: Option<EnhancedCode>, reply: &str, reason: impl FnOnce() -> String) -> BounceReport {
+    let mut cause = bounce_cause::cause(status, reply);
+    let mut text = Cow::Borrowed(reply);
+    if cause == FailureCause::Unknown || reply.is_empty() {
+        let reason = reason();
+        if cause == FailureCause::Unknown {
+            cause = bounce_cause::cause(status, &reason);
+        }
+        if reply.is_empty() {
+            text = Cow::Owned(reason);
+        }
+    }
+    let code = bounce_cause::telling_code(status, &text);
     // only the beginning is kept, so only that is cleaned
     let kept = &text[..text.floor_char_boundary(MAX_REASON_BYTES)];
-    BounceReport::Failed { status, is_dead: is_dead(status, text), text: failure(kept) }
-}
-
-/// Does a permanent failure mean that the address does not exist? Only by codes that are about the address itself
-/// (RFC 3463 section 3): 5.1.1 unknown mailbox, 5.1.2 unknown domain, 5.1.3 bad syntax, 5.1.6 moved, 5.1.10 null MX,
-/// 5.4.4 no route. The text counts only where there is no code or 5.0.0: 5.7.x and the codes about the sender come
-/// with any wording.
-pub(super) fn is_dead(status: Option<EnhancedCode>, text: &str) -> bool {
-    match status.map(|s| (s.class, s.subject, s.detail)) {
-        Some((5, 1, 1 | 2 | 3 | 6 | 10) | (5, 4, 4)) => true,
-        None | Some((5, 0, 0)) => speaks_of_nobody(text),
-        Some(_) => false,
-    }
-}
-
-/// Does a text contain one of the phrases by which mail systems say that a mailbox or domain does not exist?
-fn speaks_of_nobody(text: &str) -> bool {
-    let text = text.to_lowercase();
-    // about our address, not the recipient's: "Sender address rejected: Domain not found"
-    let of_us = ["sender address", "sender domain", "sender verif", "sender rejected", "from address", "your account"];
-    if of_us.iter().any(|word| text.contains(word)) {
-        return false;
-    }
-    let words = [
-        "user unknown",
-        "unknown user",
-        "no such user",
-        "no such recipient",
-        "no such mailbox",
-        "no mailbox here",
-        "no mailbox by that name",
-        "unknown recipient",
-        "recipient unknown",
-        "unknown address",
-        "address unknown",
-        "invalid recipient",
-        "invalid mailbox",
-        "recipient not found",
-        "recipientnotfound",
-        "user not found",
-        "mailbox not found",
-        "address not found",
-        "account does not exist",
-        "account that you tried to reach does not exist",
-        "address does not exist",
-        "user does not exist",
-        "mailbox does not exist",
-        "user doesn't have",
-        "doesn't have a yahoo",
-        "unrouteable address",
-        "unroutable address",
-        "domain not found",
-        "no such domain",
-        "couldn't find any host",
-        "sorry, no mailbox",
-        "utilisateur inconnu",
-        "boîte aux lettres inconnue",
-        "usuario desconocido",
-    ];
-    words.iter().any(|word| text.contains(word))
+    BounceReport::Failed { status: code, cause, text: failure(kept) }
 }
 
 /// The value of a field in a header-like text, unfolded; in lower case, except that of `diagnostic-code`.
@@ -296,104 +340,6 @@ fn text_of(message: &Message, raw: &[u8]) -> String {
 
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
-}
-
-/// Is the message from a mail system: by its From name, an empty return path, or `X-Failed-Recipients`?
-fn is_from_a_mailer(fields: &Header) -> bool {
-    let from = header(fields, "from");
-    let names = ["mailer-daemon", "postmaster", "mail delivery", "mail-daemon", "maildelivery", "microsoftexchange"];
-    names.iter().any(|name| from.contains(name))
-        || header(fields, "return-path").trim() == "<>"
-        || fields.get("x-failed-recipients").is_some()
-}
-
-fn header(fields: &Header, name: &str) -> String {
-    fields.get(name).unwrap_or_default().to_lowercase()
-}
-
-/// Classification of a report without machine-readable parts: the formats of qmail (`qmail-send`), older Exim and
-/// Exchange, and any other text with one of the phrases.
-fn in_words(fields: &Header, text: &str) -> Option<BounceReport> {
-    let subject = header(fields, "subject");
-    let lower = text.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| subject.contains(word) || lower.contains(word));
-    if says(&[
-        "delayed",
-        "still being retried",
-        "not yet been delivered",
-        "warning: message",
-        "will keep trying",
-        "no action is required",
-    ]) && !says(&["giving up", "permanent", "returned to sender", "undeliverable"])
-    {
-        return Some(BounceReport::InProgress);
-    }
-    let is_failure = fields.get("x-failed-recipients").is_some()
-        || says(&[
-            "failure notice",
-            "undeliver",
-            "returned mail",
-            "delivery failure",
-            "delivery failed",
-            "delivery status notification (failure)",
-            "mail delivery failed",
-            "could not be delivered",
-            "couldn't be delivered",
-            "permanent error",
-            "permanent failure",
-            "i'm sorry to have to inform you",
-            "wasn't able to deliver",
-            "was unable to deliver",
-            "non remis",
-            "no se pudo entregar",
-        ]);
-    is_failure.then(|| {
-        // the reason follows the introduction, in the recipient's paragraph; the quoted message is ignored
-        let ours = ["--- below this line is a copy", "------ this is a copy of", "original message", "--- original"];
-        let end = ours.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(lower.len());
-        let reason = text.get(..end).unwrap_or(text);
-        let line = reason.lines().find(|l| enhanced_in(l).is_some() || smtp_in(l) || speaks_of_nobody(l));
-        failed(enhanced_in(reason), line.unwrap_or(reason).trim())
-    })
-}
-
-/// The first enhanced status code of class 4 or 5 anywhere in a text.
-fn enhanced_in(text: &str) -> Option<EnhancedCode> {
-    let words = text.split(|c: char| {
-        c.is_whitespace() || matches!(c, '(' | ')' | '#' | '<' | '>' | ',' | ';' | ':' | '-' | '[' | ']' | '\'')
-    });
-    words.filter_map(EnhancedCode::at_start_of).find(|code| code.class != 2)
-}
-
-/// Does a line contain a 5xx reply code?
-fn smtp_in(line: &str) -> bool {
-    let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
-    words.any(|word| word.len() == 3 && word.starts_with('5') && word.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Is it an automatic reply: by RFC 3834, or by the older headers and subjects?
-fn is_automatic(fields: &Header) -> bool {
-    let submitted = header(fields, "auto-submitted");
-    let subject = header(fields, "subject");
-    let starts = [
-        "automatic reply",
-        "auto:",
-        "autoreply",
-        "auto-reply",
-        "auto reply",
-        "out of office",
-        "out of the office",
-        "réponse automatique",
-        "absence du bureau",
-        "respuesta automática",
-        "abwesend",
-    ];
-    (!submitted.trim().is_empty() && submitted.trim() != "no")
-        || ["x-autoreply", "x-autorespond", "x-auto-response-suppress", "x-autoreply-from", "x-mail-autoreply"]
-            .iter()
-            .any(|name| fields.get(name).is_some())
-        || matches!(header(fields, "precedence").trim(), "auto_reply" | "bulk" | "junk" | "list")
-        || starts.iter().any(|start| subject.trim_start().starts_with(start))
 }
 
 fn latin(bytes: &[u8]) -> String {
@@ -439,7 +385,10 @@ mod tests {
     fn a_message_nested_thousands_of_times_is_read_like_any_other() {
         // with a recursive parser 1 MB of them overflowed the stack and 120 kB took 20 seconds
         for levels in [4_000, 34_000] {
-            assert_eq!(parse(&nested(levels)), ParsedBounce { report: BounceReport::Other, token: None });
+            assert_eq!(
+                parse(&nested(levels)),
+                ParsedBounce { report: BounceReport::Other, token: None, message_ids: Vec::new() }
+            );
         }
         let encoded = BASE64.encode(&nested(24_000));
         let hidden = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}");
@@ -454,8 +403,8 @@ mod tests {
         let nested = format!(
             "From: x\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nforwarded\n--a\nContent-Type: message/rfc822\n\nFrom: MAILER-DAEMON\nContent-Type: multipart/report; boundary=b\n\n--b\n\ntext\n--b\n{status}--b--\n--a--\n"
         );
-        let BounceReport::Failed { status, is_dead, .. } = parse(nested.as_bytes()).report else { panic!("{nested}") };
-        assert_eq!((status.map(|s| s.to_string()).as_deref(), is_dead), (Some("5.1.1"), true));
+        let BounceReport::Failed { status, cause, .. } = parse(nested.as_bytes()).report else { panic!("{nested}") };
+        assert_eq!((status.map(|s| s.to_string()).as_deref(), cause), (Some("5.1.1"), FailureCause::Dead));
     }
 
     #[test]
@@ -467,17 +416,72 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_an_address_dead() {
-        let dead = |status: &str, text: &str| is_dead(EnhancedCode::at_start_of(status), text);
-        for status in ["5.1.1", "5.1.10", "5.1.3", "5.1.6", "5.4.4", "5.1.2"] {
-            assert!(dead(status, ""), "{status}");
+    fn the_original_is_found_by_link_and_message_id() {
+        let token = "abcdefghijklmnopqrstuvwxy2";
+        for link in [
+            format!("?mail={token}>"),
+            format!("?mail=3D{token}>"),
+            format!("\r\nReturn-Path: <bounce=2B{token}@muster.test>"),
+        ] {
+            let raw = format!("From: a@b\r\n\r\nList-Unsubscribe: <https://muster.test/t/abc{link}");
+            assert_eq!(token_of(raw.as_bytes()).as_deref(), Some(token), "{link}");
         }
-        for status in ["5.2.1", "5.2.2", "5.3.4", "5.7.1", "4.4.7", "5.6.0", "4.1.1", "5.1.7", "5.1.8", "5.4.5"] {
-            assert!(!dead(status, ""), "{status}");
+        let raw = "From: x\nMessage-ID: <own@x>\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--b\nContent-Type: text/rfc822-headers\n\nSubject: News\nMessage-ID: <theirs@muster.test>\n--b--\n";
+        let parsed = parse(raw.as_bytes());
+        assert_eq!(
+            (parsed.report, parsed.message_ids),
+            (BounceReport::Complaint, vec!["<theirs@muster.test>".to_owned()])
+        );
+    }
+
+    /// A sample of the corpus: its name, the expected kind and status, and the address that it is about.
+    struct Sample<'a> {
+        name: &'a str,
+        kind: &'a str,
+        status: &'a str,
+        address: &'a str,
+    }
+
+    const EXPECTED: &str = include_str!("../../tests/bounces/expected.tsv");
+
+    fn samples() -> impl Iterator<Item = Sample<'static>> {
+        EXPECTED.lines().skip(1).map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
+            [name, kind, status, address, _note] => Sample { name, kind, status, address },
+            _ => panic!("{line:?} has not five columns"),
+        })
+    }
+
+    #[test]
+    fn the_corpus_is_classified_as_expected() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bounces");
+        let mut confusion = std::collections::BTreeMap::<(&str, String), Vec<&str>>::new();
+        let mut wrong = Vec::new();
+        for sample in samples() {
+            let raw = std::fs::read(folder.join(sample.name).with_extension("eml")).expect(sample.name);
+            let (kind, status, text) = match parse(&raw).report {
+                BounceReport::Failed { status, cause, text } => {
+                    (<&str>::from(cause).to_owned(), status.map_or_else(|| "-".to_owned(), |s| s.to_string()), text)
+                }
+                other => (other.as_str().replace('_', "-"), "-".to_owned(), String::new()),
+            };
+            if kind != sample.kind || status != sample.status {
+                wrong.push(format!("{}: {} {}, not {kind} {status}: {text}", sample.name, sample.kind, sample.status));
+            }
+            let local = sample.address.split('@').next().unwrap_or_default().to_lowercase();
+            if local.len() > 3 && text.to_lowercase().contains(&local) {
+                wrong.push(format!("{}: the kept text names {local}", sample.name));
+            }
+            confusion.entry((sample.kind, kind)).or_default().push(sample.name);
         }
-        assert!(dead("", "550 No such user here") && dead("5.0.0", "User unknown"));
-        assert!(!dead("5.7.1", "user unknown") && !dead("5.1.8", "Sender address rejected: Domain not found"));
-        assert!(!dead("", "554 Message refused as spam") && !dead("5.2.2", "user unknown? mailbox full"));
+        let table = confusion.iter().map(|((expected, found), names)| {
+            let names = if expected == found { String::new() } else { names.join(" ") };
+            format!("{expected:12}{found:12}{:5}  {names}\n", confusion[&(*expected, found.clone())].len())
+        });
+        let table: String = table.collect();
+        assert!(wrong.is_empty(), "expected    found      number\n{table}\n{}", wrong.join("\n"));
+        let files = std::fs::read_dir(&folder).expect("the corpus").flatten();
+        let count = files.filter(|file| file.path().extension().is_some_and(|end| end == "eml")).count();
+        assert_eq!(samples().count(), count, "each sample is judged");
     }
 
     proptest! {

@@ -1,30 +1,35 @@
 //! Processing of bounces and complaints: the mail's state, suppression of the address, and the slice's callback.
 
 use super::{
+    bounce_cause::FailureCause,
     bounce_reader,
     bounce_report::{self, BounceReport, ParsedBounce},
     kinds::{Addressee, Class, DeliveryStatus, MailKind, MailKinds, QueuedEmail},
     message::Sender,
     provider_counts::provider,
-    retry_policy::{self, failure},
+    retry_policy::failure,
     smtp::without_locals,
     store,
     suppression::{self, SuppressionReason},
 };
 use crate::{error::Result, kernel::Kernel};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Result of processing a returned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceOutcome {
     /// Classification of the message.
     pub report: BounceReport,
-    /// Was the mail found that it is about? Mails can be found for seven days, those of protected actions for 72 hours.
+    /// Was the mail found that it is about? Mails can be found for seven days, for a complaint as long as their row
+    /// exists; those of protected actions for 72 hours.
     pub is_known: bool,
 }
 
+/// Time after settling within which a report of a failure is followed.
+const BOUNCE_AGE: TimeDelta = TimeDelta::days(7);
 /// Number of different letters to one mailbox that must be reported as undeliverable within [`BOUNCE_WINDOW`] before
 /// its lane is paused. More than one, because the letter contains the return token: its reader, or a gateway of the
 /// ministry, can forge a report about it.
@@ -44,13 +49,24 @@ pub async fn process_bounce(
     raw: &[u8],
     recipient: Option<&str>,
 ) -> Result<BounceOutcome> {
-    let ParsedBounce { report, token } = bounce_reader::read(raw).await?;
+    let ParsedBounce { report, token, message_ids } = bounce_reader::read(raw).await?;
     let token = recipient.and_then(|to| bounce_report::token_in(to.as_bytes())).or(token);
     metrics::counter!("muster_mail_bounces", "kind" => report.as_str()).increment(1);
-    let unknown = |report| Ok(BounceOutcome { report, is_known: false });
-    let Some(id) = token.and_then(|token| Sender::of(kernel).of_return_token(&token)) else { return unknown(report) };
+    let sender = Sender::of(kernel);
+    let of_token = token.and_then(|token| sender.of_return_token(&token));
+    let ids: Vec<Uuid> =
+        of_token.into_iter().chain(message_ids.iter().filter_map(|id| sender.of_message_id(id))).collect();
+    let now = kernel.env.now();
+    // what a reader complained about is looked for as long as its row exists
+    let since = if report == BounceReport::Complaint { DateTime::UNIX_EPOCH } else { now - BOUNCE_AGE };
     let mut tx = kernel.work.begin().await?;
-    let Some(email) = store::find_sent(&mut tx, id, kernel.env.now()).await? else { return unknown(report) };
+    let mut found = None;
+    for id in ids {
+        if found.is_none() {
+            found = store::find_sent(&mut tx, id, since, now).await?;
+        }
+    }
+    let Some(email) = found else { return Ok(BounceOutcome { report, is_known: false }) };
     let (status, text) = match &report {
         BounceReport::Failed { text, status, .. } => {
             (DeliveryStatus::Bounced, status.map_or_else(|| text.clone(), |status| format!("{status} {text}")))
@@ -74,10 +90,10 @@ pub async fn process_bounce(
     }
     if let Some(kind) = kind {
         match &report {
-            BounceReport::Failed { is_dead: true, .. } => {
+            BounceReport::Failed { cause: FailureCause::Dead, .. } => {
                 handle_reported_bounce(kernel, kind, &mut tx, &email, SuppressionReason::Bounced).await?;
             }
-            BounceReport::Failed { status, .. } if retry_policy::is_strike(*status) => {
+            BounceReport::Failed { cause: FailureCause::Doubtful, .. } => {
                 suppression::strike_addressee(kernel, kind, &mut tx, &email).await?;
             }
             BounceReport::Complaint => {

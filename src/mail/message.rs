@@ -1,8 +1,8 @@
 //! A composed mail and its bytes (RFC 5322, MIME), built the same way at each attempt.
 //!
 //! From and the envelope sender are always on our own domain: a foreign domain in From fails DMARC. Message-ID and
-//! the VERP token of the envelope sender are derived from the mail's id under a key, so that they are not stored and
-//! reveal nothing.
+//! the VERP token of the envelope sender are the mail's id, encrypted under keys of their own, so that they are not
+//! stored, reveal nothing, and lead back to the mail.
 
 use std::borrow::Cow;
 
@@ -17,6 +17,7 @@ use lettre::{
 };
 use uuid::Uuid;
 
+use super::bounce_report::LINK_PARAMETER;
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -119,6 +120,7 @@ impl std::fmt::Debug for Attachment {
 pub struct Sender {
     keys: SigningKeys,
     returns: SigningKeys,
+    message_ids: SigningKeys,
     domain: String,
 }
 
@@ -126,7 +128,8 @@ impl Sender {
     /// A sender on `domain` whose tokens are derived from these keys; for each mail from the key that was current
     /// when it was queued.
     pub fn new(keys: SigningKeys, domain: &str) -> Self {
-        Self { returns: keys.derive("return"), keys, domain: domain.to_owned() }
+        let (returns, message_ids) = (keys.derive("return"), keys.derive("message-id"));
+        Self { returns, message_ids, keys, domain: domain.to_owned() }
     }
 
     /// The sender of an installation's mail.
@@ -143,9 +146,7 @@ impl Sender {
     /// The mail's id from which [`Sender::return_token`] made this token. Any other token gives an id that no mail
     /// has, or `None`.
     pub fn of_return_token(&self, token: &str) -> Option<Uuid> {
-        let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
-        let mail = |key: &Key| Uuid::from_bytes(key.unpermute(token));
-        self.returns.row_of(&token, mail, |key, email| key.permute(email.into_bytes()))
+        unpermuted(&self.returns, token)
     }
 
     /// The envelope sender with a token: bounces are sent to it, and identify the mail they are about (VERP).
@@ -153,11 +154,22 @@ impl Sender {
         format!("bounce+{token}@{}", self.domain)
     }
 
+    /// A link of ours with a mail's token in a parameter, which the page ignores.
+    pub fn link_of(&self, link: &str, email: Uuid) -> String {
+        format!("{link}?{LINK_PARAMETER}={}", self.return_token(email))
+    }
+
     /// The mail's Message-ID, with angle brackets; the same at each attempt, so that receivers can recognise
-    /// duplicates.
+    /// duplicates. Its local part is the mail's id, encrypted as in [`Sender::return_token`] with another key, because
+    /// complaints often contain no other identifier.
     pub fn message_id(&self, email: Uuid) -> String {
-        let mac = self.keys.of_row(email).mac(&[b"message-id", email.as_bytes()]);
-        format!("<{}@{}>", base32(&mac[..16]), self.domain)
+        format!("<{}@{}>", base32(&self.message_ids.of_row(email).permute(email.into_bytes())), self.domain)
+    }
+
+    /// The mail's id from which [`Sender::message_id`] made this Message-ID; `None` for those of other domains.
+    pub fn of_message_id(&self, message_id: &str) -> Option<Uuid> {
+        let (local, domain) = message_id.trim().trim_matches(['<', '>']).split_once('@')?;
+        domain.eq_ignore_ascii_case(&self.domain).then(|| unpermuted(&self.message_ids, local)).flatten()
     }
 
     /// Can this address be expressed in a message?
@@ -210,10 +222,13 @@ impl Sender {
             .subject(one_line(&mail.subject, MAX_SUBJECT_CHARS))
             .date(at.into())
             .raw_header(raw_header("Message-ID", &self.message_id(email))?);
-        for cc in &mail.cc {
+        // an address in UTF-8 may be in a header only where the relay takes SMTPUTF8 (RFC 6532), which is known only when
+        // the recipient's address needs it
+        let is_utf8 = !mail.to.as_str().is_ascii();
+        for cc in mail.cc.iter().filter(|cc| is_utf8 || cc.as_str().is_ascii()) {
             builder = builder.cc(Mailbox::new(None, address(cc)?));
         }
-        if let Some(reply_to) = &mail.reply_to {
+        if let Some(reply_to) = mail.reply_to.as_ref().filter(|reply_to| is_utf8 || reply_to.is_ascii()) {
             builder = builder.reply_to(Mailbox::new(None, reply_to.parse().map_err(|_| impossible("Reply-To"))?));
         }
         for (name, value) in &mail.headers {
@@ -239,6 +254,13 @@ impl Sender {
         };
         Ok(message.map_err(|_| impossible("recipient"))?.formatted())
     }
+}
+
+/// The mail's id of which a token is the permutation under one of these keys.
+fn unpermuted(keys: &SigningKeys, token: &str) -> Option<Uuid> {
+    let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
+    let mail = |key: &Key| Uuid::from_bytes(key.unpermute(token));
+    keys.row_of(&token, mail, |key, email| key.permute(email.into_bytes()))
 }
 
 fn impossible(what: &str) -> Error {
@@ -392,6 +414,17 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_utf8_is_in_a_header_only_where_the_recipient_needs_it() {
+        let cc = vec![EmailAddress::parse("josé@example.org").expect("an address")];
+        let mail = Composed { cc, reply_to: Some("josé@example.org".to_owned()), ..mail() };
+        let raw = built(&mail);
+        assert!(raw.is_ascii() && !raw.contains("Reply-To") && !raw.contains("Cc"), "{raw}");
+        let to = EmailAddress::parse("ਹਰਪ੍ਰੀਤ@example.org").expect("an address");
+        let raw = built(&Composed { to, ..mail });
+        assert!(raw.contains("Reply-To: josé@example.org") && raw.contains("Cc: josé@example.org"), "{raw}");
+    }
+
+    #[test]
     fn nothing_typed_ends_a_header() {
         let mail = Composed {
             from_name: "Eve\r\nBcc: all@example.org\0".to_owned(),
@@ -415,6 +448,11 @@ mod tests {
         assert_ne!(sender().return_token(ID), sender().return_token(Uuid::from_u128(8)));
         let path = sender().return_path(&sender().return_token(ID));
         assert!(path.starts_with("bounce+") && path.ends_with("@mail.example.org") && path.len() < 64);
-        assert!(!sender().message_id(ID).contains(&sender().return_token(ID)));
+        let message_id = sender().message_id(ID);
+        assert!(!message_id.contains(&sender().return_token(ID)));
+        assert_eq!(sender().of_message_id(&message_id.to_uppercase()), Some(ID));
+        for other in ["", "<>", "<a@b>", "<short@mail.example.org>", &message_id.replace("example", "evil")] {
+            assert_eq!(sender().of_message_id(other), None, "{other}");
+        }
     }
 }

@@ -23,7 +23,9 @@
 //! Waiting mail is in the partition `emails_waiting`, settled mail in one partition per month, which is dropped as a
 //! whole (`maintenance`). Rows of protected actions are deleted when sent or cancelled; `mail_bounce_lookups` keeps
 //! their ids for 72 hours. `bounced` and `complained` come later: returned mail comes from a folder (`bounce_spool`)
-//! or the API, is parsed (`bounce_reader`, `mime`, `bounce_report`) and matched by the token in the envelope sender
+//! or the API, is parsed (`bounce_reader`, `mime`), classified (`bounce_report`; without machine-readable parts
+//! `bounce_words`; why a mail was refused, `bounce_cause`) and matched by the token in the envelope sender or in
+//! `List-Unsubscribe`, or by its Message-ID
 //! (`bounces`). A dead address of a supporter is suppressed for 90 days; an official's mailbox is paused until a
 //! human has looked.
 //!
@@ -34,9 +36,11 @@
 //! written to, `message` builds the bytes, `render` the texts. `transport` is SMTP (`smtp`), or files for demo and
 //! development (`file_mailbox`).
 
+mod bounce_cause;
 mod bounce_reader;
 mod bounce_report;
 mod bounce_spool;
+mod bounce_words;
 mod bounces;
 mod circuit_breaker;
 mod compose;
@@ -68,6 +72,7 @@ use crate::config::{Settings, Transport as TransportSetting};
 #[cfg(test)]
 pub use self::kinds::compose_one;
 pub use self::{
+    bounce_cause::FailureCause,
     bounce_report::{BounceReport, ParsedBounce, parse as parse_bounce},
     bounce_spool::process_bounce_spool,
     bounces::{BounceOutcome, process_bounce},

@@ -9,10 +9,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    bounce_report::is_dead,
+    bounce_cause::{self, FailureCause, is_dead},
     circuit_breaker::RelayHealth,
     kinds::{Claimed, Class, DeliveryStatus},
-    smtp::{EnhancedCode, SendError, without_addresses},
+    smtp::{SendError, without_addresses},
     store::{NOT_COMPOSED, RetryNote},
 };
 
@@ -99,7 +99,7 @@ pub(super) fn after_send(
             if (relay.is_trusted && (speaks_of_address || is_second)) || (is_second && speaks_of_address) {
                 return if speaks_of_address {
                     NextState::AddressDead(failure(&why))
-                } else if is_strike(*enhanced) {
+                } else if bounce_cause::cause(*enhanced, text) == FailureCause::Doubtful {
                     NextState::AddressStrike(failure(&why))
                 } else {
                     NextState::Settle(DeliveryStatus::Failed, Some(failure(&why)))
@@ -209,13 +209,6 @@ pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>
     }
 }
 
-/// Is a permanent failure with this code a strike: about the address, but possibly temporary? 5.2.1 disabled mailbox
-/// (RFC 3463 section 3.3), and codes about an address or domain that may yet be corrected.
-pub(super) fn is_strike(status: Option<EnhancedCode>) -> bool {
-    let code = status.map(|s| (s.class, s.subject, s.detail));
-    matches!(code, Some((5, 2, 1) | (5, 1, 0 | 4) | (5, 4, 1 | 310)))
-}
-
 /// Exponential backoff: one minute, doubled with each attempt up to six hours, times 0.5 to 1.5 (jitter).
 fn backoff(attempts: i16, jitter: f64) -> TimeDelta {
     let doublings = u32::from(attempts.max(1).unsigned_abs() - 1).min(9);
@@ -239,7 +232,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::{
-        super::kinds::{History, QueuedEmail},
+        super::{
+            kinds::{History, QueuedEmail},
+            smtp::EnhancedCode,
+        },
         *,
     };
 

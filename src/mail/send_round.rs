@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    bounce_report::is_dead,
+    bounce_cause::is_dead,
     circuit_breaker::RelayHealth,
     engine::{Engine, STATEMENTS_LIMIT},
     kinds::{Claimed, Class, DeliveryStatus},

@@ -782,14 +782,14 @@ async fn create_bounce(
     let mut asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let recipient = asked.find(|(name, _)| name == "recipient").map(|(_, value)| value.into_owned());
     let taken = mail::process_bounce(&console.kernel, &console.kinds, &raw, recipient.as_deref()).await?;
-    let (status, is_dead) = match &taken.report {
-        BounceReport::Failed { status, is_dead, .. } => (status.map(|s| s.to_string()), *is_dead),
-        _ => (None, false),
+    let status = match &taken.report {
+        BounceReport::Failed { status, .. } => status.map(|s| s.to_string()),
+        _ => None,
     };
     let answer = BounceAnswer {
         muster_report: taken.report.as_str(),
         muster_status: status,
-        muster_is_dead: is_dead,
+        muster_is_dead: taken.report.is_dead(),
         muster_is_known: taken.is_known,
     };
     Ok(private_json(StatusCode::OK, &answer))

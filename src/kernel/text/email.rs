@@ -5,10 +5,10 @@ use std::fmt;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Deserializer, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::providers::{PROVIDERS, PUBLIC_PROVIDERS};
-use super::{TextError, is_forbidden, is_invisible};
+use super::{TextError, is_direction, is_invisible, is_mark_of_no_width, slips};
 
 /// Maximum length of the local part in octets (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
@@ -23,16 +23,18 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Parses typed text: surrounding white space and zero-width characters are removed, full-width letters are
+    /// Parses typed text: surrounding white space is removed, and characters that nobody sees; full-width letters are
     /// converted (NFKC), an internationalised domain is converted to ASCII (UTS 46).
     ///
     /// Quoted local parts and address literals are valid in RFC 5321 but refused: hardly anybody has one, and they are
-    /// used for header injection.
+    /// used for header injection. So is what no mail can be addressed to, and domains that are common slips: mail to
+    /// them reaches nobody, or whoever registered the slip.
     ///
     /// # Errors
-    /// `required` when empty, `too_long` above RFC 5321's limits, otherwise `invalid_email`.
+    /// `required` when empty, `too_long` above RFC 5321's limits, `misspelled_email` for a slip, otherwise
+    /// `invalid_email`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
-        let normal: String = typed.nfkc().collect();
+        let normal: String = typed.nfkc().filter(|c| !is_direction(*c) && !is_mark_of_no_width(*c)).nfkc().collect();
         let typed = normal.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         if typed.is_empty() {
             return Err(TextError::required());
@@ -41,12 +43,19 @@ impl EmailAddress {
         if !is_dot_atom(local) {
             return Err(invalid("The part before the @ is not possible."));
         }
+        if let Some(meant) = slips::meant_by(domain) {
+            return Err(TextError::new("misspelled_email", format!("Did you mean {meant} after the @?")));
+        }
         let domain =
             ascii_domain(domain).ok_or_else(|| invalid("The part after the @ is not the name of a mail domain."))?;
         if local.len() > MAX_LOCAL {
             return Err(TextError::too_long(MAX_LOCAL));
         }
         let address = format!("{local}@{domain}");
+        // of other scripts, only what a message can be addressed to
+        if !local.is_ascii() && lettre::Address::new(local, &domain).is_err() {
+            return Err(invalid("The part before the @ is not possible."));
+        }
         if address.len() > MAX_ADDRESS {
             return Err(TextError::too_long(MAX_ADDRESS));
         }
@@ -129,17 +138,27 @@ fn is_atext(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
     } else {
-        !c.is_whitespace() && !is_forbidden(c) && !is_invisible(c)
+        // RFC 6532 allows any character; punctuation and symbols are slips, such as a typographic apostrophe
+        c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '\u{200C}' | '\u{200D}')
     }
 }
 
+/// May the character be in the name of a domain? Of other than ASCII characters, letters, digits and marks, and the
+/// few signs that IDNA allows (RFC 5892 appendix A): no punctuation and no symbols, which UTS 46 would convert.
+fn is_of_domain(c: char) -> bool {
+    c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) || "·͵׳״・。．｡\u{200C}\u{200D}".contains(c)
+}
+
 fn ascii_domain(domain: &str) -> Option<String> {
+    if !domain.chars().all(is_of_domain) {
+        return None;
+    }
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
         .ok()?;
-    // a top-level domain is never numeric (that would be an IP address); `localhost` has no dot
+    // a top-level domain is of letters, or an internationalised one; `localhost` has no dot
     let (_, top) = ascii.rsplit_once('.')?;
-    let plausible = top.len() >= 2 && !top.bytes().all(|b| b.is_ascii_digit());
+    let plausible = top.len() >= 2 && (top.bytes().all(|b| b.is_ascii_alphabetic()) || top.starts_with("xn--"));
     plausible.then(|| ascii.to_ascii_lowercase())
 }
 
@@ -166,6 +185,15 @@ mod tests {
             ("ａｎａ＠example．org", "ana@example.org"),
             ("\u{200b}ana@example.org\u{feff}", "ana@example.org"),
             ("o'brien@r3---x.example.ca", "o'brien@r3---x.example.ca"),
+            ("an\u{200b}a@example.org", "ana@example.org"),
+            ("\u{202a}ana@example.org\u{202c}", "ana@example.org"),
+            ("\u{2068}ana\u{ad}@exam\u{2060}ple.org\u{2069}\u{2028}", "ana@example.org"),
+            ("josé@example.org", "josé@example.org"),
+            ("مريم@example.org", "مريم@example.org"),
+            ("ਹਰਪ੍ਰੀਤ@example.net", "ਹਰਪ੍ਰੀਤ@example.net"),
+            ("தமிழ்@example.net", "தமிழ்@example.net"),
+            ("ana@example.テスト", "ana@example.xn--zckzah"),
+            ("ana@l·l.example", "ana@xn--ll-0ea.example"),
         ] {
             assert_eq!(parsed(typed).as_str(), stored);
         }
@@ -196,8 +224,19 @@ mod tests {
             "ana\r\nbcc@example.org",
             "ana@example.org\r\nBcc: bo@example.org",
             "a\0na@example.org",
-            "an\u{200b}a@example.org",
-            "an\u{202e}a@example.org",
+            // punctuation and symbols are no domain
+            "ana@example.org’",
+            "“ana@example.org”",
+            "ana@example.org•",
+            "ana@example.org–",
+            "ana@example.org✓",
+            "ana@☃.example.org",
+            "ana@example.org2",
+            // slips
+            "ana’s@example.org",
+            "ana–lee@example.org",
+            "ana·b@example.org",
+            "ana🎉@example.org",
             ".ana@example.org",
             "ana.@example.org",
             "a..na@example.org",
@@ -213,6 +252,31 @@ mod tests {
         let domain = ["d".repeat(60), "d".repeat(60), "d".repeat(60)].join(".");
         let long = format!("{}@{domain}.example.org", "a".repeat(64));
         assert_eq!(EmailAddress::parse(&long).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn slips_are_refused_with_a_suggestion() {
+        for (typed, meant) in [
+            ("ana@gmail.con", "gmail.com"),
+            ("ana@Gmial.com", "gmail.com"),
+            ("ana@gmail.cm", "gmail.com"),
+            ("ana@gmail", "gmail.com"),
+            ("ana@gmail,com", "gmail.com"),
+            ("ana@hotmial.com", "hotmail.com"),
+            ("ana@hotmail.fr.con", "hotmail.fr.com"),
+            ("ana@yahooo.ca", "yahoo.ca"),
+            ("ana@outlok.com", "outlook.com"),
+            ("ana@example.ogr", "example.org"),
+        ] {
+            let error = EmailAddress::parse(typed).expect_err(typed);
+            assert_eq!(error.code, "misspelled_email", "{typed}");
+            assert!(error.detail.contains(&format!(" {meant} ")), "{error}");
+        }
+        for right in
+            ["ana@ymail.com", "ana@mail.com", "ana@gmx.com", "ana@example.co", "ana@example.om", "ana@gmail.com"]
+        {
+            parsed(right);
+        }
     }
 
     #[test]

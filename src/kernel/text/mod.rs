@@ -8,6 +8,7 @@ mod email;
 mod locale;
 mod postal_code;
 mod providers;
+mod slips;
 mod slug;
 
 pub use email::EmailAddress;
@@ -19,11 +20,12 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// Every code a [`TextError`] can carry.
-const CODES: [&str; 7] = [
+const CODES: [&str; 8] = [
     "required",
     "too_long",
     "invalid_characters",
     "invalid_email",
+    "misspelled_email",
     "invalid_slug",
     "invalid_postal_code",
     "unsupported_locale",
@@ -53,7 +55,7 @@ impl TextError {
     }
 
     fn invalid_characters() -> Self {
-        Self::new("invalid_characters", "Control characters and text direction overrides are not possible here.")
+        Self::new("invalid_characters", "Control characters are not possible here.")
     }
 
     /// Encodes the error in a serde error, which is only a string, so that [`TextError::from_serde`] can restore the
@@ -73,23 +75,41 @@ impl TextError {
 }
 
 /// Cleans a single-line text that may be empty: NFC, trimmed, each run of white space (including line breaks) one
-/// space.
+/// space, without the invisible marks that come along when a name or number is copied ([`without_marks`]).
 ///
 /// # Errors
-/// `invalid_characters` for control characters and bidirectional overrides, `too_long` above `max_chars` characters.
+/// `invalid_characters` for control characters, `too_long` above `max_chars` characters.
 pub fn clean_line(text: &str, max_chars: usize) -> Result<String, TextError> {
-    if text.chars().any(|c| is_forbidden(c) && !matches!(c, '\t' | '\n' | '\r')) {
+    if text.chars().any(|c| c.is_control() && !is_break(c)) {
         return Err(TextError::invalid_characters());
     }
-    let normal: String = text.nfc().collect();
+    let normal = without_marks(text);
     let mut line = String::with_capacity(normal.len());
-    for word in trim(&normal).split_whitespace() {
+    for word in normal.split_whitespace() {
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
     limit(line, max_chars)
+}
+
+/// A text in NFC without marks that nobody sees and that do not belong to its spelling: text direction, soft hyphens,
+/// spaces of no width. Joiners are kept where a script or an emoji needs them: Persian, Punjabi, families.
+fn without_marks(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut joins = false;
+    for c in text.nfc() {
+        let is_joiner = matches!(c, '\u{200C}' | '\u{200D}');
+        if is_direction(c) || (is_joiner && !joins) || is_mark_of_no_width(c) {
+            continue;
+        }
+        // Hebrew is the first script, by code point, whose letters may be joined
+        joins = !is_joiner && c >= '\u{0590}' && !c.is_whitespace() && !('\u{1E00}'..='\u{206F}').contains(&c);
+        kept.push(c);
+    }
+    // what a mark separated may compose
+    if kept.is_ascii() { kept } else { kept.nfc().collect() }
 }
 
 /// Like [`clean_line`], but something visible must remain.
@@ -100,16 +120,17 @@ pub fn required_line(text: &str, max_chars: usize) -> Result<String, TextError> 
     clean_line(text, max_chars).and_then(visible)
 }
 
-/// Cleans a multi-line text that may be empty: NFC, trimmed, line breaks become `\n`; newlines and tabs are kept.
+/// Cleans a multi-line text that may be empty: NFC, trimmed, line breaks become `\n` (also Word's soft break, a vertical
+/// tab); newlines and tabs are kept. Embedded text directions are removed: they could reach beyond the text.
 ///
 /// # Errors
-/// `invalid_characters` for other control characters and bidirectional overrides, `too_long` above `max_chars`.
+/// `invalid_characters` for other control characters, `too_long` above `max_chars`.
 pub fn clean_text(text: &str, max_chars: usize) -> Result<String, TextError> {
-    let unix = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
-    if unix.chars().any(|c| is_forbidden(c) && !matches!(c, '\t' | '\n')) {
+    let unix = text.replace("\r\n", "\n").replace(|c| is_break(c) && c != '\t', "\n");
+    if unix.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n')) {
         return Err(TextError::invalid_characters());
     }
-    let normal: String = unix.nfc().collect();
+    let normal: String = unix.chars().filter(|c| !is_embedding(*c)).nfc().collect();
     limit(trim(&normal).to_owned(), max_chars)
 }
 
@@ -164,10 +185,24 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))
 }
 
-/// Control characters (Postgres cannot store NUL), and bidirectional overrides, which display a text differently from
-/// its characters.
-fn is_forbidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+/// Tabs and line breaks: also the vertical tab and form feed of office documents, and Unicode's separators.
+fn is_break(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Embeddings, overrides and isolates of text direction, which telephones put around names and numbers.
+fn is_embedding(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Marks of text direction.
+fn is_direction(c: char) -> bool {
+    is_embedding(c) || matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}')
+}
+
+/// Soft hyphen, zero-width space, word joiner, byte order mark, deprecated format characters.
+fn is_mark_of_no_width(c: char) -> bool {
+    matches!(c, '\u{00AD}' | '\u{200B}' | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// Characters without a visible glyph. Joiners are part of emoji and of Persian and Indic spelling, so they may occur
@@ -230,7 +265,7 @@ mod tests {
 
     #[test]
     fn lines_refuse_what_deceives() {
-        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{85}b", "\u{202e}gpj.exe", "a\u{2066}b"] {
+        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{85}b"] {
             assert_eq!(clean_line(bad, 80).unwrap_err().code, "invalid_characters");
             assert_eq!(clean_text(bad, 80).unwrap_err().code, "invalid_characters");
         }
@@ -245,8 +280,41 @@ mod tests {
     #[test]
     fn texts_keep_their_lines() {
         assert_eq!(clean_text("\r\na\r\n\r\n\tb\rc\u{2028}d  ", 80).unwrap(), "a\n\n\tb\nc\nd");
-        assert_eq!(clean_text("a\u{b}b", 80).unwrap_err().code, "invalid_characters");
+        // Word's soft break, a page break
+        assert_eq!(clean_text("Bonjour\u{b}ligne deux\u{c}page", 80).unwrap(), "Bonjour\nligne deux\npage");
+        assert_eq!(clean_line("Ana\u{b}Lee", 80).unwrap(), "Ana Lee");
         assert_eq!(required_text(" a\nb ", 3).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn marks_that_nobody_sees_are_removed() {
+        for (typed, cleaned) in [
+            // telephone numbers as copied from contacts
+            ("\u{202a}+1 416-555-0142\u{202c}", "+1 416-555-0142"),
+            ("\u{2068}(416) 555-0143\u{2069}", "(416) 555-0143"),
+            ("\u{202d}+1 (416) 555\u{200b}-0144\u{202c}", "+1 (416) 555-0144"),
+            ("\u{200e}514\u{200d}555\u{200c}0199\u{feff}", "5145550199"),
+            // names and places
+            ("\u{202b}مريم\u{202c}", "مريم"),
+            ("\u{2068}מרים\u{2069} \u{200f}כהן", "מרים כהן"),
+            ("\u{202e}gpj.exe", "gpj.exe"),
+            ("Mont\u{ad}réal\u{2060}", "Montréal"),
+            ("e\u{200b}\u{301}", "é"),
+            // joiners that belong to the spelling, or do not
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("ਪ੍ਰ\u{200d}ੀਤ", "ਪ੍ਰ\u{200d}ੀਤ"),
+            ("ක්\u{200d}ෂ", "ක්\u{200d}ෂ"),
+            ("👩\u{200d}👩\u{200d}👧", "👩\u{200d}👩\u{200d}👧"),
+            ("❤\u{fe0f}\u{200d}🔥", "❤\u{fe0f}\u{200d}🔥"),
+            ("A\u{200d}na \u{200c}Lee", "Ana Lee"),
+            ("ਹਰਪ੍ਰੀਤ ਕੌਰ 🌸", "ਹਰਪ੍ਰੀਤ ਕੌਰ 🌸"),
+        ] {
+            assert_eq!(clean_line(typed, 80).unwrap(), cleaned, "{typed:?}");
+        }
+        assert_eq!(
+            clean_text("\u{202b}שלום\u{202c}\n\u{2067}سلام\u{2069} \u{200f}!", 80).unwrap(),
+            "שלום\nسلام \u{200f}!"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::TextError;
 
@@ -12,13 +13,20 @@ use super::TextError;
 pub struct PostalCode(String);
 
 impl PostalCode {
-    /// Parses any spelling: lower case, without the space, with a hyphen.
+    /// Parses any spelling: lower case, without the space, with whatever marks between or around, full-width. The
+    /// letters O and I are in no code, so where a digit belongs they mean 0 and 1.
     ///
     /// # Errors
     /// `required` when empty, otherwise `invalid_postal_code`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
-        let code: String =
-            typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
+        let signs = typed.nfkc().filter(|c| c.is_alphanumeric()).enumerate();
+        let code: String = signs
+            .map(|(i, c)| match (i % 2, c.to_ascii_uppercase()) {
+                (1, 'O') => '0',
+                (1, 'I') => '1',
+                (_, c) => c,
+            })
+            .collect();
         if code.is_empty() {
             return Err(TextError::required());
         }
@@ -91,7 +99,19 @@ mod tests {
 
     #[test]
     fn spellings_become_one() {
-        for typed in ["m5v 3l9", "M5V3L9", " m5v-3l9 ", "M5V\u{a0}3L9"] {
+        for typed in [
+            "m5v 3l9",
+            "M5V3L9",
+            " m5v-3l9 ",
+            "M5V\u{a0}3L9",
+            "M5V–3L9",
+            "M5V.3L9",
+            "M5V 3L9.",
+            "(M5V 3L9)",
+            "M5V 3L9\u{200b}",
+            "\u{2068}M5V 3L9\u{2069}",
+            "Ｍ５Ｖ　３Ｌ９",
+        ] {
             let code = PostalCode::parse(typed).unwrap();
             assert_eq!(code.as_str(), "M5V 3L9");
             assert_eq!((code.prefix(), code.province()), ("M5V", Some("ON")));
@@ -100,11 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn letters_where_digits_belong() {
+        for typed in ["K1A OB1", "k1a ob1", "KIA 0BI", "K1AOBI"] {
+            assert_eq!(PostalCode::parse(typed).unwrap().as_str(), "K1A 0B1", "{typed}");
+        }
+    }
+
+    #[test]
     fn refused() {
         assert_eq!(PostalCode::parse(" ").unwrap_err().code, "required");
-        for typed in
-            ["M5V", "M5V 3L", "M5V 3L99", "D5V 3L9", "W5V 3L9", "Z5V 3L9", "M5O 3L9", "90210", "é5V 3L9", "M5V 3Lé"]
-        {
+        for typed in [
+            "M5V", "M5V 3L", "M5V 3L99", "E1W 1AL", "O5V 3L9", "D5V 3L9", "W5V 3L9", "Z5V 3L9", "M5O 3L9", "90210",
+            "é5V 3L9", "M5V 3Lé",
+        ] {
             assert_eq!(PostalCode::parse(typed).unwrap_err().code, "invalid_postal_code", "{typed}");
         }
     }

@@ -1,6 +1,6 @@
 //! SQL of bounces: finds the mail a report is about and changes its state.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -9,16 +9,14 @@ use crate::{
     mail::kinds::{Class, DeliveryStatus, EmailState, QueuedEmail},
 };
 
-/// Time after settling within which a return token can still be matched to its mail.
-const BOUNCE_WINDOW: TimeDelta = TimeDelta::days(7);
-
-/// Finds and locks a mail that was settled within seven days, or, of a protected action, sent within 72 hours.
+/// Finds and locks a mail that was settled after `since`, or, of a protected action, sent within 72 hours.
 ///
 /// # Errors
 /// `unavailable` while it is being sent: it will be settled soon.
 pub(in crate::mail) async fn find_sent(
     conn: &mut PgConnection,
     id: Uuid,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<QueuedEmail>> {
     let state = sqlx::query_scalar!(r#"SELECT state AS "state: EmailState" FROM emails_waiting WHERE id = $1"#, id)
@@ -32,7 +30,7 @@ pub(in crate::mail) async fn find_sent(
         r#"SELECT id, organization_id, class AS "class: Class", kind, lane, refs, protected, attempts, created_at, due_at
            FROM emails_settled WHERE id = $1 AND settled_at > $2 FOR UPDATE"#,
         id,
-        now - BOUNCE_WINDOW
+        since
     )
     .fetch_optional(&mut *conn)
     .await?;

@@ -30,6 +30,7 @@ field-error-required = ਇਹ ਖ਼ਾਨਾ ਭਰਨਾ ਲਾਜ਼ਮੀ �
 field-error-too_long = ਇਹ ਬਹੁਤ ਲੰਮਾ ਹੈ। ਕਿਰਪਾ ਕਰਕੇ ਛੋਟਾ ਕਰੋ।
 field-error-invalid_characters = ਇਸ ਵਿੱਚ ਅਜਿਹੇ ਅੱਖਰ ਹਨ ਜਿਨ੍ਹਾਂ ਦੀ ਇਜਾਜ਼ਤ ਨਹੀਂ।
 field-error-invalid_email = ਸਹੀ ਈਮੇਲ ਪਤਾ ਭਰੋ, ਜਿਵੇਂ name@example.com।
+field-error-misspelled_email = @ ਤੋਂ ਬਾਅਦ ਵਾਲਾ ਹਿੱਸਾ ਵੇਖੋ: ਇਹ ਗਲਤ ਲਿਖਿਆ ਲੱਗਦਾ ਹੈ, ਜਿਵੇਂ gmail.com ਦੀ ਥਾਂ gmail.con।
 field-error-invalid_postal_code = ਸਹੀ ਡਾਕ ਕੋਡ ਭਰੋ, ਜਿਵੇਂ K1A 0B1।
 field-error-out_of_range = ਇਹ ਗਿਣਤੀ ਬਹੁਤ ਛੋਟੀ ਜਾਂ ਬਹੁਤ ਵੱਡੀ ਹੈ।
 field-error-party_too_large = ਇੰਨੇ ਵੱਡੇ ਸਮੂਹ ਲਈ ਥਾਂ ਨਹੀਂ ਹੈ। ਕਿਰਪਾ ਕਰਕੇ ਛੋਟਾ ਸਮੂਹ ਰਜਿਸਟਰ ਕਰੋ।

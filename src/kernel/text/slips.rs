@@ -1,0 +1,73 @@
+//! Common slips in the domain of an e-mail address.
+
+/// Endings that are no top-level domain, and what was meant.
+const ENDINGS: &[(&str, &str)] = &[
+    ("con", "com"),
+    ("cmo", "com"),
+    ("ocm", "com"),
+    ("vom", "com"),
+    ("xom", "com"),
+    ("cim", "com"),
+    ("cpm", "com"),
+    ("coom", "com"),
+    ("comm", "com"),
+    ("c0m", "com"),
+    ("ogr", "org"),
+    ("rog", "org"),
+    ("orgg", "org"),
+    ("nett", "net"),
+    ("nte", "net"),
+    ("ent", "net"),
+];
+
+/// Misspelled names of providers. Only such as nobody has an address at: mail to them reaches whoever registered them.
+const NAMES: &[(&str, &str)] = &[
+    ("gmial", "gmail"),
+    ("gamil", "gmail"),
+    ("gmaill", "gmail"),
+    ("gmaul", "gmail"),
+    ("gmsil", "gmail"),
+    ("gnail", "gmail"),
+    ("gmali", "gmail"),
+    ("ggmail", "gmail"),
+    ("hotmial", "hotmail"),
+    ("hotmal", "hotmail"),
+    ("hotmai", "hotmail"),
+    ("hotmil", "hotmail"),
+    ("hotmaill", "hotmail"),
+    ("homtail", "hotmail"),
+    ("hotnail", "hotmail"),
+    ("htomail", "hotmail"),
+    ("yaho", "yahoo"),
+    ("yahooo", "yahoo"),
+    ("yhaoo", "yahoo"),
+    ("yaoo", "yahoo"),
+    ("outlok", "outlook"),
+    ("outloook", "outlook"),
+    ("outllok", "outlook"),
+    ("otulook", "outlook"),
+    ("iclod", "icloud"),
+    ("iclould", "icloud"),
+    ("icoud", "icloud"),
+    ("icluod", "icloud"),
+];
+
+/// Providers with one ending, whose other endings are slips: `gmail.cm`.
+const ONE_ENDING: [&str; 2] = ["gmail", "icloud"];
+
+/// The domain that was meant by a misspelled one; `None` when there is nothing to suggest.
+pub(super) fn meant_by(domain: &str) -> Option<String> {
+    let typed = domain.to_lowercase().replace(',', ".");
+    let (name, end) = typed.rsplit_once('.').unwrap_or((&typed, ""));
+    let of = |list: &[(&str, &'static str)], word: &str| {
+        list.iter().find(|(slip, _)| *slip == word).map(|(_, right)| *right)
+    };
+    let right_name = of(NAMES, name).unwrap_or(name);
+    let right_end = match of(ENDINGS, end) {
+        Some(right) => right,
+        None if ONE_ENDING.contains(&right_name) => "com",
+        None => end,
+    };
+    let meant = format!("{right_name}.{right_end}");
+    (meant != typed && !right_end.is_empty() || domain.contains(',') && meant == typed).then_some(meant)
+}
