@@ -167,8 +167,8 @@ CREATE TABLE imports (
     petition_id     uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
     organizer_id    uuid NOT NULL REFERENCES organizers (id),
     name            text NOT NULL, -- of the file
-    bytes           bigint NOT NULL,
-    delimiter       text NOT NULL,
+    bytes           bigint NOT NULL, -- of the rows as they are kept (src/petitions/csv_reader.rs)
+    delimiter       text NOT NULL, -- of the file, followed by its encoding as it was read: `;windows-1252`
     columns         text[] NOT NULL, -- the header
     mapping         jsonb NOT NULL DEFAULT '{}', -- {"email": "E-mail address"}: which column is what
     source          text, -- the word of origin of its signatures

@@ -15,6 +15,7 @@ pub mod embedded_postgres;
 pub mod env;
 pub mod extract;
 pub mod filter;
+pub mod formulas;
 pub mod forms;
 pub mod group_commit;
 pub mod hal;

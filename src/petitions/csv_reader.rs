@@ -1,4 +1,6 @@
-//! Reads a CSV file part by part: first a preview, then the rows.
+//! The rows of an import as they are stored: CSV with commas and line feeds; the first cell is the row's number in the
+//! spreadsheet, followed by a code if the row cannot be used. [`super::signer_file`] writes them, the import job reads
+//! them part by part.
 
 use std::num::NonZeroUsize;
 
@@ -6,120 +8,77 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::error::{Error, Result};
 
-/// Maximum length of a line in bytes.
+/// Maximum length of a row in bytes.
 pub(super) const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Maximum number of rows of one read.
 const MAX_ROWS_PER_READ: usize = 400;
-/// Number of rows in the preview.
-const PREVIEW_ROWS: usize = 5;
+/// Codes of rows that cannot be used.
+const CODES: [&str; 4] = ["too_long", "invalid_characters", "invalid_value", "unclosed_quote"];
 
-/// Preview of a file: its delimiter, header, first rows, and where the first row begins.
-pub struct CsvPreview {
-    /// Comma, semicolon or tab.
-    pub delimiter: u8,
-    /// The header.
-    pub columns: Vec<String>,
-    /// The first rows.
-    pub preview: Vec<Vec<String>>,
-    /// Length of byte order mark and header in bytes.
-    pub offset: u64,
-}
-
-/// Reads the preview of a file.
-///
-/// # Errors
-/// 422 for what is not CSV in UTF-8 with a header.
-pub fn preview_csv(head: &[u8]) -> Result<CsvPreview> {
-    let refuse = |detail: &str| Error::field("", "invalid_value", detail);
-    if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") || head.contains(&0) {
-        return Err(refuse("This file is not UTF-8. Save it as “CSV UTF-8”."));
-    }
-    let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let rest = &head[mark..];
-    let first = rest.split(|b| *b == b'\n').next().unwrap_or_default();
-    if first.len() > MAX_LINE_BYTES {
-        return Err(refuse("The header is too long."));
-    }
-    let count = |delimiter: u8| first.split(|b| *b == delimiter).count();
-    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|d| (count(*d), *d == b',')).unwrap_or(b',');
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(rest);
-    let mut record = ByteRecord::new();
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    let mut offset = 0;
-    while lines.len() <= PREVIEW_ROWS
-        && reader.read_byte_record(&mut record).map_err(|_| refuse("This is not a CSV file."))?
-    {
-        if lines.is_empty() {
-            if record.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
-                return Err(refuse("This file is not UTF-8. Save it as “CSV UTF-8”."));
-            }
-            offset = reader.position().byte();
-        }
-        lines.push(record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect());
-    }
-    if lines.is_empty() || lines[0].iter().all(String::is_empty) {
-        return Err(refuse("The file is empty."));
-    }
-    let columns = lines.remove(0);
-    Ok(CsvPreview { delimiter, columns, preview: lines, offset: offset + mark as u64 })
-}
-
-/// A line of the file, with its number.
+/// A row of the file.
 pub struct CsvRow {
-    /// Its number; the header is 1.
+    /// Its number, as the spreadsheet shows it.
     pub number: i64,
     /// Its cells, or the code of why they cannot be read.
     pub cells: Result<Vec<String>, &'static str>,
 }
 
-/// Result of reading a part of the file. Reading on after the used bytes always reaches the end, whatever the file
-/// contains.
+/// Result of reading a part of the rows. Reading on after the used bytes always reaches the end, whatever they contain.
 pub enum ReadResult {
-    /// Complete rows, at most [`MAX_ROWS_PER_READ`]; none where there are only empty lines.
+    /// Complete rows, at most [`MAX_ROWS_PER_READ`].
     Rows {
         /// The rows.
         rows: Vec<CsvRow>,
-        /// Their length in bytes, including the empty lines that follow.
+        /// Their length in bytes.
         used: NonZeroUsize,
         /// Nothing follows them.
         is_last: bool,
     },
-    /// The end of the file.
+    /// The end of the rows.
     End,
-    /// The part contains no complete row, and the file goes on.
+    /// The part contains no complete row, and more follows.
     Incomplete,
 }
 
-/// Reads rows from a part of a file; `first` is the number of its first line.
+/// Appends a row with its number; without `cells`, the code of why it cannot be used.
+pub(super) fn write_row<'a>(
+    out: &mut Vec<u8>,
+    number: i64,
+    cells: Result<impl IntoIterator<Item = &'a str>, &'static str>,
+) -> Result<()> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
+    match cells {
+        Ok(cells) => {
+            writer.write_field(number.to_string()).map_err(Error::internal)?;
+            for cell in cells {
+                writer.write_field(cell).map_err(Error::internal)?;
+            }
+        }
+        Err(code) => writer.write_field(format!("{number} {code}")).map_err(Error::internal)?,
+    }
+    writer.write_record(None::<&[u8]>).map_err(Error::internal)?;
+    writer.flush().map_err(Error::internal)
+}
+
+/// Reads rows from a part of the stored rows.
 ///
 /// # Errors
 /// `internal` for unexpected errors of the CSV parser; bad rows are part of the result.
-pub fn read_rows(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -> Result<ReadResult> {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(part);
+pub fn read_rows(part: &[u8], is_end: bool) -> Result<ReadResult> {
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(part);
     let mut record = ByteRecord::new();
     let (mut rows, mut used) = (Vec::new(), 0);
     while rows.len() < MAX_ROWS_PER_READ {
         if !reader.read_byte_record(&mut record).map_err(Error::internal)? {
-            // only line ends: the second half of a CRLF, empty lines
             used = part.len();
             break;
         }
         let end = usize::try_from(reader.position().byte()).map_err(Error::internal)?;
-        // the last line of a part may continue in the next one
+        // the last row of a part may continue in the next one
         if end <= used || (end >= part.len() && !is_end) {
             break;
         }
-        let number = first + i64::try_from(rows.len()).map_err(Error::internal)?;
-        // without the empty lines before it
-        let cells = if record.as_slice().len() > MAX_LINE_BYTES {
-            Err("too_long")
-        } else if record.len() == columns {
-            let cells = record.iter().map(|cell| std::str::from_utf8(cell).map(|text| text.trim().to_owned()));
-            cells.collect::<Result<Vec<_>, _>>().map_err(|_| "invalid_characters")
-        } else {
-            Err("invalid_value")
-        };
-        rows.push(CsvRow { number, cells });
+        rows.push(parse_row(&record));
         used = end;
     }
     let is_last = is_end && used >= part.len();
@@ -130,26 +89,26 @@ pub fn read_rows(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first
     })
 }
 
+fn parse_row(record: &ByteRecord) -> CsvRow {
+    let head = record.get(0).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
+    let (number, code) = head.split_once(' ').unwrap_or((head, ""));
+    let cells = if record.as_slice().len() > MAX_LINE_BYTES {
+        Err("too_long")
+    } else if let Some(code) = CODES.into_iter().find(|known| *known == code) {
+        Err(code)
+    } else {
+        let cells = record.iter().skip(1).map(|cell| std::str::from_utf8(cell).map(str::to_owned));
+        cells.collect::<Result<Vec<_>, _>>().map_err(|_| "invalid_characters")
+    };
+    CsvRow { number: number.parse().unwrap_or_default(), cells }
+}
+
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    #[test]
-    fn the_beginning_tells_delimiter_header_and_first_lines() {
-        let b = preview_csv("\u{FEFF}Prénom;Courriel\r\nAna;a@example.org\r\n\"B;o\";b@example.org\r\n".as_bytes())
-            .unwrap();
-        // the parser stops after CR; the LF that is left is an empty line, which is skipped
-        assert_eq!((b.delimiter, b.columns, b.offset), (b';', vec!["Prénom".to_owned(), "Courriel".to_owned()], 20));
-        assert_eq!(b.preview, [["Ana", "a@example.org"], ["B;o", "b@example.org"]]);
-        for bad in [&b""[..], b"\xFF\xFEa\0", b"Qu\xE9bec,x\n", b"\n\n", b",,\n"] {
-            assert!(preview_csv(bad).is_err(), "{bad:?}");
-        }
-    }
-
     fn some(part: &[u8], is_end: bool) -> (Vec<CsvRow>, usize, bool) {
-        match read_rows(part, is_end, b',', 2, 2).unwrap() {
+        match read_rows(part, is_end).unwrap() {
             ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
             ReadResult::End => (Vec::new(), 0, true),
             ReadResult::Incomplete => (Vec::new(), 0, false),
@@ -158,58 +117,25 @@ mod tests {
 
     #[test]
     fn incomplete_row_waits_for_the_next_chunk() {
-        let (rows, used, _) = some(b"a,b\n\"c\nc\",d\ne,", false);
-        assert_eq!((rows.len(), used), (2, 12));
-        assert_eq!(rows[1].cells.as_ref().unwrap(), &["c\nc", "d"]);
-        let (rows, used, is_last) = some(b"a,b\ne,f", true);
-        assert_eq!((rows.len(), used, is_last), (2, 7, true));
-        let (rows, ..) = some(b"a\n\xE9,b\n", true);
-        assert!(matches!((&rows[0].cells, &rows[1].cells), (Err("invalid_value"), Err("invalid_characters"))));
-        assert!(matches!(super::read_rows(b"\"a,b\n", false, b',', 2, 2).unwrap(), ReadResult::Incomplete));
+        let (rows, used, _) = some(b"2,a,b\n3,\"c\nc\",d\n4,e,", false);
+        assert_eq!((rows.len(), used), (2, 16));
+        assert_eq!((rows[1].number, rows[1].cells.as_ref().unwrap()), (3, &vec!["c\nc".to_owned(), "d".to_owned()]));
+        let (rows, used, is_last) = some(b"2,a,b\n7,e,f", true);
+        assert_eq!((rows.len(), rows[1].number, used, is_last), (2, 7, 11, true));
+        assert!(matches!(read_rows(b"2,\"a,b\n", false).unwrap(), ReadResult::Incomplete));
+        assert!(some(b"", true).2);
     }
 
     #[test]
-    fn every_line_ending_terminates_the_file() {
-        for end in ["", "\n", "\r\n", "\r", "\n\n", "\r\n\r\n\r\n", "\n\r\n", "\r\r"] {
-            let (rows, used, is_last) = some(format!("a,b\r\nc,d{end}").as_bytes(), true);
-            let again = rows.len() == 2 && !is_last && some(&format!("a,b\r\nc,d{end}").as_bytes()[used..], true).2;
-            assert!(rows.len() == 2 && (is_last || again), "{end:?}");
-            // only a header
-            let (rows, _, is_last) = some(end.as_bytes(), true);
-            assert!(rows.is_empty() && is_last, "{end:?}");
-        }
-    }
-
-    /// All rows of a file that is read in parts, as by an import.
-    fn in_parts(file: &[u8], piece: usize, open: usize) -> Option<Vec<Vec<String>>> {
-        let (mut at, mut found, mut rounds) = (0, Vec::new(), 0);
-        loop {
-            rounds += 1;
-            assert!(rounds <= file.len() + 2, "no progress");
-            let end = ((at / piece + open) * piece).min(file.len());
-            match read_rows(&file[at..end], end >= file.len(), b',', 2, 2).unwrap() {
-                ReadResult::Rows { rows, used, is_last } => {
-                    found.extend(rows.into_iter().map(|line| line.cells.unwrap_or_default()));
-                    at += used.get();
-                    if is_last {
-                        return Some(found);
-                    }
-                }
-                ReadResult::End => return Some(found),
-                ReadResult::Incomplete => return None,
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn reading_comes_to_an_end_and_pieces_change_nothing(file in "[ab,\"\r\n]{0,60}", piece in 1_usize..20, open in 1_usize..4) {
-            let whole = in_parts(file.as_bytes(), 1000, 1);
-            let parts = in_parts(file.as_bytes(), piece, open);
-            // only a line that is longer than a part is refused
-            if let Some(parts) = parts {
-                prop_assert_eq!(Some(parts), whole);
-            }
-        }
+    fn rows_come_back_as_they_were_written() {
+        let mut out = Vec::new();
+        write_row(&mut out, 5, Ok(["a", "", "b,\"c\"\nd"])).unwrap();
+        write_row(&mut out, 9, Err::<[&str; 0], _>("invalid_value")).unwrap();
+        let (rows, ..) = some(&out, true);
+        assert_eq!(
+            (rows[0].number, rows[0].cells.as_ref().unwrap().as_slice()),
+            (5, &["a".to_owned(), String::new(), "b,\"c\"\nd".to_owned()][..])
+        );
+        assert!(matches!((rows[1].number, &rows[1].cells), (9, Err("invalid_value"))));
     }
 }

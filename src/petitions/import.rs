@@ -1,9 +1,10 @@
 //! Imports of signatures from CSV files: upload in encrypted chunks, preview, dry run, import row by row.
 //!
-//! The file is never in memory as a whole nor stored in plain text: chunks of [`CHUNK_BYTES`] bytes are sealed as
-//! they arrive and opened a few at a time. Each step of the job reads some rows from the stored offset, submits them
-//! through the same group commit as other signatures, and stores the new offset. A row that is processed again after
-//! a crash finds its signature and counts once. [`super::csv_reader`] parses the rows.
+//! The file is never in memory as a whole nor stored in plain text: [`super::signer_file`] makes rows in one form of
+//! whatever arrives, and chunks of [`CHUNK_BYTES`] bytes of them are sealed and opened a few at a time. Each step of the
+//! job reads some rows from the stored offset, submits them through the same group commit as other signatures, and
+//! stores the new offset. A row that is processed again after a crash finds its signature and counts once.
+//! [`super::csv_reader`] parses the stored rows, [`super::import_cells`] their cells.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,12 +12,12 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use utoipa::ToSchema;
 use uuid::Uuid;
-use validator::Validate;
 
 use super::{
     csv_reader::{self, CsvRow, MAX_LINE_BYTES, ReadResult},
+    import_cells::{self, DigitsLost},
+    import_columns::ColumnMapping,
     state::{ImportState, SignatureState},
     store::{
         self, Petition,
@@ -55,162 +56,6 @@ const MAX_UNSTARTED_DAYS: i64 = 7;
 /// Hours without progress after which an upload is cancelled.
 const UPLOAD_TIMEOUT_HOURS: i64 = 1;
 
-/// Names of the columns, as in the header, by what they contain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
-#[serde(default)]
-#[schema(as = ImportMapping)]
-pub(super) struct ColumnMapping {
-    /// E-mail address; required.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    #[validate(length(max = 200))]
-    pub email: String,
-    /// Given name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub given_name: Option<String>,
-    /// Family name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub family_name: Option<String>,
-    /// Telephone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    /// Postal code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub postal_code: Option<String>,
-    /// City.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    /// Country, two letters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    /// Language tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// Comment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comments: Option<String>,
-    /// Date or RFC 3339 time of signing; today if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signed_on: Option<String>,
-    /// Consent to updates: yes, true, 1, x, oui, sí. Without this column nobody in the file consents.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub consent_updates: Option<String>,
-}
-
-/// Usual column names in English, French and Spanish, by field.
-const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
-    (
-        "email",
-        &[
-            "email",
-            "e-mail",
-            "email address",
-            "e-mail address",
-            "courriel",
-            "adresse courriel",
-            "correo",
-            "correo electrónico",
-            "mail",
-        ],
-    ),
-    ("given_name", &["given_name", "given name", "first name", "first_name", "firstname", "prénom", "nombre", "name"]),
-    (
-        "family_name",
-        &[
-            "family_name",
-            "family name",
-            "last name",
-            "last_name",
-            "lastname",
-            "surname",
-            "nom",
-            "nom de famille",
-            "apellido",
-            "apellidos",
-        ],
-    ),
-    ("phone", &["phone", "phone number", "telephone", "téléphone", "teléfono", "mobile"]),
-    ("postal_code", &["postal_code", "postal code", "postcode", "zip", "zip code", "code postal", "código postal"]),
-    ("city", &["city", "town", "locality", "ville", "ciudad"]),
-    ("country", &["country", "country code", "pays", "país"]),
-    ("language", &["language", "preferred_language", "lang", "langue", "idioma"]),
-    ("comments", &["comment", "comments", "commentaire", "comentario"]),
-    ("signed_on", &["signed_on", "signed on", "date", "created_date", "date signed", "fecha"]),
-    (
-        "consent_updates",
-        &["consent_updates", "consent", "updates", "opt-in", "opt in", "newsletter", "consentement", "consentimiento"],
-    ),
-];
-
-/// Suggests a mapping from the header.
-pub(super) fn suggest_mapping(columns: &[String]) -> ColumnMapping {
-    let column = |words: &[&str]| {
-        words.iter().find_map(|word| columns.iter().find(|column| column.trim().to_lowercase() == *word))
-    };
-    let mut suggested = ColumnMapping::default();
-    for (field, words) in KNOWN_HEADERS {
-        let Some(column) = column(words).cloned() else { continue };
-        match field {
-            "email" => suggested.email = column,
-            "given_name" => suggested.given_name = Some(column),
-            "family_name" => suggested.family_name = Some(column),
-            "phone" => suggested.phone = Some(column),
-            "postal_code" => suggested.postal_code = Some(column),
-            "city" => suggested.city = Some(column),
-            "country" => suggested.country = Some(column),
-            "language" => suggested.language = Some(column),
-            "comments" => suggested.comments = Some(column),
-            "signed_on" => suggested.signed_on = Some(column),
-            _ => suggested.consent_updates = Some(column),
-        }
-    }
-    suggested
-}
-
-impl ColumnMapping {
-    fn columns(&self) -> [(&'static str, Option<&str>); 11] {
-        [
-            ("email", Some(self.email.as_str())),
-            ("given_name", self.given_name.as_deref()),
-            ("family_name", self.family_name.as_deref()),
-            ("phone", self.phone.as_deref()),
-            ("postal_code", self.postal_code.as_deref()),
-            ("city", self.city.as_deref()),
-            ("country", self.country.as_deref()),
-            ("language", self.language.as_deref()),
-            ("comments", self.comments.as_deref()),
-            ("signed_on", self.signed_on.as_deref()),
-            ("consent_updates", self.consent_updates.as_deref()),
-        ]
-    }
-
-    /// Checks the mapping against a header.
-    ///
-    /// # Errors
-    /// 422 with a pointer for each column that does not exist.
-    pub(super) fn check(&self, columns: &[String]) -> Result<()> {
-        let mut errors = Vec::new();
-        for (field, column) in self.columns() {
-            if let Some(column) = column
-                && !columns.iter().any(|c| c == column)
-            {
-                let detail = if field == "email" && column.is_empty() {
-                    "Say which column has the address."
-                } else {
-                    "The file has no such column."
-                };
-                errors.push(FieldError::new(format!("/mapping/{field}"), "unknown_value", detail));
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
-    }
-
-    /// Index of each field's column.
-    fn column_indexes(&self, columns: &[String]) -> BTreeMap<&'static str, usize> {
-        let at = |column: &str| columns.iter().position(|c| c == column);
-        self.columns().into_iter().filter_map(|(field, column)| Some((field, at(column?)?))).collect()
-    }
-}
-
 /// Seals a chunk.
 pub(super) fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u8]) -> Vec<u8> {
     vault.seal(&petitions.kernel.env, TABLE, import, &SealedChunk(chunk.to_vec()))
@@ -248,7 +93,7 @@ fn group_by_address(lines: Vec<CsvRow>, email: Option<usize>) -> Vec<Vec<CsvRow>
     let mut together: Vec<Vec<CsvRow>> = Vec::with_capacity(lines.len());
     for line in lines {
         let cell = line.cells.as_ref().ok().and_then(|cells| cells.get(email?));
-        let address = cell.and_then(|cell| EmailAddress::parse(cell).ok());
+        let address = cell.and_then(|cell| EmailAddress::parse(&import_cells::address(cell)).ok());
         let place = address.map(|address| *places.entry(address.index_form()).or_insert(together.len()));
         match place.and_then(|place| together.get_mut(place)) {
             Some(lines) => lines.push(line),
@@ -308,15 +153,12 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     }
     let part: &[u8] = part.get(offset % CHUNK_BYTES..).unwrap_or_default();
     let is_end = i64::try_from(offset + part.len()).map_err(Error::internal)? >= import.bytes;
-    let delimiter = import.delimiter.bytes().next().unwrap_or(b',');
-    // the header is line 1
-    let (rows, used, is_last) =
-        match csv_reader::read_rows(part, is_end, delimiter, import.columns.len(), import.seen + 2)? {
-            ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
-            ReadResult::End => (Vec::new(), 0, true),
-            ReadResult::Incomplete if part.len() < MAX_LINE_BYTES => return Ok(NextStep::Failed("unreadable")),
-            ReadResult::Incomplete => return Ok(NextStep::Failed("too_long")),
-        };
+    let (rows, used, is_last) = match csv_reader::read_rows(part, is_end)? {
+        ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
+        ReadResult::End => (Vec::new(), 0, true),
+        ReadResult::Incomplete if part.len() < MAX_LINE_BYTES => return Ok(NextStep::Failed("unreadable")),
+        ReadResult::Incomplete => return Ok(NextStep::Failed("too_long")),
+    };
     let mapping: ColumnMapping = serde_json::from_value(import.mapping.clone())
         .map_err(Error::internal)
         .map_err(jobs::failing_with("not_understood"))?;
@@ -473,8 +315,13 @@ async fn process_row(
             let detail = match code {
                 "too_long" => "The line is too long.".to_owned(),
                 "invalid_characters" => "Not UTF-8.".to_owned(),
-                _ => format!("Not the {} cells of the header.", import.columns.len()),
+                "unclosed_quote" => {
+                    "A quotation mark in it is never closed; all lines after it are missing.".to_owned()
+                }
+                _ => format!("It has more cells than the {} columns of the header.", import.columns.len()),
             };
+            // the API's code for what has no code of its own
+            let code = if code == "unclosed_quote" { "invalid_value" } else { code };
             return Ok(refused(number, vec![FieldError::new("", code, detail)]));
         }
     };
@@ -514,15 +361,45 @@ fn parse_row<'a>(
     import: &Import,
     cell: impl Fn(&str) -> &'a str,
 ) -> Result<(NewSignature, DateTime<Utc>)> {
-    let language = LocaleTag::parse(cell("language")).unwrap_or(petition.action.locale);
-    let person = PersonBody::of_form(cell("given_name"), cell("family_name"), cell("email"), language)
-        .with_postal(cell("postal_code"), cell("city"), cell("country"))
-        .with_phone(cell("phone"))
-        .parse("")?;
-    let comments = crate::kernel::text::clean_text(cell("comments"), 5000)
+    let text = |field: &str| import_cells::text(cell(field));
+    let language = LocaleTag::parse(&import_cells::language(cell("language"))).unwrap_or(petition.action.locale);
+    let country = import_cells::country(cell("country"));
+    let is_code = |country: &str| country.is_empty() || country.len() == 2;
+    let mut errors = Vec::new();
+    if !is_code(&country) {
+        let detail = "No country has this name. Write it in English, French or Spanish, or as two letters, such as CA.";
+        errors.push(FieldError::new("/country", "unknown_value", detail));
+    }
+    let mut whole = |field: &str, digits: Result<String, DigitsLost>| {
+        digits.unwrap_or_else(|DigitsLost| {
+            let detail = "The spreadsheet kept only the first digits of this number. Format the cell as text, and \
+                          enter it again.";
+            errors.push(FieldError::new(format!("/{field}"), "invalid_value", detail));
+            String::new()
+        })
+    };
+    let phone = whole("phone", import_cells::digits(cell("phone")));
+    let postal_code = whole("postal_code", import_cells::postal_code(cell("postal_code"), &country));
+    // a code of a country that is not known is not checked as a Canadian one
+    let known_country = if is_code(&country) { country.as_str() } else { "ZZ" };
+    let email = import_cells::address(cell("email"));
+    let person = PersonBody::of_form(&text("given_name"), &text("family_name"), &email, language)
+        .with_postal(&postal_code, &text("city"), known_country)
+        .with_phone(&phone)
+        .parse("");
+    let person = match person {
+        Ok(person) if errors.is_empty() => person,
+        Ok(_) => return Err(Error::Fields(errors)),
+        Err(Error::Fields(more)) => {
+            errors.extend(more);
+            return Err(Error::Fields(errors));
+        }
+        Err(error) => return Err(error),
+    };
+    let comments = crate::kernel::text::clean_text(&text("comments"), 5000)
         .map_err(|e| Error::field("/comments", e.code, e.detail))?;
     let now = petitions.kernel.env.now();
-    let signed_at = match cell("signed_on") {
+    let signed_at = match text("signed_on").as_str() {
         "" => now,
         input => parse_time(input)
             .filter(|at| *at <= now + TimeDelta::days(1) && *at > now - TimeDelta::days(3660))
@@ -531,16 +408,16 @@ fn parse_row<'a>(
             })?
             .min(now),
     };
-    let yes = ["yes", "y", "true", "1", "x", "oui", "sí", "si", "ਹਾਂ"];
-    let consents =
-        Consents { updates: yes.contains(&cell("consent_updates").to_lowercase().as_str()), ..Consents::default() };
+    let consents = Consents { updates: import_cells::is_yes(cell("consent_updates")), ..Consents::default() };
     let new = NewSignature { comments, consents, source: import.source.clone(), ..NewSignature::of(person) };
     Ok((new, signed_at))
 }
 
 fn parse_time(input: &str) -> Option<DateTime<Utc>> {
     let day = || {
-        NaiveDate::parse_from_str(input.get(..10)?, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
+        NaiveDate::parse_from_str(&input.get(..10)?.replace('/', "-"), "%Y-%m-%d")
+            .ok()
+            .map(|day| day.and_time(NaiveTime::MIN).and_utc())
     };
     DateTime::parse_from_rfc3339(input).map(|at| at.to_utc()).ok().or_else(day)
 }
@@ -562,23 +439,14 @@ pub(super) async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u6
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_header_suggests_its_mapping() {
-        assert_eq!(
-            json!(suggest_mapping(&["Prénom".to_owned(), "Courriel".to_owned()])),
-            json!({"email": "Courriel", "given_name": "Prénom"})
-        );
-    }
 
     #[test]
     fn moments_are_days_or_rfc_3339() {
         assert_eq!(parse_time("2026-03-31").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
         assert_eq!(parse_time("2026-03-31T10:00:00-04:00").unwrap().to_rfc3339(), "2026-03-31T14:00:00+00:00");
         assert_eq!(parse_time("2026-03-31 10:00:00").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
+        assert_eq!(parse_time("2026/03/31 2:05:22 PM EST").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
         assert!(parse_time("31/03/2026").is_none() && parse_time("é").is_none());
     }
 }

@@ -19,6 +19,8 @@ mod counts;
 mod csv_reader;
 mod document;
 mod import;
+mod import_cells;
+mod import_columns;
 mod invalidation;
 mod jobs;
 mod kind;
@@ -32,12 +34,13 @@ mod pages;
 mod petition_delivery;
 mod petition_delivery_page;
 mod questions;
+mod signer_file;
 mod state;
 mod store;
 mod submission;
 
 pub use api::router;
-pub use csv_reader::{preview_csv, read_rows as read_csv_rows};
+pub use csv_reader::{ReadResult, read_rows};
 pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
@@ -47,6 +50,7 @@ pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
 pub use questions::GivenAnswer;
+pub use signer_file::FileReader;
 pub use state::{
     CommentState, ImportState, InvalidationState, PetitionDeliveryStatus, QuarantineReason, SignatureState, Vetting,
 };

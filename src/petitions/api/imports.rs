@@ -1,6 +1,6 @@
 //! `petitions/{id}/imports`: signatures from CSV files: upload, preview, dry run, start.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -35,8 +35,10 @@ use crate::{
     },
     organizers::{Actor, Scope, audit},
     petitions::{
-        Petitions, csv_reader,
-        import::{self, CHUNK_BYTES, ColumnMapping},
+        Petitions,
+        import::{self, CHUNK_BYTES},
+        import_columns::{ColumnMapping, suggest_mapping},
+        signer_file::FileReader,
         state::ImportState,
         store::{
             self, Petition,
@@ -64,7 +66,7 @@ pub(super) fn router() -> OpenApiRouter<Petitions> {
 /// How far an import is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportProgress {
-    /// Bytes of the file.
+    /// Bytes of the rows, as they are kept.
     bytes: i64,
     /// Bytes of it that are done.
     done_bytes: i64,
@@ -110,6 +112,16 @@ pub(super) struct ImportResource {
     /// How far it is.
     #[serde(rename = "muster:progress")]
     muster_progress: ImportProgress,
+    /// What separates the cells of the file; guessed unless it was given.
+    #[serde(rename = "muster:separator", skip_serializing_if = "Option::is_none")]
+    muster_separator: Option<String>,
+    /// The encoding that the file is read with, such as `UTF-8`, `UTF-16LE` or `windows-1252`; guessed unless it was
+    /// given.
+    #[serde(rename = "muster:encoding", skip_serializing_if = "Option::is_none")]
+    muster_encoding: Option<String>,
+    /// The row of the spreadsheet that has the names of the columns; rows before it are not read. After the upload only.
+    #[serde(rename = "muster:header_row", skip_serializing_if = "Option::is_none")]
+    muster_header_row: Option<i64>,
     /// The first lines of the file, cell by cell; after the upload only.
     #[serde(rename = "muster:preview", skip_serializing_if = "Option::is_none")]
     muster_preview: Option<Vec<Vec<String>>>,
@@ -128,7 +140,7 @@ impl ImportResource {
             columns: import.columns.clone(),
             // a mapping that this version cannot read is shown empty; its job fails with `not_understood`
             mapping: serde_json::from_value(import.mapping.clone()).unwrap_or_default(),
-            muster_suggested_mapping: import::suggest_mapping(&import.columns),
+            muster_suggested_mapping: suggest_mapping(&import.columns),
             source: import.source.clone(),
             dry_run: import.dry_run,
             muster_state: import.state,
@@ -142,6 +154,9 @@ impl ImportResource {
                 duplicates: import.duplicates,
                 refused: import.refused,
             },
+            muster_separator: import.delimiter.chars().next().map(String::from),
+            muster_encoding: import.delimiter.get(1..).filter(|name| !name.is_empty()).map(str::to_owned),
+            muster_header_row: None,
             muster_preview: None,
             links: Links::default()
                 .to("muster:start", format!("{base}/start"))
@@ -202,8 +217,8 @@ async fn list_imports(
     Ok(private_json(StatusCode::OK, &page))
 }
 
-/// Uploads a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is imported yet: the answer contains
-/// the columns, the first rows and a suggested mapping.
+/// Uploads a CSV file with a header. Encoding and separator are guessed unless they are given. Nothing is imported yet:
+/// the answer tells what was assumed, the columns, the first rows and a suggested mapping.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports",
@@ -211,10 +226,13 @@ async fn list_imports(
     params(
         ("id" = String, Path, description = "UUID or slug"),
         ("name" = Option<String>, Query, description = "Name of the file"),
+        ("separator" = Option<String>, Query, description = "`,`, `;`, `|`, `tab`, or empty: guessed"),
+        ("encoding" = Option<String>, Query, description = "`utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, or empty: guessed"),
     ),
     request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
     responses(
         (status = 201, description = "Uploaded", body = ImportResource),
+        (status = 400),
         (status = 401),
         (status = 404),
         (status = 413),
@@ -234,17 +252,15 @@ async fn create_import(
     let kernel = &petitions.kernel;
     let petition = find(&petitions, &actor, &key).await?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("text/csv") {
+    // browsers label files in many ways, as the programs do that are installed beside them
+    if kind.starts_with("multipart/") || kind.contains("json") {
         return Err(Error::problem(Code::UnsupportedMediaType, "Send the file itself, as text/csv."));
     }
     if petition.action.protected {
         let detail = "A protected petition keeps no contacts, so there are none to bring.";
         return Err(Error::field("", "not_allowed", detail));
     }
-    let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let name = asked.filter(|(name, _)| name == "name").map(|(_, value)| value.into_owned()).next();
-    let name = clean_line(&name.unwrap_or_else(|| "signers.csv".to_owned()), 200)
-        .map_err(|e| Error::field("/name", e.code, e.detail))?;
+    let (name, reader) = parse_upload_query(query.as_deref().unwrap_or_default())?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let import = Import {
         id: kernel.env.id(),
@@ -267,7 +283,7 @@ async fn create_import(
         created_at: kernel.env.now(),
         finished_at: None,
     };
-    let mut upload = Upload { petitions: &petitions, vault, import, number: 0, preview: Vec::new() };
+    let mut upload = Upload { petitions: &petitions, vault, import, number: 0, reader, rows: Vec::new() };
     if let Err(error) = upload.receive(body).await {
         upload.cancel_upload(&petition).await;
         return Err(error);
@@ -281,8 +297,39 @@ async fn create_import(
     tx.commit().await?;
     upload.import.state = ImportState::Uploaded;
     let mut body = ImportResource::new(kernel, &petition, &upload.import, None);
-    body.muster_preview = Some(upload.preview);
+    if let Some(format) = upload.reader.format() {
+        body.muster_header_row = Some(format.header_row);
+        body.muster_preview = Some(format.preview.clone());
+    }
     Ok(private_json(StatusCode::CREATED, &body))
+}
+
+/// The name of the file, and its reader.
+fn parse_upload_query(query: &str) -> Result<(String, FileReader)> {
+    let asked: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    let asked = |name: &str| asked.get(name).map(AsRef::as_ref);
+    let name =
+        clean_line(asked("name").unwrap_or("signers.csv"), 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
+    let separator = match asked("separator").unwrap_or_default() {
+        "" => None,
+        "," => Some(b','),
+        ";" => Some(b';'),
+        "|" => Some(b'|'),
+        "tab" | "\t" => Some(b'\t'),
+        _ => return Err(Error::problem(Code::InvalidParameter, "`separator` is `,`, `;`, `|` or `tab`.")),
+    };
+    let encoding = match asked("encoding").unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" => None,
+        "utf-8" => Some(encoding_rs::UTF_8),
+        "utf-16le" => Some(encoding_rs::UTF_16LE),
+        "utf-16be" => Some(encoding_rs::UTF_16BE),
+        "windows-1252" => Some(encoding_rs::WINDOWS_1252),
+        _ => {
+            let detail = "`encoding` is `utf-8`, `utf-16le`, `utf-16be` or `windows-1252`.";
+            return Err(Error::problem(Code::InvalidParameter, detail));
+        }
+    };
+    Ok((name, FileReader::new(separator, encoding)))
 }
 
 fn upload_cancelled() -> Error {
@@ -297,13 +344,14 @@ struct Upload<'a> {
     import: Import,
     /// Number of written chunks.
     number: i32,
-    preview: Vec<Vec<String>>,
+    reader: FileReader,
+    /// Rows that are not written yet.
+    rows: Vec<u8>,
 }
 
 impl Upload<'_> {
     async fn receive(&mut self, body: Body) -> Result<()> {
         let mut stream = body.into_data_stream();
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
         let mut bytes = 0;
         while let Some(more) = stream.next().await {
             let more = more.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?;
@@ -311,29 +359,42 @@ impl Upload<'_> {
             if bytes > MAX_UPLOAD_BYTES {
                 return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
             }
-            chunk.extend_from_slice(&more);
-            while chunk.len() >= CHUNK_BYTES {
-                let rest = chunk.split_off(CHUNK_BYTES);
-                self.add(&chunk).await?;
-                chunk = rest;
+            // a body may arrive as one piece
+            for piece in more.chunks(CHUNK_BYTES) {
+                self.read(piece, false).await?;
             }
         }
-        if !chunk.is_empty() {
-            self.add(&chunk).await?;
-        }
-        if self.number == 0 { Err(Error::field("", "invalid_value", "The file is empty.")) } else { Ok(()) }
+        self.read(b"", true).await?;
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() { Ok(()) } else { self.add(&rows).await }
     }
 
+    /// Reads a piece of the file, and writes the chunks that are complete.
+    async fn read(&mut self, piece: &[u8], is_end: bool) -> Result<()> {
+        self.reader.push(piece, is_end, &mut self.rows)?;
+        if let Some(format) = self.reader.format()
+            && (self.import.columns.is_empty() || is_end)
+        {
+            let is_new = self.import.columns.is_empty();
+            self.import.columns.clone_from(&format.columns);
+            // in a long file it may be seen after the beginning, which is what the list shows
+            let encoding = if is_end || self.reader.knows_encoding() { self.reader.encoding() } else { "" };
+            self.import.delimiter = format!("{}{encoding}", char::from(format.separator));
+            if is_new {
+                imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
+            }
+        }
+        while self.rows.len() >= CHUNK_BYTES {
+            let rest = self.rows.split_off(CHUNK_BYTES);
+            let chunk = std::mem::replace(&mut self.rows, rest);
+            self.add(&chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a chunk.
     async fn add(&mut self, chunk: &[u8]) -> Result<()> {
         let kernel = &self.petitions.kernel;
-        if self.number == 0 {
-            let csv_preview = csv_reader::preview_csv(chunk)?;
-            self.import.delimiter = char::from(csv_preview.delimiter).to_string();
-            self.import.columns = csv_preview.columns;
-            self.import.offset_bytes = i64::try_from(csv_preview.offset).map_err(Error::internal)?;
-            self.preview = csv_preview.preview;
-            imports::insert(&mut *kernel.db.acquire().await?, &self.import).await?;
-        }
         self.import.bytes += i64::try_from(chunk.len()).map_err(Error::internal)?;
         let sealed = import::seal_chunk(self.petitions, &self.vault, self.import.id, chunk);
         let mut tries = 0;
@@ -440,11 +501,7 @@ async fn start_import(
             .map_err(|e| Error::field("/consent_wording", e.code, "Say in which words they agreed."))?,
         None => String::new(),
     };
-    let first = imports::chunks(&mut tx, row.id, 0, 1).await?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let head =
-        first.first().map(|(_, sealed)| import::open_chunk(&vault, row.id, sealed)).transpose()?.unwrap_or_default();
-    row.offset_bytes = i64::try_from(csv_reader::preview_csv(&head)?.offset).map_err(Error::internal)?;
+    row.offset_bytes = 0;
     row.mapping = json!(body.mapping);
     row.source = source;
     row.dry_run = body.dry_run;

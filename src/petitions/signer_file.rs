@@ -1,0 +1,489 @@
+//! Reads a file of signers as it arrives: encoding, separator, header row, rows.
+//!
+//! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16 or
+//! Windows-1252; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
+//! spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
+//! not shown. At most [`MAX_OPEN_BYTES`] of a file are in memory.
+
+use csv::{ByteRecord, ReaderBuilder};
+use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::{
+    csv_reader::{MAX_LINE_BYTES, write_row},
+    import_columns::{is_email_header, known_headers, looks_like_address},
+};
+use crate::error::{Code, Error, Result};
+
+/// Bytes from which encoding, separator and header are guessed.
+const HEAD_BYTES: usize = 128 * 1024;
+/// Rows among which the header is looked for.
+const HEAD_ROWS: usize = 30;
+/// Number of rows in the preview.
+const PREVIEW_ROWS: usize = 5;
+/// Bytes without the end of a row after which the rest is taken for one endless row.
+const MAX_OPEN_BYTES: usize = 1024 * 1024;
+/// Separators that are tried.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// What is known of a file once its beginning was read.
+#[derive(Clone, Debug)]
+pub struct FileFormat {
+    /// Comma, semicolon, tab or vertical bar.
+    pub separator: u8,
+    /// Names of the columns, each of them different.
+    pub columns: Vec<String>,
+    /// The first rows after the header.
+    pub preview: Vec<Vec<String>>,
+    /// The header's number in the spreadsheet. Rows before it are not read.
+    pub header_row: i64,
+}
+
+#[derive(Debug)]
+enum Decoding {
+    Unknown,
+    /// Only ASCII so far: UTF-8 or Windows-1252.
+    Ascii,
+    /// Passed on as it is; rows that are not UTF-8 are named.
+    Utf8,
+    Other(Box<Decoder>),
+}
+
+/// Reads a file that arrives in pieces.
+#[derive(Debug)]
+pub struct FileReader {
+    asked_separator: Option<u8>,
+    asked_encoding: Option<&'static Encoding>,
+    decoding: Decoding,
+    encoding: &'static Encoding,
+    /// Not decoded yet.
+    raw: Vec<u8>,
+    /// Decoded, not split into rows yet.
+    text: Vec<u8>,
+    format: Option<FileFormat>,
+    /// Number of rows before `text`.
+    rows_before: i64,
+    is_endless: bool,
+}
+
+fn refuse(detail: &str) -> Error {
+    Error::field("", "invalid_value", detail)
+}
+
+impl FileReader {
+    /// A reader; separator and encoding are guessed unless given.
+    pub fn new(separator: Option<u8>, encoding: Option<&'static Encoding>) -> Self {
+        Self {
+            asked_separator: separator,
+            asked_encoding: encoding,
+            decoding: Decoding::Unknown,
+            encoding: UTF_8,
+            raw: Vec::new(),
+            text: Vec::new(),
+            format: None,
+            rows_before: 0,
+            is_endless: false,
+        }
+    }
+
+    /// The format, known once enough of the file was read.
+    pub fn format(&self) -> Option<&FileFormat> {
+        self.format.as_ref()
+    }
+
+    /// Name of the encoding that is assumed.
+    pub fn encoding(&self) -> &'static str {
+        self.encoding.name()
+    }
+
+    /// Is the encoding known, or was everything so far the same in several?
+    pub fn knows_encoding(&self) -> bool {
+        !matches!(self.decoding, Decoding::Unknown | Decoding::Ascii)
+    }
+
+    /// Reads on, and appends complete rows in the form of `csv_reader`. The last call has `is_end`.
+    ///
+    /// # Errors
+    /// 422 for what is not a table with a header, 415 for other kinds of file.
+    pub fn push(&mut self, bytes: &[u8], is_end: bool, out: &mut Vec<u8>) -> Result<()> {
+        self.raw.extend_from_slice(bytes);
+        if self.raw.len() + self.text.len() < HEAD_BYTES && self.format.is_none() && !is_end {
+            return Ok(());
+        }
+        self.decode(is_end)?;
+        if self.format.is_none() {
+            self.find_header(is_end)?;
+        }
+        self.split(is_end, out)
+    }
+
+    /// Moves what arrived to `text`, as UTF-8.
+    fn decode(&mut self, is_end: bool) -> Result<()> {
+        if matches!(self.decoding, Decoding::Unknown) {
+            self.find_encoding()?;
+        }
+        if matches!(self.decoding, Decoding::Ascii) && !self.raw.is_ascii() {
+            match std::str::from_utf8(&self.raw) {
+                Err(error) if self.raw[..error.valid_up_to()].is_ascii() => {
+                    // a character that the next piece may complete
+                    if error.error_len().is_none() && !is_end {
+                        return Ok(());
+                    }
+                    if has_utf8_letters(&self.raw) {
+                        self.decoding = Decoding::Utf8;
+                    } else {
+                        self.encoding = WINDOWS_1252;
+                        self.decoding = Decoding::Other(Box::new(WINDOWS_1252.new_decoder_without_bom_handling()));
+                    }
+                }
+                _ => self.decoding = Decoding::Utf8,
+            }
+        }
+        match &mut self.decoding {
+            Decoding::Other(decoder) => {
+                let room = decoder.max_utf8_buffer_length(self.raw.len()).unwrap_or(self.raw.len() * 3 + 16);
+                let mut text = String::with_capacity(room);
+                let _ = decoder.decode_to_string(&self.raw, &mut text, is_end);
+                self.text.extend_from_slice(text.as_bytes());
+                self.raw.clear();
+            }
+            _ => self.text.append(&mut self.raw),
+        }
+        Ok(())
+    }
+
+    fn find_encoding(&mut self) -> Result<()> {
+        refuse_other_kinds(&self.raw)?;
+        let nul = |parity: usize| self.raw.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
+        let (even, odd, half) = (nul(0), nul(1), self.raw.len() / 2);
+        let marked = Encoding::for_bom(&self.raw);
+        let encoding = match (self.asked_encoding, marked) {
+            (Some(asked), _) => Some(asked),
+            (None, Some((marked, _))) => Some(marked),
+            // without a mark: in UTF-16 every other byte of Latin letters and separators is zero
+            (None, None) if odd >= 4 && odd * 4 > half && even * 20 < odd.max(1) * 2 => Some(UTF_16LE),
+            (None, None) if even >= 4 && even * 4 > half && odd * 20 < even.max(1) * 2 => Some(UTF_16BE),
+            (None, None) => None,
+        };
+        self.encoding = encoding.unwrap_or(UTF_8);
+        if let Some((marked, length)) = marked
+            && marked == self.encoding
+        {
+            self.raw.drain(..length);
+        }
+        let is_utf16 = [UTF_16LE, UTF_16BE].contains(&self.encoding);
+        if !is_utf16 && self.raw.contains(&0) {
+            return Err(refuse("This is not a text file. Save it as “CSV UTF-8”."));
+        }
+        self.decoding = match encoding {
+            None => Decoding::Ascii,
+            Some(encoding) if encoding == UTF_8 => Decoding::Utf8,
+            Some(encoding) => Decoding::Other(Box::new(encoding.new_decoder_without_bom_handling())),
+        };
+        Ok(())
+    }
+
+    fn find_header(&mut self, is_end: bool) -> Result<()> {
+        // some programs write a second mark
+        while self.text.starts_with("\u{FEFF}".as_bytes()) {
+            self.text.drain(..3);
+        }
+        if self.text.iter().all(|byte| SEPARATORS.contains(byte) || b" \"\r\n".contains(byte)) {
+            return Err(refuse("The file is empty."));
+        }
+        let declared = declared_separator(&self.text);
+        if let Some((_, length)) = declared {
+            self.text.drain(..length);
+        }
+        let fixed = self.asked_separator.or(declared.map(|(separator, _)| separator));
+        let tried: Vec<Header> = SEPARATORS
+            .into_iter()
+            .filter(|separator| fixed.is_none_or(|fixed| fixed == *separator))
+            .map(|separator| Header::find(&self.text, is_end, separator))
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        // the first of equals: the comma
+        let best = tried.into_iter().rev().max_by_key(|header| (header.known, header.separators));
+        let header = best.ok_or_else(|| refuse("The header is too long."))?;
+        self.text.drain(..header.end);
+        self.rows_before = header.row;
+        self.format = Some(header.format()?);
+        Ok(())
+    }
+
+    /// Splits `text` into rows.
+    fn split(&mut self, is_end: bool, out: &mut Vec<u8>) -> Result<()> {
+        let Some(format) = &self.format else { return Ok(()) };
+        if self.is_endless {
+            out.extend(self.text.drain(..).map(|byte| if byte == b'"' { b' ' } else { byte }));
+            return Ok(());
+        }
+        let mut rows = Rows::new(&self.text, format.separator, is_end, self.rows_before);
+        let mut record = ByteRecord::new();
+        while let Some(row) = rows.next(&mut record)? {
+            if !is_blank(&record) {
+                write_row(out, row.number, fit(&record, format.columns.len(), &row))?;
+            }
+        }
+        let (used, number) = (rows.at, rows.number);
+        self.rows_before = number;
+        self.text.drain(..used);
+        if self.text.len() > MAX_OPEN_BYTES {
+            self.is_endless = true;
+            out.extend(format!("{},\"", self.rows_before + 1).bytes());
+            return self.split(is_end, out);
+        }
+        Ok(())
+    }
+}
+
+/// Are there characters of several bytes in it that are right in UTF-8? In Windows-1252 they would be pairs such as `Ã©`.
+fn has_utf8_letters(bytes: &[u8]) -> bool {
+    bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
+}
+
+/// Refuses files that are no tables of text by their first bytes, each with what to do.
+fn refuse_other_kinds(head: &[u8]) -> Result<()> {
+    let start: Vec<u8> = head.iter().copied().skip_while(u8::is_ascii_whitespace).take(32).collect();
+    let start = String::from_utf8_lossy(&start).to_ascii_lowercase();
+    let detail = if head.starts_with(b"\xD0\xCF\x11\xE0") {
+        "This is a workbook of an old Excel (.xls). Save it as “CSV UTF-8”."
+    } else if head.starts_with(b"PK") {
+        let has = |needle: &[u8]| head[..head.len().min(4096)].windows(needle.len()).any(|window| window == needle);
+        if has(b"opendocument") {
+            "This is a workbook of LibreOffice (.ods). Save it as “Text CSV”."
+        } else if has(b".iwa") {
+            "This is a workbook of Numbers. Export it as CSV."
+        } else {
+            "This is a workbook or an archive. Save the sheet as “CSV UTF-8”, and send that file."
+        }
+    } else if start.starts_with("%pdf") {
+        "This is a PDF. Send the table itself, as CSV."
+    } else if ["<!doctype", "<html", "<table", "<?xml"].iter().any(|tag| start.starts_with(tag)) {
+        "This is a web page or XML. Save the table as “CSV UTF-8”."
+    } else {
+        return Ok(());
+    };
+    Err(Error::problem(Code::UnsupportedMediaType, detail))
+}
+
+/// The separator of a first line `sep=;`, with that line's length.
+fn declared_separator(text: &[u8]) -> Option<(u8, usize)> {
+    let line = text.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
+    let length = line + if text[line..].starts_with(b"\r\n") { 2 } else { 1 };
+    let line: Vec<u8> = text[..line].iter().copied().filter(|byte| *byte != b'"').collect();
+    match line.as_slice() {
+        [s, e, p, b'=', separator, ..] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => {
+            SEPARATORS.contains(separator).then_some((*separator, length))
+        }
+        _ => None,
+    }
+}
+
+fn is_blank(record: &ByteRecord) -> bool {
+    record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|text| text.trim().is_empty()))
+}
+
+/// The cells of a row for so many columns: missing ones are empty, empty ones too many are left away.
+fn fit<'a>(record: &'a ByteRecord, columns: usize, row: &Row) -> Result<Vec<&'a str>, &'static str> {
+    if record.as_slice().len() > MAX_LINE_BYTES {
+        return Err("too_long");
+    }
+    if row.is_unclosed {
+        return Err("unclosed_quote");
+    }
+    let cells: Result<Vec<&str>, _> = record.iter().map(|cell| std::str::from_utf8(cell).map(str::trim)).collect();
+    let mut cells = cells.map_err(|_| "invalid_characters")?;
+    if cells.iter().skip(columns).any(|cell| !cell.is_empty()) {
+        return Err("invalid_value");
+    }
+    cells.resize(columns, "");
+    Ok(cells)
+}
+
+/// A row: its number, and whether a quote in it is never closed.
+struct Row {
+    number: i64,
+    is_unclosed: bool,
+}
+
+/// The complete rows of a text.
+struct Rows<'a> {
+    text: &'a [u8],
+    reader: csv::Reader<&'a [u8]>,
+    separator: u8,
+    is_end: bool,
+    /// Bytes that are done.
+    at: usize,
+    /// Rows that are done.
+    number: i64,
+}
+
+impl<'a> Rows<'a> {
+    fn new(text: &'a [u8], separator: u8, is_end: bool, number: i64) -> Self {
+        let reader = ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text);
+        Self { text, reader, separator, is_end, at: 0, number }
+    }
+
+    fn next(&mut self, record: &mut ByteRecord) -> Result<Option<Row>> {
+        // the parser skips empty lines; the spreadsheet counts them
+        while let Some(end) = self.line_end(self.at) {
+            self.at = end;
+            self.number += 1;
+        }
+        if !self.reader.read_byte_record(record).map_err(Error::internal)? {
+            return Ok(None);
+        }
+        let mut end = usize::try_from(self.reader.position().byte()).map_err(Error::internal)?;
+        // the last row of a piece may continue in the next one
+        if end >= self.text.len() && !self.is_end {
+            return Ok(None);
+        }
+        if self.text[end - 1] == b'\r' && self.text.get(end) == Some(&b'\n') {
+            end += 1;
+        }
+        let is_unclosed = end >= self.text.len() && self.is_unclosed(&self.text[self.at..]);
+        self.at = end;
+        self.number += 1;
+        Ok(Some(Row { number: self.number, is_unclosed }))
+    }
+
+    /// Where the line end at a place ends; none if there is none, or if the next piece may continue it.
+    fn line_end(&self, at: usize) -> Option<usize> {
+        match (self.text.get(at)?, self.text.get(at + 1)) {
+            (b'\r', Some(b'\n')) => Some(at + 2),
+            (b'\r', None) if !self.is_end => None,
+            (b'\n' | b'\r', _) => Some(at + 1),
+            _ => None,
+        }
+    }
+
+    /// Does the last row end within quotes? Then a row that is put after it becomes a part of it.
+    fn is_unclosed(&self, row: &[u8]) -> bool {
+        let more = [row, b"\nx\n"].concat();
+        let mut reader =
+            ReaderBuilder::new().delimiter(self.separator).has_headers(false).flexible(true).from_reader(&*more);
+        let mut record = ByteRecord::new();
+        let mut rows = 0;
+        while rows < 2 && matches!(reader.read_byte_record(&mut record), Ok(true)) {
+            rows += 1;
+        }
+        rows < 2
+    }
+}
+
+/// A header as one separator gives it.
+struct Header {
+    separator: u8,
+    row: i64,
+    /// Bytes up to the end of its row.
+    end: usize,
+    cells: Vec<Result<String, ()>>,
+    preview: Vec<Vec<String>>,
+    /// How many names of columns are known.
+    known: usize,
+    /// How many separators stand outside of quotes in it.
+    separators: usize,
+}
+
+impl Header {
+    fn find(text: &[u8], is_end: bool, separator: u8) -> Result<Option<Self>> {
+        let mut rows = Rows::new(text, separator, is_end, 0);
+        let mut record = ByteRecord::new();
+        let mut found: Vec<(i64, usize, usize, ByteRecord)> = Vec::new();
+        let mut start = 0;
+        while found.len() < HEAD_ROWS
+            && let Some(row) = rows.next(&mut record)?
+        {
+            if !is_blank(&record) {
+                found.push((row.number, start, rows.at, record.clone()));
+            }
+            start = rows.at;
+        }
+        let texts: Vec<Vec<String>> = found
+            .iter()
+            .map(|(.., record)| record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
+            .collect();
+        let at = header_index(&texts);
+        let Some((row, start, end, record)) = found.get(at) else { return Ok(None) };
+        if end - start > MAX_LINE_BYTES {
+            return Err(refuse("The header is too long."));
+        }
+        Ok(Some(Self {
+            separator,
+            row: *row,
+            end: *end,
+            cells: record.iter().map(|cell| std::str::from_utf8(cell).map(str::to_owned).map_err(|_| ())).collect(),
+            preview: texts[at + 1..].iter().take(PREVIEW_ROWS).cloned().collect(),
+            known: known_headers(&texts[at]),
+            separators: count_outside_quotes(&text[*start..*end], separator),
+        }))
+    }
+
+    fn format(self) -> Result<FileFormat> {
+        let cells: Result<Vec<String>, ()> = self.cells.into_iter().collect();
+        let cells =
+            cells.map_err(|()| refuse("This file is not UTF-8. Save it as “CSV UTF-8”, or name its encoding."))?;
+        if cells.iter().any(|cell| looks_like_address(cell)) {
+            return Err(refuse(
+                "The first row has an e-mail address. Put a row with the names of the columns before it.",
+            ));
+        }
+        Ok(FileFormat {
+            separator: self.separator,
+            columns: name_columns(&cells),
+            preview: self.preview,
+            header_row: self.row,
+        })
+    }
+}
+
+/// Which of the first rows is the header: the one with the most known names and one for an address, if no signer stands
+/// before it; otherwise the first with several cells, after a title.
+fn header_index(rows: &[Vec<String>]) -> usize {
+    let filled = |row: &[String]| row.iter().filter(|cell| !cell.is_empty()).count();
+    // a title may contain an address, too: "Exported by ana@example.org"
+    let is_title =
+        |row: &[String]| filled(row) == 1 && row.iter().any(|cell| cell.contains(' ') && !cell.contains('<'));
+    let is_signer = |row: &Vec<String>| row.iter().any(|cell| looks_like_address(cell)) && !is_title(row);
+    let before = rows.iter().position(is_signer).unwrap_or(rows.len());
+    let rows = &rows[..before];
+    let names_address = |row: &[String]| row.iter().any(|cell| is_email_header(cell));
+    let named = rows.iter().enumerate().rev().filter(|(_, row)| names_address(row));
+    let named = named.max_by_key(|(_, row)| known_headers(row)).map(|(at, _)| at);
+    named.or_else(|| rows.iter().position(|row| filled(row) > 1)).unwrap_or(0)
+}
+
+fn count_outside_quotes(row: &[u8], separator: u8) -> usize {
+    let mut quoted = false;
+    row.iter()
+        .filter(|byte| {
+            quoted ^= **byte == b'"';
+            !quoted && **byte == separator
+        })
+        .count()
+}
+
+/// Names of columns, each of them different: without a name the letter of the spreadsheet, of several the number.
+fn name_columns(cells: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(cells.len());
+    for (index, cell) in cells.iter().enumerate() {
+        // a line break in a name would not come back from a form as it was
+        let name = cell.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = if name.is_empty() { format!("Column {}", letters(index)) } else { name };
+        let unique = (2..).map(|n| format!("{name} ({n})"));
+        let unique = std::iter::once(name.clone()).chain(unique).find(|name| !names.contains(name));
+        names.push(unique.unwrap_or(name));
+    }
+    names
+}
+
+/// Letters of a column: A, B, …, Z, AA.
+fn letters(index: usize) -> String {
+    let letter = char::from(b'A' + u8::try_from(index % 26).unwrap_or_default());
+    if index < 26 { letter.to_string() } else { format!("{}{letter}", letters(index / 26 - 1)) }
+}
+
+#[cfg(test)]
+mod tests;
