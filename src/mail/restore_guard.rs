@@ -27,7 +27,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Acquire, PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -238,31 +238,17 @@ impl RestoreGuard {
                     "restore guard: new timeline, and the mail epoch is not lower: mail is sent"
                 );
             }
-            EpochCheck::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
+            EpochCheck::Pause(reason) => {
+                let mut tx = conn.begin().await?;
+                store::pause_behind(&mut tx, reached, reason.as_str(), now).await?;
+                tx.commit().await?;
+                log_pause(reason, reached);
+            }
         }
         drop(conn);
         self.write(EpochRecord { number: reached, server }, check == EpochCheck::Proceed && known > number).await;
         *self.lock() = ObservedEpoch { number: reached, started: Some(started) };
         self.is_verified.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    async fn pause(
-        &self,
-        conn: &mut PgConnection,
-        reached: i64,
-        reason: GuardReason,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        let mut tx = sqlx::Acquire::begin(conn).await?;
-        store::pause_behind(&mut tx, reached, reason.as_str(), now).await?;
-        tx.commit().await?;
-        tracing::error!(
-            event = "restore_guard.paused",
-            reason = reason.as_str(),
-            reached,
-            "restore guard: this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
-        );
         Ok(())
     }
 
@@ -279,12 +265,16 @@ impl RestoreGuard {
             }
             .max(self.seen().number);
             let mut conn = kernel.work.acquire().await?;
-            let number = store::next_number(&mut conn).await?;
+            let mut tx = conn.begin().await?;
+            let number = store::next_number(&mut tx).await?;
             if number <= reached {
-                // the database's epoch had gone down
-                self.pause(&mut conn, reached, GuardReason::Restored, now).await?;
+                // the database's epoch had gone down: no claim may see it raised again without the pause
+                store::pause_behind(&mut tx, reached, GuardReason::Restored.as_str(), now).await?;
+                tx.commit().await?;
+                log_pause(GuardReason::Restored, reached);
                 return Ok(());
             }
+            tx.commit().await?;
             let server = self.server(&mut conn).await?;
             drop(conn);
             self.observe_number(number);
@@ -311,6 +301,15 @@ impl RestoreGuard {
             );
         }
     }
+}
+
+fn log_pause(reason: GuardReason, reached: i64) {
+    tracing::error!(
+        event = "restore_guard.paused",
+        reason = reason.as_str(),
+        reached,
+        "restore guard: this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
+    );
 }
 
 /// Path of the epoch file: the setting `mail.epoch_file`, else the keyring's path with the extension `mail-epoch`.

@@ -109,9 +109,9 @@ pub(in crate::mail) async fn claim(
             return Ok(result);
         }
     }
-    let mut rows = claim_others(&mut tx, claim, others).await?;
+    let mut rows = claim_others(&mut tx, claim, start.epoch, others).await?;
     let letters = (others - i64::try_from(rows.len()).unwrap_or(others)).max(letters_at_least);
-    rows.extend(lanes::claim_letters(&mut tx, claim, letters).await?);
+    rows.extend(lanes::claim_letters(&mut tx, claim, start.epoch, letters).await?);
     let claimed = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     for a in &mut allowances {
         a.mails = a.mails.min(claimed);
@@ -135,8 +135,8 @@ fn one_eighth(of: i64, fraction: f64) -> i64 {
 ///
 /// The picked rows are passed to the UPDATE as an array of `ctid`s: with a join the planner overestimates their
 /// number and scans the whole table. The rows are locked, so a `ctid` stays valid until the update and no index
-/// lookup is needed.
-async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<ClaimedRow>> {
+/// lookup is needed. Nothing is claimed when the mail epoch has gone below `epoch` since it was read.
+async fn claim_others(tx: &mut PgConnection, claim: Claim, epoch: i64, limit: i64) -> Result<Vec<ClaimedRow>> {
     let rows = sqlx::query_as!(
         ClaimedRow,
         r#"WITH waiting AS MATERIALIZED (
@@ -145,6 +145,7 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
                                              AND e.due_at <= $1 LIMIT $2) AS due) AS n
                FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
                WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', c.class))
+                 AND NOT EXISTS (SELECT FROM mail_epoch WHERE number < $5)
            ), shared AS (
                SELECT class, priority, n, least(n, greatest($2 / 8, 1)) AS share FROM waiting
            ), quota AS (
@@ -164,7 +165,8 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
         claim.now,
         limit,
         claim.token,
-        claim.lease_until
+        claim.lease_until,
+        epoch
     )
     .fetch_all(tx)
     .await?;

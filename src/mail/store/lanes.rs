@@ -247,7 +247,12 @@ async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result
 /// The rate limit is GCRA (ITU-T I.371): `next_at` is the theoretical arrival time of the next letter at an even
 /// rate; a letter may go while that lies no further ahead than the burst. The lane's row is locked meanwhile, so that
 /// all processes together keep the rate.
-pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<ClaimedRow>> {
+pub(super) async fn claim_letters(
+    tx: &mut PgConnection,
+    claim: Claim,
+    epoch: i64,
+    limit: i64,
+) -> Result<Vec<ClaimedRow>> {
     let hours = hours_that_contain(tx, claim.now).await?;
     let zones: Vec<String> = hours.iter().map(|hours| hours.timezone.name().to_owned()).collect();
     let opens: Vec<NaiveTime> = hours.iter().map(|hours| hours.opens_at).collect();
@@ -293,6 +298,8 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
                SELECT e.ctid FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
                    SELECT ctid FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
                    ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
+               WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))
+                 AND NOT EXISTS (SELECT FROM mail_epoch WHERE number < $6)
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked))
@@ -302,7 +309,8 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
         &numbers,
         claim.now,
         claim.token,
-        claim.lease_until
+        claim.lease_until,
+        epoch
     )
     .fetch_all(&mut *tx)
     .await?;
