@@ -1,5 +1,6 @@
 //! The application: shared state of all slices, the HTTP routes, serving and shutdown.
 
+mod address;
 mod bodies;
 mod description;
 mod examples;
@@ -28,6 +29,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::{Instrument, Span};
 use utoipa::{OpenApi, ToSchema};
@@ -52,7 +54,7 @@ use crate::{
         http_cache, i18n,
         links::LinkHandlers,
         network::Network,
-        pages::Visitor,
+        pages::{Visitor, moved},
         paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
@@ -204,7 +206,7 @@ impl App {
         let trusted = TrustedProxies::new(proxies, self.kernel.env.clone());
         let log = AccessLog::new(self.kernel.settings.log.access_lines_per_second, self.kernel.env.instant());
         let state = Arc::new(RequestState { kernel: self.kernel.clone(), log });
-        Router::new()
+        let routes = Router::new()
             .merge(api)
             .merge(pages)
             .fallback(not_found)
@@ -217,7 +219,14 @@ impl App {
                 CatchPanicLayer::custom(panic_response),
                 axum::Extension(trusted),
                 DefaultBodyLimit::max(BODY_LIMIT),
-            ))
+            ));
+        // outside of the layers, so that an address of the API with slashes too many is answered, logged and counted
+        // as the one that is meant; what has a route never comes here
+        let meant = routes.clone();
+        routes.fallback(async move |request: Request| {
+            let Ok(response) = meant.oneshot(without_extra_slashes(request)).await;
+            response
+        })
     }
 
     /// Routes for operators: `/healthz`, `/readyz`, `/metrics`.
@@ -415,6 +424,25 @@ async fn not_found() -> Error {
     Error::not_found()
 }
 
+/// The request with the address of the API that is meant. There is no redirect: clients drop body and token on one.
+fn without_extra_slashes(mut request: Request) -> Request {
+    let uri = request.uri();
+    if let Some(uri) = address::api_path(uri.path(), uri.query()).and_then(|meant| meant.parse().ok()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The redirect of a page's address to the canonical one, if it is another. Its answer is the same whether there is such
+/// a page or not. No cache keeps it: a mailed link is as good as a key.
+fn to_canonical(request: &Request) -> Option<Response> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let to = address::canonical(request.uri().path(), request.uri().query(), is_read)?;
+    let mut response = moved(&to, None);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
+}
+
 fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
@@ -426,8 +454,8 @@ struct RequestState {
     log: AccessLog,
 }
 
-/// The outermost middleware: assigns the request id, opens the request's span, applies the timeout, renders problems as
-/// HTML on pages, writes the access line and metrics, and adds the headers that every response has.
+/// The outermost middleware: assigns the request id, opens the request's span, redirects pages to their canonical address,
+/// applies the timeout, renders problems as HTML on pages, writes the access line and metrics, and adds the headers that every response has.
 ///
 /// tower-http's layers for request ids and traces do not fit: the first believes an id that the client sends, and would
 /// write it into the log; the second boxes each request and body once more, for a span that ends with the body.
@@ -452,6 +480,7 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     let started = kernel.env.instant();
     let method = known_method(request.method());
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
+    let redirect = visitor.as_ref().and_then(|_| to_canonical(&request));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
     let (request, progress) = if request.body().is_end_stream() {
         (request, None)
@@ -461,7 +490,10 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
         let timed = |body| Body::new(TimedBody::new(body, progress.clone(), idle_limit));
         (request.map(timed), Some(progress))
     };
-    let mut response = with_request_id(id, with_timeout(limit, progress, next.run(request))).await;
+    let mut response = match redirect {
+        Some(redirect) => redirect,
+        None => with_request_id(id, with_timeout(limit, progress, next.run(request))).await,
+    };
     match &visitor {
         Some(visitor) => response = problem_page(kernel, visitor, response),
         None => with_hal_headers(&mut response),

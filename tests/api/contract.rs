@@ -112,6 +112,8 @@ fn validator(method: &Method, template: &str, status: StatusCode) -> Result<Opti
 #[track_caller]
 pub fn check(method: &Method, path: &str, status: StatusCode, content_type: &str, body: &[u8]) {
     let path = path.split('?').next().unwrap_or(path);
+    // further slashes change nothing
+    let path = &path.split('/').filter(|s| !s.is_empty()).flat_map(|s| ["/", s]).collect::<String>();
     // an address or a method that is not there has no description
     let Some(template) = path.starts_with("/api/v1").then(|| template(path)).flatten() else { return };
     if [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_MODIFIED].contains(&status) || *method == Method::HEAD {

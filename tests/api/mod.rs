@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod actions;
+pub mod addresses;
 pub mod advocacy_campaigns;
 pub mod attempt_limits;
 pub mod broadcasts;
