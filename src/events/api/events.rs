@@ -196,7 +196,7 @@ pub(super) async fn create_event(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
-    let new = NewEvent::parse(body.json(), kernel.env.now())?;
+    let new = NewEvent::parse(&body.json(), kernel.env.now())?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
