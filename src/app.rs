@@ -2,6 +2,7 @@
 
 mod address;
 mod bodies;
+mod cors;
 mod description;
 mod examples;
 pub mod fuzzing;
@@ -36,6 +37,7 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use bodies::{BodyProgress, SpannedBody, TimedBody};
+use cors::FormOrigins;
 
 use crate::{
     actions,
@@ -48,7 +50,7 @@ use crate::{
     kernel::{
         self, Kernel,
         background::Jobs,
-        connections::{self, ConnectionLimits},
+        connections::{self, ConnectionLimits, WithoutHost},
         extract::BODY_LIMIT,
         hal::Links,
         http_cache, i18n,
@@ -205,7 +207,8 @@ impl App {
         let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
         let trusted = TrustedProxies::new(proxies, self.kernel.env.clone());
         let log = AccessLog::new(self.kernel.settings.log.access_lines_per_second, self.kernel.env.instant());
-        let state = Arc::new(RequestState { kernel: self.kernel.clone(), log });
+        let origins = FormOrigins::new(&self.kernel.settings.http.form_origins);
+        let state = Arc::new(RequestState { kernel: self.kernel.clone(), log, origins });
         let routes = Router::new()
             .merge(api)
             .merge(pages)
@@ -452,6 +455,7 @@ fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
 struct RequestState {
     kernel: Arc<Kernel>,
     log: AccessLog,
+    origins: FormOrigins,
 }
 
 /// The outermost middleware: assigns the request id, opens the request's span, redirects pages to their canonical address,
@@ -480,7 +484,11 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     let started = kernel.env.instant();
     let method = known_method(request.method());
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
-    let redirect = visitor.as_ref().and_then(|_| to_canonical(&request));
+    let origin = state.origins.of(&request);
+    let early = match &visitor {
+        Some(_) => to_canonical(&request),
+        None => origin.as_ref().and_then(|_| cors::preflight(&request)),
+    };
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
     let (request, progress) = if request.body().is_end_stream() {
         (request, None)
@@ -490,13 +498,22 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
         let timed = |body| Body::new(TimedBody::new(body, progress.clone(), idle_limit));
         (request.map(timed), Some(progress))
     };
-    let mut response = match redirect {
-        Some(redirect) => redirect,
-        None => with_request_id(id, with_timeout(limit, progress, next.run(request))).await,
+    let handled = async {
+        match refuse_headers(&request) {
+            Ok(()) => with_timeout(limit, progress, next.run(request)).await,
+            Err(error) => error.into_response(),
+        }
+    };
+    let mut response = match early {
+        Some(response) => response,
+        None => with_request_id(id, handled).await,
     };
     match &visitor {
         Some(visitor) => response = problem_page(kernel, visitor, response),
-        None => with_hal_headers(&mut response),
+        None => {
+            with_hal_headers(&mut response);
+            state.origins.allow(origin, response.headers_mut());
+        }
     }
     let (now, status) = (kernel.env.instant(), response.status());
     let took = now.duration_since(started);
@@ -514,6 +531,28 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     }
     // it is made while it is sent, and may have something to log
     response.map(|body| Body::new(SpannedBody::new(body, Span::current())))
+}
+
+/// Refuses requests whose headers ask for what is not done here.
+///
+/// # Errors
+/// 400 without the `Host` that HTTP/1.1 requires (RFC 9112, 3.2); 415 for a compressed body (RFC 9110, 15.5.16); 412 for a
+/// change that is to be made of a certain version only, since what organizers read has none (RFC 9110, 13.1.1).
+fn refuse_headers(request: &Request<Body>) -> Result<()> {
+    let headers = request.headers();
+    if request.extensions().get::<WithoutHost>().is_some() {
+        return Err(Error::problem(Code::InvalidParameter, "A request needs the header Host, once."));
+    }
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(Error::problem(Code::UnsupportedMediaType, "Send the body without Content-Encoding."));
+    }
+    let is_any = |tag: &HeaderValue| tag.as_bytes().trim_ascii() == b"*";
+    if !request.method().is_safe() && !headers.get_all(header::IF_MATCH).iter().all(is_any) {
+        let detail = "What you read has no version to compare with; send the change without If-Match.";
+        return Err(Error::problem(Code::PreconditionFailed, detail));
+    }
+    Ok(())
 }
 
 /// Answers 503 when a request takes longer than `limit` after its body was received. Until then the body has limits of
@@ -573,6 +612,7 @@ fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Respo
         Code::ActionClosed => "conflict",
         Code::MethodNotAllowed | Code::InvalidParameter | Code::InvalidFilter => "not_found",
         Code::UnsupportedMediaType | Code::IdempotencyMismatch => "validation_failed",
+        Code::PreconditionFailed => "conflict",
         other => other.as_str(),
     };
     let title = i18n::text(visitor.locale, &format!("error-{words}-title"));
