@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRef, State},
-    http::{HeaderMap, Method, StatusCode},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Method},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,8 +24,7 @@ use crate::{
         hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
-        patch::{NewBody, Patch},
-        text::LocaleTag,
+        patch::{HelperBody, Patch},
         vault::Vault,
     },
     organizers::{self, Actor, Authenticator, Scope, audit},
@@ -159,8 +157,7 @@ async fn get_person(
     tag = "people",
     request_body = SignupBody,
     responses(
-        (status = 201, description = "Added", body = PersonResource),
-        (status = 200, description = "Completed", body = PersonResource),
+        (status = 200, description = "Added or completed; which of them is not told", body = PersonResource),
         (status = 422),
     ),
 )]
@@ -168,34 +165,29 @@ async fn create_person(
     State(people): State<People>,
     actor: Actor,
     headers: HeaderMap,
-    body: NewBody<SignupBody>,
-) -> Result<Response> {
+    body: HelperBody<SignupBody>,
+) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
     let person = body.part::<SignupBody>()?.person.parse("/person")?;
     let vault = vault_of(&people, &actor).await?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let (id, is_new) = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
-    let (id, is_new) = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
+    let id = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
             audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
-            if !is_new {
-                idempotency::mark_as_existing(&mut tx, key.as_ref()).await?;
-            }
             tx.commit().await?;
-            (id, is_new)
+            id
         }
         KeyClaim::Replayed(id) => {
-            let was_new = idempotency::was_created(&mut tx, key.as_ref()).await?;
             tx.rollback().await?;
-            (id, was_new)
+            id
         }
     };
     let mut conn = kernel.db.acquire().await?;
     let row = store::get(&mut conn, vault.id, id).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(PersonResource::new(kernel, &vault, &row)?)).into_response())
+    Ok(Json(PersonResource::new(kernel, &vault, &row)?))
 }
 
 /// Erases a person: details, consents, and everything the person did. What was counted stays counted, letters that were sent
@@ -224,7 +216,8 @@ async fn delete_person(
     Ok(Json(Notice { notice: "This person was erased." }))
 }
 
-/// Merges details into a person: what is absent or empty stays.
+/// Merges details into a person: what is absent or empty stays. U+2400 empties a name, the telephone number or a part of the
+/// postal address.
 #[utoipa::path(
     put,
     path = "/api/v1/people/{id}",
@@ -237,7 +230,7 @@ async fn update_person(
     State(people): State<People>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    changes: Patch<PersonResource>,
+    mut changes: Patch<PersonResource>,
 ) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
@@ -246,6 +239,8 @@ async fn update_person(
     store::get(&mut tx, vault.id, id).await?;
     let row = store::lock(&mut tx, id).await?;
     let known = row.details(&vault)?;
+    // what a client does not have it sends as null
+    changes.drop_nulls();
     let mut body = changes.apply(&PersonBody::of_details(&known, row.locale.as_deref()))?;
     if body.email_addresses.is_empty() {
         body.email_addresses = known.contact().email_addresses;
@@ -258,9 +253,7 @@ async fn update_person(
             "A person's address cannot be changed; add the person under the new one.",
         ));
     }
-    let locale = person.locale.map(LocaleTag::as_str);
-    if known.clone().merged(person.details.clone()) != known || locale.is_some() && locale != row.locale.as_deref() {
-        ops::merge_confirmed_details(&mut tx, kernel, &vault, id, person.details, locale, false).await?;
+    if ops::merge_vouched_details(&mut tx, kernel, &vault, &row, &person).await? {
         audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
     }
     tx.commit().await?;

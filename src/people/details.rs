@@ -72,6 +72,22 @@ impl Details {
         }
     }
 
+    /// Without what is [`ERASED`] in `erased`.
+    #[must_use]
+    pub(super) fn without(self, erased: &Self) -> Self {
+        let keep = |old: String, mark: &str| if mark.is_empty() { old } else { String::new() };
+        Self {
+            given_name: keep(self.given_name, &erased.given_name),
+            family_name: keep(self.family_name, &erased.family_name),
+            email: self.email,
+            phone: keep(self.phone, &erased.phone),
+            postal_code: keep(self.postal_code, &erased.postal_code),
+            locality: keep(self.locality, &erased.locality),
+            region: keep(self.region, &erased.region),
+            country: keep(self.country, &erased.country),
+        }
+    }
+
     /// Given and family name, separated by a space.
     pub fn full_name(&self) -> String {
         format!("{} {}", self.given_name, self.family_name).trim().to_owned()
@@ -178,10 +194,29 @@ pub struct PersonBody {
     pub preferred_language: Option<String>,
 }
 
+/// `_links` in the body of a helper, as far as they are looked at.
+#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+pub struct PersonLinks {
+    /// With a token: the person, instead of `person`.
+    #[serde(rename = "osdi:person")]
+    #[validate(nested)]
+    pub person: Option<PersonLink>,
+}
+
+/// A link to a person of the organization.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+pub struct PersonLink {
+    /// Address of the person in this API.
+    #[validate(length(min = 1, max = 2000))]
+    pub href: String,
+}
+
 /// OSDI `email_addresses[]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct EmailBody {
     /// The address.
+    #[serde(default)]
+    #[schema(required = true)]
     #[validate(length(max = 320))]
     pub address: String,
     /// Preferred over the others?
@@ -223,6 +258,8 @@ impl PostalBody {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PhoneBody {
     /// The number.
+    #[serde(default)]
+    #[schema(required = true)]
     #[validate(length(max = 40))]
     pub number: String,
     /// Preferred over the others?
@@ -239,6 +276,20 @@ pub struct NewPerson {
     pub email: EmailAddress,
     /// The preferred language, if it is supported.
     pub locale: Option<LocaleTag>,
+    /// [`ERASED`] in what is to be emptied: only organizers can, on a person.
+    pub erased: Details,
+}
+
+/// What some clients send for a text that is to be emptied, where an empty one leaves it as it is: the symbol for null.
+const ERASED: &str = "\u{2400}";
+
+/// What is typed in a field; nothing for [`ERASED`], which is noted.
+fn typed<'a>(text: &'a str, erased: &mut String) -> &'a str {
+    if text.trim() == ERASED {
+        ERASED.clone_into(erased);
+        return "";
+    }
+    text
 }
 
 impl PersonBody {
@@ -293,42 +344,46 @@ impl PersonBody {
     /// # Errors
     /// 422 with a pointer for each refused field.
     pub fn parse(&self, at: &str) -> Result<NewPerson> {
-        let mut errors = Vec::new();
+        let (mut errors, mut erased) = (Vec::new(), Details::default());
         let mut take = |pointer: String, parsed: Result<String, TextError>| {
             parsed.unwrap_or_else(|e| {
                 errors.push(FieldError::new(format!("{at}{pointer}"), e.code, e.detail));
                 String::new()
             })
         };
-        let given_name = take("/given_name".to_owned(), clean_line(&self.given_name, 100));
-        let family_name = take("/family_name".to_owned(), clean_line(&self.family_name, 100));
-        let (phone_index, phone) =
-            primary(&self.phone_numbers, |p| p.primary).map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let given_name = typed(&self.given_name, &mut erased.given_name);
+        let given_name = take("/given_name".to_owned(), clean_line(given_name, 100));
+        let family_name = typed(&self.family_name, &mut erased.family_name);
+        let family_name = take("/family_name".to_owned(), clean_line(family_name, 100));
+        let (phone_index, phone) = primary(&self.phone_numbers, |p| p.primary, |p| !p.number.is_empty())
+            .map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let phone = typed(phone, &mut erased.phone);
         let phone = take(format!("/phone_numbers/{phone_index}/number"), clean_line(phone, 40));
 
-        let (index, postal) =
-            primary(&self.postal_addresses, |p| p.primary).map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
+        let (index, postal) = primary(&self.postal_addresses, |p| p.primary, |p| !p.is_empty())
+            .map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
         let field = |name: &str| format!("/postal_addresses/{index}/{name}");
-        let locality = take(field("locality"), clean_line(&postal.locality, 100));
-        let mut region = take(field("region"), clean_line(&postal.region, 100));
-        let country = take(field("country"), country(&postal.country));
+        let locality = take(field("locality"), clean_line(typed(&postal.locality, &mut erased.locality), 100));
+        let mut region = take(field("region"), clean_line(typed(&postal.region, &mut erased.region), 100));
+        let country = take(field("country"), country(typed(&postal.country, &mut erased.country)));
         let canadian = country.is_empty() || country == "CA";
+        let typed_code = typed(&postal.postal_code, &mut erased.postal_code);
         let postal_code = take(
             field("postal_code"),
-            if canadian && !postal.postal_code.trim().is_empty() {
-                PostalCode::parse(&postal.postal_code).map(|code| {
+            if canadian && !typed_code.trim().is_empty() {
+                PostalCode::parse(typed_code).map(|code| {
                     if region.is_empty() {
                         code.province().unwrap_or("").clone_into(&mut region);
                     }
                     code.as_str().to_owned()
                 })
             } else {
-                clean_line(&postal.postal_code, 20)
+                clean_line(typed_code, 20)
             },
         );
         let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
 
-        let email = match primary(&self.email_addresses, |e| e.primary) {
+        let email = match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {
             None => {
                 errors.push(FieldError::new(
                     format!("{at}/email_addresses"),
@@ -357,15 +412,18 @@ impl PersonBody {
                 },
                 email,
                 locale: self.preferred_language.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()),
+                erased,
             }),
             _ => Err(Error::Fields(errors)),
         }
     }
 }
 
-/// The entry marked primary, otherwise the first, with its index.
-fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
-    entries.iter().enumerate().find(|(_, e)| is_primary(e)).or_else(|| entries.iter().enumerate().next())
+/// Of the entries that say something the one marked primary, otherwise the first, with its index.
+fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool, is_given: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
+    let all = || entries.iter().enumerate();
+    let given = || all().filter(|(_, entry)| is_given(entry));
+    given().find(|(_, entry)| is_primary(entry)).or_else(|| given().next()).or_else(|| all().next())
 }
 
 fn country(input: &str) -> Result<String, TextError> {
@@ -419,6 +477,44 @@ mod tests {
         assert!(
             matches!(body(json!({})).parse("/person"), Err(Error::Fields(f)) if f[0].pointer == "/person/email_addresses" && f[0].code == "required")
         );
+    }
+
+    #[test]
+    fn entries_that_say_nothing_are_passed_over() {
+        let person = body(json!({
+            "email_addresses": [{"primary": true}, {"address": "ana@example.org"}],
+            "phone_numbers": [{}, {"number": "1"}], "postal_addresses": [{"primary": true}, {"locality": "Laval"}],
+        }));
+        let details = person.parse("").unwrap().details;
+        assert_eq!((&*details.email, &*details.phone, &*details.locality), ("ana@example.org", "1", "Laval"));
+        let Err(Error::Fields(fields)) = body(json!({"email_addresses": [{}]})).parse("") else { panic!() };
+        assert_eq!((&*fields[0].pointer, &*fields[0].code), ("/email_addresses/0/address", "required"));
+    }
+
+    #[test]
+    fn symbol_for_null_empties_a_field() {
+        let mark = "\u{2400}";
+        let person = body(json!({
+            "given_name": mark, "family_name": " \u{2400} ", "email_addresses": [{"address": "ana@example.org"}],
+            "phone_numbers": [{"number": mark}], "postal_addresses": [{"postal_code": mark, "country": mark, "locality": "Laval"}],
+        }));
+        let person = person.parse("").unwrap();
+        assert_eq!(
+            person.details,
+            Details { email: "ana@example.org".into(), locality: "Laval".into(), ..Details::default() }
+        );
+        let known = Details {
+            given_name: "Ana".into(),
+            family_name: "Roy".into(),
+            email: "ana@example.org".into(),
+            phone: "1".into(),
+            postal_code: "M5V 3L9".into(),
+            region: "ON".into(),
+            country: "CA".into(),
+            ..Details::default()
+        };
+        let left = Details { email: known.email.clone(), region: "ON".into(), ..Details::default() };
+        assert_eq!(known.without(&person.erased), left);
     }
 
     #[test]

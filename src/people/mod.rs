@@ -28,11 +28,11 @@ mod records;
 mod store;
 
 pub use api::{People, router};
-pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
+pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks};
 pub use links::{ERASE_PERSON, MY_DATA, open, own_links, register_links};
 pub use ops::{
     ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, merge_confirmed_details,
-    prepare_vouched_person, resolve_addresses, rounds, set_updates_consent,
+    prepare_vouched_person, resolve_addresses, rounds, set_updates_consent, submitted_person,
 };
 pub use records::{AllRecords, PersonRecord, PersonRecords};
 pub use store::TABLE as PEOPLE;

@@ -7,11 +7,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    details::{Consents, Details, NewPerson},
+    details::{Consents, Details, NewPerson, PersonBody, PersonLinks},
     store::{self, DetailsChange, NewConsent, PersonRow, TABLE},
 };
 use crate::{
-    error::Result,
+    error::{Code, Error, Result},
     kernel::{
         Kernel,
         crypto::sha256,
@@ -20,6 +20,7 @@ use crate::{
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
+    organizers::{Actor, Scope},
 };
 
 impl PersonRow {
@@ -121,8 +122,7 @@ pub async fn prepare_vouched_person(
     Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 
-/// Adds a person or merges details into an existing one, for an organizer. Returns the id, and whether the person had
-/// no details before.
+/// Adds a person or merges details into an existing one, for an organizer. Returns the id.
 ///
 /// # Errors
 /// `internal` when the vault does not open.
@@ -131,18 +131,70 @@ pub(super) async fn upsert_vouched_person(
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
-) -> Result<(Uuid, bool)> {
+) -> Result<Uuid> {
     let index = vault.email_index(&person.email);
     let id = store::upsert_unconfirmed_person(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;
     let is_new = row.sealed.is_none();
-    let locale = person.locale.map(LocaleTag::as_str);
-    let change = row.merged(kernel, vault, person.details.clone(), locale, false)?;
-    store::save_details(conn, &[&change]).await?;
+    merge_vouched_details(conn, kernel, vault, &row, person).await?;
     if is_new {
         store::mark_as_added_by_organizer(conn, id).await?;
     }
-    Ok((id, is_new))
+    Ok(id)
+}
+
+/// Merges details into a person whose row is locked, for an organizer, who can also empty some. False: nothing changes.
+///
+/// # Errors
+/// `internal` when the vault does not open.
+pub(super) async fn merge_vouched_details(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    row: &PersonRow,
+    person: &NewPerson,
+) -> Result<bool> {
+    let before = row.details(vault)?;
+    let after = before.clone().without(&person.erased).merged(person.details.clone());
+    let locale = person.locale.map(LocaleTag::as_str);
+    if row.sealed.is_some() && after == before && locale.is_none_or(|locale| row.locale.as_deref() == Some(locale)) {
+        return Ok(false);
+    }
+    let change = DetailsChange {
+        person: row.id,
+        sealed: vault.seal(&kernel.env, TABLE, row.id, &after),
+        locale: locale.map(str::to_owned),
+        at: kernel.env.now(),
+    };
+    store::save_details(conn, &[&change]).await?;
+    Ok(true)
+}
+
+/// The person of a submission: described in its body or, by an organizer, named by a link to a known one.
+///
+/// # Errors
+/// 422 where there is neither, or no such person.
+pub async fn submitted_person(
+    kernel: &Kernel,
+    actor: Option<&Actor>,
+    described: Option<PersonBody>,
+    links: Option<&PersonLinks>,
+) -> Result<PersonBody> {
+    if let Some(person) = described {
+        return Ok(person);
+    }
+    let (Some(actor), Some(link)) = (actor, links.and_then(|links| links.person.as_ref())) else {
+        return Err(Error::field("/person", "required", "This member is required."));
+    };
+    actor.require(Scope::ContactsWrite)?;
+    let unknown = || Error::field("/_links/osdi:person/href", "unknown_value", "There is no such person.");
+    let id = link.href.trim_end_matches('/').rsplit(['/', ':']).next().and_then(|id| Uuid::parse_str(id).ok());
+    let mut conn = kernel.db.acquire().await?;
+    let vault = kernel.vaults.of_organization(&mut conn, actor.organization_id).await?;
+    let vault = kernel.vaults.open(vault).await?;
+    let found = store::get(&mut conn, vault.id, id.ok_or_else(unknown)?).await;
+    let row = found.map_err(|e| if e.code() == Code::NotFound { unknown() } else { e })?;
+    Ok(PersonBody::of_details(&row.details(&vault)?, row.locale.as_deref()))
 }
 
 /// Where a consent was asked for, and with which wording.

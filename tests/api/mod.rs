@@ -15,6 +15,7 @@ pub mod events;
 pub mod exports;
 pub mod images;
 pub mod mail;
+pub mod osdi_clients;
 pub mod paging;
 pub mod people;
 pub mod petitions;

@@ -27,13 +27,13 @@ use crate::{
         http_cache::private_json,
         idempotency,
         paging::{Listed, Page},
-        patch::{NewBody, Patch},
+        patch::{HelperBody, Patch},
         rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
     letters::EditedText,
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, ContactDetails, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
     petitions::{
         abuse::RequestSignals,
         invalidation,
@@ -59,7 +59,12 @@ pub(super) fn router() -> OpenApiRouter<Petitions> {
 pub(super) struct SignatureBody {
     /// Who signs.
     #[validate(nested)]
-    pub person: PersonBody,
+    #[schema(value_type = PersonBody)]
+    pub person: Option<PersonBody>,
+    /// With a token, a person of the organization instead of `person`.
+    #[serde(rename = "_links")]
+    #[validate(nested)]
+    pub links: Option<PersonLinks>,
     /// A comment, at most 5,000 characters; shown only after an organizer has approved it.
     #[serde(default)]
     #[validate(length(max = 5000))]
@@ -333,15 +338,16 @@ async fn create_signature(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    body: NewBody<SignatureBody>,
+    body: HelperBody<SignatureBody>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let bytes = body.bytes.clone();
-    let body: SignatureBody = body.part()?;
+    let mut body: SignatureBody = body.part()?;
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
-    let mut new = parse_signature(body)?;
+    let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
+    let mut new = parse_signature(&person, body)?;
     questions::check(&petition, &mut new, actor.is_none())?;
     let Some(actor) = actor else {
         new.signals.source = Some(source);
@@ -367,8 +373,8 @@ async fn create_signature(
     Ok(private_json(status, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
-fn parse_signature(body: SignatureBody) -> Result<NewSignature> {
-    let person = body.person.parse("/person");
+fn parse_signature(person: &PersonBody, body: SignatureBody) -> Result<NewSignature> {
+    let person = person.parse("/person");
     let comments = clean_text(&body.comments, 5000).map_err(|e| Error::field("/comments", e.code, e.detail));
     let (person, comments) = match (person, comments) {
         (Ok(person), Ok(comments)) => (person, comments),
