@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
+use super::labels::{self, Extras, Labels};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
@@ -53,6 +55,9 @@ pub struct Details {
     /// Country code of two letters (ISO 3166-1).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub country: String,
+    /// What organizers note of the person; of acts always empty.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 impl Details {
@@ -69,6 +74,7 @@ impl Details {
             locality: pick(self.locality, newer.locality),
             region: pick(self.region, newer.region),
             country: pick(self.country, newer.country),
+            labels: self.labels,
         }
     }
 
@@ -85,6 +91,7 @@ impl Details {
             locality: keep(self.locality, &erased.locality),
             region: keep(self.region, &erased.region),
             country: keep(self.country, &erased.country),
+            labels: self.labels,
         }
     }
 
@@ -105,7 +112,7 @@ impl Details {
 
     /// The members of OSDI's `person` that are known.
     pub fn contact(&self) -> ContactDetails {
-        let email = EmailBody { address: self.email.clone(), primary: true };
+        let email = EmailBody { address: self.email.clone(), primary: true, status: None };
         let phone = PhoneBody { number: self.phone.clone(), primary: true };
         let postal = PostalBody {
             postal_code: self.postal_code.clone(),
@@ -192,6 +199,22 @@ pub struct PersonBody {
     #[serde(default)]
     #[validate(length(max = 35))]
     pub preferred_language: Option<String>,
+    /// Identifiers in other systems (`newsletter:17`), to add. Organizers only, as all that follows.
+    #[serde(default, skip_serializing)]
+    pub identifiers: Vec<String>,
+    /// Tags to add.
+    #[serde(default, skip_serializing)]
+    pub add_tags: Vec<String>,
+    /// Tags to take away.
+    #[serde(default, skip_serializing)]
+    pub remove_tags: Vec<String>,
+    /// Languages that the person speaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages_spoken: Vec<String>,
+    /// Fields of other systems, by name; a field replaces the one of the same name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub custom_fields: BTreeMap<String, Value>,
 }
 
 /// `_links` in the body of a helper, as far as they are looked at.
@@ -222,6 +245,19 @@ pub struct EmailBody {
     /// Preferred over the others?
     #[serde(default)]
     pub primary: bool,
+    /// In answers to organizers: `subscribed` or `unsubscribed`, if the person has said whether updates are wanted. An
+    /// organizer may say `unsubscribed`, which ends them; nobody but the person agrees to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 40))]
+    pub status: Option<String>,
+}
+
+impl EmailBody {
+    /// Does OSDI's `status` say that no updates are wanted?
+    fn is_unsubscribed(&self) -> bool {
+        let status = self.status.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(status.as_str(), "unsubscribed" | "spam complaint" | "previous spam complaint")
+    }
 }
 
 /// OSDI `postal_addresses[]`.
@@ -276,6 +312,8 @@ pub struct NewPerson {
     pub email: EmailAddress,
     /// The preferred language, if it is supported.
     pub locale: Option<LocaleTag>,
+    /// What an organizer says beside them.
+    pub extras: Extras,
     /// [`ERASED`] in what is to be emptied: only organizers can, on a person.
     pub erased: Details,
 }
@@ -303,12 +341,43 @@ impl PersonBody {
             postal_addresses: contact.postal_addresses,
             phone_numbers: contact.phone_numbers,
             preferred_language: locale.map(str::to_owned),
+            languages_spoken: details.labels.languages.clone(),
+            custom_fields: details.labels.custom_fields.clone(),
+            ..Self::default()
         }
+    }
+
+    /// Without what only organizers say.
+    #[must_use]
+    pub(super) fn of_public(mut self) -> Self {
+        self.email_addresses.iter_mut().for_each(|email| email.status = None);
+        Self {
+            identifiers: Vec::new(),
+            add_tags: Vec::new(),
+            remove_tags: Vec::new(),
+            languages_spoken: Vec::new(),
+            custom_fields: BTreeMap::new(),
+            ..self
+        }
+    }
+
+    /// What an organizer says beside the details.
+    fn extras(&self, at: &str, errors: &mut Vec<FieldError>) -> Extras {
+        let mut lines = |typed: &[String], name: &str| labels::lines(typed, &format!("{at}/{name}"), errors);
+        let labels = Labels {
+            identifiers: lines(&self.identifiers, "identifiers"),
+            tags: lines(&self.add_tags, "add_tags"),
+            languages: lines(&self.languages_spoken, "languages_spoken"),
+            custom_fields: self.custom_fields.clone(),
+        };
+        let removed_tags = lines(&self.remove_tags, "remove_tags");
+        labels::fields(&self.custom_fields, &format!("{at}/custom_fields"), errors);
+        Extras { labels, removed_tags, is_unsubscribed: self.email_addresses.iter().any(EmailBody::is_unsubscribed) }
     }
 
     /// The person in an HTML form.
     pub fn of_form(given_name: &str, family_name: &str, email: &str, locale: LocaleTag) -> Self {
-        let email = EmailBody { address: email.to_owned(), primary: true };
+        let email = EmailBody { address: email.to_owned(), primary: true, status: None };
         Self {
             given_name: given_name.to_owned(),
             family_name: family_name.to_owned(),
@@ -383,6 +452,7 @@ impl PersonBody {
         );
         let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
 
+        let extras = self.extras(at, &mut errors);
         let email = match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {
             None => {
                 errors.push(FieldError::new(
@@ -409,9 +479,11 @@ impl PersonBody {
                     locality,
                     region,
                     country,
+                    labels: Labels::default(),
                 },
                 email,
                 locale: self.preferred_language.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()),
+                extras,
                 erased,
             }),
             _ => Err(Error::Fields(errors)),
@@ -437,7 +509,7 @@ fn country(input: &str) -> Result<String, TextError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

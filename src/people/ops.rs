@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use data_encoding::HEXLOWER;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
     details::{Consents, Details, NewPerson, PersonBody, PersonLinks},
+    labels::{self, Extras},
     store::{self, DetailsChange, NewConsent, PersonRow, TABLE},
 };
 use crate::{
@@ -78,6 +79,11 @@ pub fn rounds<T>(acts: impl IntoIterator<Item = T>, person_of: impl Fn(&T) -> Uu
         *turn += 1;
     }
     rounds
+}
+
+/// Replaces the labels in a filter of people by their keyed indexes.
+pub(super) fn resolve_labels(vault: &Vault, filter: &mut Filter) {
+    filter.resolve_labels(|field, typed| labels::filter_index(vault, field, typed));
 }
 
 /// Replaces the addresses in a filter (virtual field `email_address`) by the ids of the people who have them.
@@ -155,10 +161,15 @@ pub(super) async fn merge_vouched_details(
     person: &NewPerson,
 ) -> Result<bool> {
     let before = row.details(vault)?;
-    let after = before.clone().without(&person.erased).merged(person.details.clone());
+    let mut after = before.clone().without(&person.erased).merged(person.details.clone());
+    after.labels = after.labels.merged(&person.extras);
+    let is_ended = person.extras.is_unsubscribed && end_updates(conn, kernel, row.id, row.locale()).await?;
     let locale = person.locale.map(LocaleTag::as_str);
     if row.sealed.is_some() && after == before && locale.is_none_or(|locale| row.locale.as_deref() == Some(locale)) {
-        return Ok(false);
+        return Ok(is_ended);
+    }
+    if after.labels != before.labels {
+        store::save_labels(conn, row.id, &after.labels.indexes(vault)).await?;
     }
     let change = DetailsChange {
         person: row.id,
@@ -168,6 +179,60 @@ pub(super) async fn merge_vouched_details(
     };
     store::save_details(conn, &[&change]).await?;
     Ok(true)
+}
+
+/// Ends the updates to a person because another system says so, unless they have ended already. Nobody but the person
+/// begins them again.
+async fn end_updates(conn: &mut PgConnection, kernel: &Kernel, person: Uuid, locale: LocaleTag) -> Result<bool> {
+    if store::wishes(conn, &[person]).await?.get(&person) == Some(&false) {
+        return Ok(false);
+    }
+    let wording = i18n::text(locale, "unsubscribe-button");
+    let consent = NewConsent {
+        id: kernel.env.id(),
+        person,
+        purpose: "updates".to_owned(),
+        granted: false,
+        by_owner: false,
+        version: wording_version(&wording),
+        wording,
+        locale: locale.as_str(),
+        source: "api",
+        at: kernel.env.now(),
+    };
+    store::append_consents(conn, &[consent]).await?;
+    Ok(true)
+}
+
+/// Adds to a person what an organizer said beside the details of an act. Not for protected actions, whose vaults keep
+/// nothing of it.
+///
+/// # Errors
+/// `internal` when the vault does not open.
+pub async fn apply_extras(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    person: Uuid,
+    extras: &Extras,
+) -> Result<()> {
+    if *extras == Extras::default() {
+        return Ok(());
+    }
+    let mut tx = conn.begin().await?;
+    let row = store::lock(&mut tx, person).await?;
+    if extras.is_unsubscribed {
+        end_updates(&mut tx, kernel, person, row.locale()).await?;
+    }
+    let before = row.details(vault)?;
+    let after = Details { labels: before.labels.clone().merged(extras), ..before.clone() };
+    if after != before {
+        store::save_labels(&mut tx, person, &after.labels.indexes(vault)).await?;
+        let sealed = vault.seal(&kernel.env, TABLE, person, &after);
+        let change = DetailsChange { person, sealed, locale: None, at: kernel.env.now() };
+        store::save_details(&mut tx, &[&change]).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// The person of a submission: described in its body or, by an organizer, named by a link to a known one.
@@ -180,8 +245,10 @@ pub async fn submitted_person(
     described: Option<PersonBody>,
     links: Option<&PersonLinks>,
 ) -> Result<PersonBody> {
-    if let Some(person) = described {
-        return Ok(person);
+    match described {
+        Some(person) if actor.is_some() => return Ok(person),
+        Some(person) => return Ok(person.of_public()),
+        None => {}
     }
     let (Some(actor), Some(link)) = (actor, links.and_then(|links| links.person.as_ref())) else {
         return Err(Error::field("/person", "required", "This member is required."));

@@ -399,3 +399,199 @@ async fn request_without_host_is_refused(pool: PgPool) {
     }
     server.stop().await;
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn unsubscribed_elsewhere_is_unsubscribed_here(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let t = Some(token.as_str());
+    app.petition(&token, json!({})).await;
+    event(&app, &token, json!({})).await;
+    office(&app, &token, "minister").await;
+    letter_action(&app, &token, json!({})).await;
+    let news = json!({"muster:texts": {"en": {"subject": "News", "body": "News"}}, "muster:audience": {"actions": ["status"]}});
+    let audience = async || {
+        let made = app.post("/api/v1/broadcasts", t, &news).await.expect(201);
+        app.jobs().await;
+        let path = app.path_of(made["_links"]["self"]["href"].as_str().unwrap()).to_owned();
+        app.get(&path, t).await.expect(200)["muster:recipients"].clone()
+    };
+    let agreed = async |address: &str| {
+        let mut body = signer(address);
+        merge(&mut body, json!({"muster:consents": {"updates": true}}));
+        app.post(SIGN, None, &body).await.expect(202);
+        confirm(&app, address).await;
+        let filter = format!("{PEOPLE}?filter=email_address%20eq%20'{address}'");
+        let found = app.get(&filter, t).await.expect(200)["_embedded"]["osdi:people"][0].clone();
+        assert_eq!(found["email_addresses"][0]["status"], "subscribed");
+        app.path_of(found["_links"]["self"]["href"].as_str().unwrap()).to_owned()
+    };
+    let status = async |path: &str| app.get(path, t).await.expect(200)["email_addresses"][0]["status"].clone();
+    let (by_put, by_id, by_post) =
+        (agreed("a@example.org").await, agreed("b@example.org").await, agreed("c@example.org").await);
+    let mut by_act = Vec::new();
+    for address in ["d@example.org", "e@example.org", "f@example.org"] {
+        by_act.push(agreed(address).await);
+    }
+    assert_eq!(audience().await, 6);
+    let said = |address: &str| json!({"email_addresses": [{"address": address, "status": "unsubscribed"}]});
+    app.put(&by_put, t, &said("a@example.org")).await.expect(200);
+    let gone = app.put(&by_id, t, &json!({"email_addresses": [{"status": "Unsubscribed"}]})).await.expect(200);
+    assert_eq!(gone["email_addresses"][0]["address"], "b@example.org");
+    app.post(PEOPLE, t, &json!({"person": said("c@example.org")})).await.expect(200);
+    for path in [&by_put, &by_id, &by_post] {
+        assert_eq!(status(path).await, "unsubscribed", "{path}");
+    }
+    assert_eq!(audience().await, 3);
+    // organizers say it with what people do, too; the public says nothing by it
+    let public = json!({"person": said("d@example.org")});
+    app.post(SIGN, None, &public).await.expect(202);
+    confirm(&app, "d@example.org").await;
+    assert_eq!(status(&by_act[0]).await, "subscribed");
+    let mut written = signer("f@example.org");
+    written["person"]["email_addresses"][0]["status"] = json!("unsubscribed");
+    app.post(SIGN, t, &public).await.expect(200);
+    app.post(ATTEND, t, &json!({"person": said("e@example.org")})).await.expect(201);
+    app.post("/api/v1/advocacy_campaigns/write/outreaches", t, &written).await.expect(201);
+    for path in &by_act {
+        assert_eq!(status(path).await, "unsubscribed", "{path}");
+    }
+    assert_eq!(audience().await, 0);
+    // again changes nothing; only the person agrees again
+    let whole = app.get(&by_put, t).await.expect(200);
+    assert_eq!(app.put(&by_put, t, &whole).await.expect(200), whole);
+    app.put(&by_put, t, &json!({"email_addresses": [{"status": "subscribed"}]})).await.expect(200);
+    let mut vouched = signer("a@example.org");
+    merge(&mut vouched, json!({"muster:consents": {"updates": true}}));
+    app.post(SIGN, t, &vouched).await.expect(200);
+    assert_eq!(status(&by_put).await, "unsubscribed");
+    assert_eq!(app.count("SELECT count(*) FROM consents WHERE NOT granted").await, 6);
+    app.post(SIGN, None, &vouched).await.expect(202);
+    confirm(&app, "a@example.org").await;
+    assert_eq!((status(&by_put).await, audience().await), (json!("subscribed"), json!(1)));
+    // somebody who was never asked is not asked by an import either
+    let added = app.post(PEOPLE, t, &json!({"person": said("new@example.org")})).await.expect(200);
+    assert_eq!(added["email_addresses"][0]["status"], "unsubscribed");
+    let silent = app.post(PEOPLE, t, &signer("silent@example.org")).await.expect(200);
+    assert_eq!(silent["email_addresses"][0].get("status"), None);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn labels_are_kept_sealed_found_and_mailed_to(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let (token, theirs) = (app.owner().await, app.token("Neighbours", "all").await);
+    let t = Some(token.as_str());
+    app.petition(&token, json!({})).await;
+    app.petition(&token, json!({"muster:slug": "quiet", "muster:privacy": "protected"})).await;
+    let mut body = signer("amara@example.org");
+    merge(&mut body, json!({"add_tags": ["Volunteer", "Night-shift Okra"]}));
+    merge(
+        &mut body["person"],
+        json!({"identifiers": ["newsletter:okra-17"], "languages_spoken": ["pa", "Okra"], "custom_fields": {"shirt": "Okra L", "n": 2}}),
+    );
+    let added = app.post(PEOPLE, t, &body).await;
+    let (made, id) = (added.expect(200), added.id());
+    let path = format!("{PEOPLE}/{id}");
+    assert_eq!(made["identifiers"], json!([format!("muster:{id}"), "newsletter:okra-17"]));
+    assert_eq!(made["muster:tags"], json!(["Volunteer", "Night-shift Okra"]));
+    assert_eq!(
+        (&made["languages_spoken"], &made["custom_fields"]["shirt"]),
+        (&json!(["pa", "Okra"]), &json!("Okra L"))
+    );
+    // what comes back is sent back; more is added, one is taken away
+    assert_eq!(app.put(&path, t, &made).await.expect(200), made);
+    let more = json!({"identifiers": ["crm:4"], "add_tags": ["volunteer", "cook"], "remove_tags": ["night-shift okra"], "custom_fields": {"n": 3}});
+    let changed = app.put(&path, t, &more).await.expect(200);
+    assert_eq!(changed["identifiers"], json!([format!("muster:{id}"), "newsletter:okra-17", "crm:4"]));
+    assert_eq!(changed["muster:tags"], json!(["Volunteer", "cook"]));
+    assert_eq!(changed["custom_fields"], json!({"shirt": "Okra L", "n": 3}));
+    app.post(PEOPLE, t, &signer("bela@example.org")).await.expect(200);
+    app.post(PEOPLE, Some(&theirs), &body).await.expect(200);
+    for (filter, found) in [
+        ("identifiers%20eq%20'newsletter:okra-17'", 1),
+        ("identifiers%20eq%20'CRM:4'", 1),
+        ("identifiers%20eq%20'volunteer'", 0),
+        ("muster:tags%20eq%20'volunteer'", 1),
+        ("muster:tags%20eq%20'Night-shift%20Okra'", 0),
+        ("muster:tags%20ne%20'volunteer'", 1),
+        ("muster:tags%20eq%20'cook'%20and%20identifiers%20eq%20'crm:4'", 1),
+    ] {
+        let page = app.get(&format!("{PEOPLE}?filter={filter}"), t).await.expect(200);
+        assert_eq!(page["total_records"], found, "{filter}");
+    }
+    for refused in ["muster:tags%20gt%20'a'", "identifiers%20eq%20null"] {
+        app.get(&format!("{PEOPLE}?filter={refused}"), t).await.problem(400, "invalid_filter", &[]);
+    }
+    app.post(PEOPLE, t, &json!({"person": signer("x@example.org")["person"], "add_tags": ["ok", ""]})).await.problem(
+        422,
+        "validation_failed",
+        &["/add_tags/1"],
+    );
+    app.put(&path, t, &json!({"identifiers": ["x".repeat(201)]})).await.problem(
+        422,
+        "validation_failed",
+        &["/identifiers/0"],
+    );
+
+    // with what people do, but not by the public, and never in a vault of its own
+    let mut act = signer("bela@example.org");
+    merge(&mut act, json!({"add_tags": ["driver"]}));
+    merge(&mut act["person"], json!({"identifiers": ["public:1"], "custom_fields": {"from": "outside"}}));
+    app.post(SIGN, None, &act).await.expect(202);
+    confirm(&app, "bela@example.org").await;
+    let tagged = async |tag: &str| {
+        app.get(&format!("{PEOPLE}?filter=muster:tags%20eq%20'{tag}'"), t).await.expect(200)["total_records"].clone()
+    };
+    assert_eq!(tagged("driver").await, 0);
+    app.post("/api/v1/petitions/quiet/signatures", t, &act).await.expect(201);
+    assert_eq!(app.count("SELECT count(*) FROM person_labels l JOIN people p ON p.id = l.person_id JOIN vaults v ON v.id = p.vault_id WHERE v.kind = 'protected'").await, 0);
+    assert_eq!(tagged("driver").await, 0);
+    app.post(SIGN, t, &act).await.expect(200);
+    assert_eq!(tagged("Driver").await, 1);
+
+    // those who have a tag and agreed to updates
+    let audience = async |audience: Value| {
+        let news = json!({"muster:texts": {"en": {"subject": "News", "body": "News"}}, "muster:audience": audience});
+        let made = app.post("/api/v1/broadcasts", t, &news).await.expect(201);
+        app.jobs().await;
+        let path = app.path_of(made["_links"]["self"]["href"].as_str().unwrap()).to_owned();
+        let read = app.get(&path, t).await.expect(200);
+        assert_eq!(read["muster:audience"]["tags"], audience["tags"]);
+        (path, read["muster:recipients"].clone())
+    };
+    assert_eq!(audience(json!({"actions": [], "tags": ["volunteer", "driver"]})).await.1, 0, "nobody agreed");
+    for address in ["amara@example.org", "bela@example.org"] {
+        let mut agreed = signer(address);
+        merge(&mut agreed, json!({"muster:consents": {"updates": true}}));
+        app.post(SIGN, None, &agreed).await.expect(202);
+        confirm(&app, address).await;
+    }
+    assert_eq!(audience(json!({"actions": [], "tags": ["volunteer", "driver"]})).await.1, 2);
+    assert_eq!(audience(json!({"actions": ["status"], "tags": ["cook"]})).await.1, 1);
+    assert_eq!(audience(json!({"actions": ["status"], "tags": []})).await.1, 2);
+    let (path, _) = audience(json!({"actions": [], "tags": ["DRIVER"]})).await;
+    app.post(&format!("{path}/send"), t, &json!({})).await.expect(202);
+    app.jobs().await;
+    assert_eq!(app.mail_to("bela@example.org").await.iter().filter(|m| m.kind == "broadcast").count(), 1);
+    assert!(app.mail_to("amara@example.org").await.iter().all(|m| m.kind != "broadcast"));
+    for (refused, pointer) in [
+        (json!({"actions": [], "tags": []}), "/muster:audience/actions"),
+        (json!({"actions": [], "tags": ["a"], "regions": ["CA-ON"]}), "/muster:audience/actions"),
+        (json!({"actions": ["status"], "tags": [""]}), "/muster:audience/tags/0"),
+    ] {
+        let news = json!({"muster:texts": {"en": {"subject": "News", "body": "News"}}, "muster:audience": refused});
+        app.post("/api/v1/broadcasts", t, &news).await.problem(422, "validation_failed", &[pointer]);
+    }
+
+    // nothing of it is readable in the database, and it goes with the person
+    for table in ["people", "person_labels", "consents", "audit_entries", "signatures", "emails"] {
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT x::text FROM {table} x")))
+            .fetch_all(&app.kernel.db)
+            .await
+            .unwrap();
+        assert!(rows.iter().all(|row| !row.to_lowercase().contains("okra")), "{table}");
+    }
+    app.delete(&format!("{PEOPLE}/{id}"), t).await.expect(200);
+    let left = "SELECT count(*) FROM person_labels l JOIN people p ON p.id = l.person_id JOIN vaults v ON v.id = p.vault_id JOIN organizations o ON o.id = v.organization_id WHERE o.name = 'Alliance'";
+    assert_eq!(app.count(left).await, 1, "the driver is left");
+}

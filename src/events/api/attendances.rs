@@ -50,6 +50,9 @@ pub(super) struct NewAttendanceBody {
     #[serde(rename = "_links")]
     #[validate(nested)]
     pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or
     /// not at all.
     #[serde(default = "default_party_size", rename = "muster:party_size")]
@@ -321,9 +324,9 @@ pub(super) async fn create_attendance(
     let (bytes, mut body) = (&body.bytes, body.part::<NewAttendanceBody>()?);
     let event = events.event(&key).await?;
     ensure_visible(actor.as_ref(), &event)?;
-    let challenge = body.muster_challenge.clone();
+    let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
-    let new = parse_attendance(&event, &person, body)?;
+    let mut new = parse_attendance(&event, &person, body)?;
     let Some(actor) = actor else {
         events.ensure_open(&event)?;
         kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
@@ -335,12 +338,18 @@ pub(super) async fn create_attendance(
         // nobody can come, whoever says so
         event.action.require_open(kernel.env.now())?;
     }
+    new.person.extras.add_tags(&add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/attendances", event.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, bytes).await?;
     let registered = events.submit_vouched(&event, new, key).await?;
-    let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let mut conn = kernel.db.acquire().await?;
+    let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
+    if !event.action.protected {
+        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    }
+    drop(conn);
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(private_json(status, &resource(&events, &event, &row, &actor).await?))
 }

@@ -52,6 +52,9 @@ pub(super) struct NewOutreachBody {
     #[serde(rename = "_links")]
     #[validate(nested)]
     pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// The subject.
     #[serde(default)]
     #[validate(length(max = 200))]
@@ -420,7 +423,9 @@ async fn vouch(
     drop(conn);
     let action = &letter.action;
     let person = people::submitted_person(kernel, Some(actor), body.person.clone(), body.links.as_ref()).await?;
-    let new = body.check(&person, &letter)?;
+    let mut new = body.check(&person, &letter)?;
+    new.person.extras.add_tags(&body.add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/outreaches", action.api_path());
     let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
     let written = letters.submit_vouched(&letter, new, idempotency).await?;
@@ -431,7 +436,11 @@ async fn vouch(
     let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };
     let view = View { letters, letter: &letter, vault: vault.as_deref() };
     let mut outreaches = Vec::new();
-    for row in &store::outreaches_of(&mut conn, action.id, written.letter_id).await? {
+    let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;
+    if let (Some(vault), Some(row)) = (&vault, rows.first()) {
+        people::apply_extras(&mut conn, kernel, vault, row.person_id, &extras).await?;
+    }
+    for row in &rows {
         outreaches.push(view.resource(&mut conn, row).await?);
     }
     // those of the first target's outreach, which clients look for under this id

@@ -65,6 +65,9 @@ pub(super) struct SignatureBody {
     #[serde(rename = "_links")]
     #[validate(nested)]
     pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// A comment, at most 5,000 characters; shown only after an organizer has approved it.
     #[serde(default)]
     #[validate(length(max = 5000))]
@@ -345,7 +348,7 @@ async fn create_signature(
     let mut body: SignatureBody = body.part()?;
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
-    let challenge = body.muster_challenge.clone();
+    let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
     let mut new = parse_signature(&person, body)?;
     questions::check(&petition, &mut new, actor.is_none())?;
@@ -358,11 +361,17 @@ async fn create_signature(
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &petition.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
+    new.person.extras.add_tags(&add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
+    if !petition.action.protected {
+        let vault = kernel.vaults.open(petition.action.vault_id).await?;
+        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    }
     let is_new = match written.outcome {
         SubmissionOutcome::Duplicate => false,
         SubmissionOutcome::Replayed => idempotency::was_created(&mut conn, key.as_ref()).await?,
