@@ -103,6 +103,11 @@ fn samples(target: &str) -> Vec<Vec<u8>> {
             "\u{FEFF}\"E-mail\";\"Last, name\"\r\n\"a@example.org\";\"Doe \"\"J\"\"\"\r\n",
             "email\tcity\na@example.org\tOttawa",
         ],
+        "address" => &[
+            "/P/Fr-Basic%E2%80%8B/?utm_source=x&lang=fr.&source=union-hall",
+            "/t/qkr6t3abcdefghijklmnopqrstuvwxyz234567abcdefghijklmn%22%3E.",
+            "/api/v1//people/?filter=a",
+        ],
         _ => &[
             "Dear {{ target.salutation }},\n\nAs {{ target.title }} you can act.\n",
             "{% if target.name == 'x' %}a{% elif not target.office %}b{% else %}{{ 'c' ~ target.name }}{% endif %}",

@@ -108,6 +108,16 @@ CREATE TABLE consents (
 CREATE INDEX consents_person_id_idx ON consents (person_id, purpose, created_at DESC);
 CREATE TRIGGER consents_append_only BEFORE UPDATE ON consents FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- Keyed indexes of the tags and the identifiers in other systems that organizers gave a person. The labels themselves are in
+-- `people.sealed`. Protected vaults have none.
+CREATE TABLE person_labels (
+    person_id   uuid NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    label_index bytea NOT NULL, -- HMAC-SHA256 of kind and label under the vault's index key
+    CONSTRAINT person_labels_pkey PRIMARY KEY (person_id, label_index),
+    CONSTRAINT person_labels_index_check CHECK (octet_length(label_index) = 32)
+);
+CREATE INDEX person_labels_label_index_idx ON person_labels (label_index);
+
 -- Suppressed addresses, which get no mail. The global list ("never mail me again") is hashed under a key of its own,
 -- so that it cannot be joined with the people of a vault.
 CREATE TABLE suppressions (

@@ -6,6 +6,7 @@ CREATE TABLE broadcasts (
     texts           jsonb NOT NULL, -- {"en": {"subject": text, "body": Markdown}}
     locale          text NOT NULL, -- language of the text for readers whose own has none
     actions         uuid[] NOT NULL, -- audience: people who took part in any of these
+    tags            text[] NOT NULL DEFAULT '{}', -- audience: people who have any of these tags; with actions: who took part, too
     locales         text[] NOT NULL DEFAULT '{}', -- filter: their language is one of these; empty: any
     regions         text[] NOT NULL DEFAULT '{}', -- filter: they signed from one of these ('CA-ON'); empty: any
     sources         text[] NOT NULL DEFAULT '{}', -- filter: the source of their act is one of these; empty: any
@@ -56,9 +57,9 @@ CREATE TABLE broadcast_counts (
 CREATE INDEX broadcast_counts_broadcast_id_idx ON broadcast_counts (broadcast_id, id);
 
 -- The audience in a range of address indexes of a vault, after `behind` and up to `up_to` (null: to the end): people
--- who took part in one of the actions, whose latest consent to news is granted, and whose address is not suppressed
+-- who took part in one of the actions, have one of the tags (by keyed index), whose latest consent to news is granted, and whose address is not suppressed
 -- in the vault. People who signed on paper have no address.
-CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[], behind bytea, up_to bytea) RETURNS SETOF uuid
+CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[], behind bytea, up_to bytea, tags bytea[]) RETURNS SETOF uuid
 LANGUAGE sql STABLE AS $$
     SELECT p.id FROM people p
     WHERE p.vault_id = vault AND p.email_index > behind AND (up_to IS NULL OR p.email_index <= up_to)
@@ -68,7 +69,9 @@ LANGUAGE sql STABLE AS $$
       AND NOT EXISTS (SELECT FROM suppressions x WHERE x.vault_id = vault AND x.address_index = p.email_index
                         -- one for bouncing expires
                         AND (x.unsubscribed OR x.reason <> 'bounced' OR coalesce(x.expires_at, x.created_at + interval '90 days') > now()))
-      AND (EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id AND s.petition_id = ANY (actions) AND s.state = 'counted'
+      AND (cardinality(tags) = 0 OR EXISTS (SELECT FROM person_labels l WHERE l.person_id = p.id AND l.label_index = ANY (tags)))
+      AND (cardinality(actions) = 0 AND cardinality(tags) > 0
+           OR EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id AND s.petition_id = ANY (actions) AND s.state = 'counted'
                      AND (cardinality(regions) = 0 OR s.country || '-' || s.region = ANY (regions))
                      AND (cardinality(sources) = 0 OR s.source = ANY (sources)))
            OR cardinality(regions) = 0 AND (

@@ -1,6 +1,8 @@
 //! The application: shared state of all slices, the HTTP routes, serving and shutdown.
 
+mod address;
 mod bodies;
+mod cors;
 mod description;
 mod examples;
 pub mod fuzzing;
@@ -28,12 +30,14 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::{Instrument, Span};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use bodies::{BodyProgress, SpannedBody, TimedBody};
+use cors::FormOrigins;
 
 use crate::{
     actions,
@@ -46,13 +50,13 @@ use crate::{
     kernel::{
         self, Kernel,
         background::Jobs,
-        connections::{self, ConnectionLimits},
+        connections::{self, ConnectionLimits, WithoutHost},
         extract::BODY_LIMIT,
         hal::Links,
         http_cache, i18n,
         links::LinkHandlers,
         network::Network,
-        pages::Visitor,
+        pages::{Visitor, moved},
         paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
@@ -203,8 +207,9 @@ impl App {
         let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
         let trusted = TrustedProxies::new(proxies, self.kernel.env.clone());
         let log = AccessLog::new(self.kernel.settings.log.access_lines_per_second, self.kernel.env.instant());
-        let state = Arc::new(RequestState { kernel: self.kernel.clone(), log });
-        Router::new()
+        let origins = FormOrigins::new(&self.kernel.settings.http.form_origins);
+        let state = Arc::new(RequestState { kernel: self.kernel.clone(), log, origins });
+        let routes = Router::new()
             .merge(api)
             .merge(pages)
             .fallback(not_found)
@@ -217,7 +222,14 @@ impl App {
                 CatchPanicLayer::custom(panic_response),
                 axum::Extension(trusted),
                 DefaultBodyLimit::max(BODY_LIMIT),
-            ))
+            ));
+        // outside of the layers, so that an address of the API with slashes too many is answered, logged and counted
+        // as the one that is meant; what has a route never comes here
+        let meant = routes.clone();
+        routes.fallback(async move |request: Request| {
+            let Ok(response) = meant.oneshot(without_extra_slashes(request)).await;
+            response
+        })
     }
 
     /// Routes for operators: `/healthz`, `/readyz`, `/metrics`.
@@ -415,6 +427,25 @@ async fn not_found() -> Error {
     Error::not_found()
 }
 
+/// The request with the address of the API that is meant. There is no redirect: clients drop body and token on one.
+fn without_extra_slashes(mut request: Request) -> Request {
+    let uri = request.uri();
+    if let Some(uri) = address::api_path(uri.path(), uri.query()).and_then(|meant| meant.parse().ok()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The redirect of a page's address to the canonical one, if it is another. Its answer is the same whether there is such
+/// a page or not. No cache keeps it: a mailed link is as good as a key.
+fn to_canonical(request: &Request) -> Option<Response> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let to = address::canonical(request.uri().path(), request.uri().query(), is_read)?;
+    let mut response = moved(&to, None);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
+}
+
 fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
@@ -424,10 +455,11 @@ fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
 struct RequestState {
     kernel: Arc<Kernel>,
     log: AccessLog,
+    origins: FormOrigins,
 }
 
-/// The outermost middleware: assigns the request id, opens the request's span, applies the timeout, renders problems as
-/// HTML on pages, writes the access line and metrics, and adds the headers that every response has.
+/// The outermost middleware: assigns the request id, opens the request's span, redirects pages to their canonical address,
+/// applies the timeout, renders problems as HTML on pages, writes the access line and metrics, and adds the headers that every response has.
 ///
 /// tower-http's layers for request ids and traces do not fit: the first believes an id that the client sends, and would
 /// write it into the log; the second boxes each request and body once more, for a span that ends with the body.
@@ -452,6 +484,11 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     let started = kernel.env.instant();
     let method = known_method(request.method());
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
+    let origin = state.origins.of(&request);
+    let early = match &visitor {
+        Some(_) => to_canonical(&request),
+        None => origin.as_ref().and_then(|_| cors::preflight(&request)),
+    };
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
     let (request, progress) = if request.body().is_end_stream() {
         (request, None)
@@ -461,10 +498,22 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
         let timed = |body| Body::new(TimedBody::new(body, progress.clone(), idle_limit));
         (request.map(timed), Some(progress))
     };
-    let mut response = with_request_id(id, with_timeout(limit, progress, next.run(request))).await;
+    let handled = async {
+        match refuse_headers(&request) {
+            Ok(()) => with_timeout(limit, progress, next.run(request)).await,
+            Err(error) => error.into_response(),
+        }
+    };
+    let mut response = match early {
+        Some(response) => response,
+        None => with_request_id(id, handled).await,
+    };
     match &visitor {
         Some(visitor) => response = problem_page(kernel, visitor, response),
-        None => with_hal_headers(&mut response),
+        None => {
+            with_hal_headers(&mut response);
+            state.origins.allow(origin, response.headers_mut());
+        }
     }
     let (now, status) = (kernel.env.instant(), response.status());
     let took = now.duration_since(started);
@@ -482,6 +531,28 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     }
     // it is made while it is sent, and may have something to log
     response.map(|body| Body::new(SpannedBody::new(body, Span::current())))
+}
+
+/// Refuses requests whose headers ask for what is not done here.
+///
+/// # Errors
+/// 400 without the `Host` that HTTP/1.1 requires (RFC 9112, 3.2); 415 for a compressed body (RFC 9110, 15.5.16); 412 for a
+/// change that is to be made of a certain version only, since what organizers read has none (RFC 9110, 13.1.1).
+fn refuse_headers(request: &Request<Body>) -> Result<()> {
+    let headers = request.headers();
+    if request.extensions().get::<WithoutHost>().is_some() {
+        return Err(Error::problem(Code::InvalidParameter, "A request needs the header Host, once."));
+    }
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(Error::problem(Code::UnsupportedMediaType, "Send the body without Content-Encoding."));
+    }
+    let is_any = |tag: &HeaderValue| tag.as_bytes().trim_ascii() == b"*";
+    if !request.method().is_safe() && !headers.get_all(header::IF_MATCH).iter().all(is_any) {
+        let detail = "What you read has no version to compare with; send the change without If-Match.";
+        return Err(Error::problem(Code::PreconditionFailed, detail));
+    }
+    Ok(())
 }
 
 /// Answers 503 when a request takes longer than `limit` after its body was received. Until then the body has limits of
@@ -541,6 +612,7 @@ fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Respo
         Code::ActionClosed => "conflict",
         Code::MethodNotAllowed | Code::InvalidParameter | Code::InvalidFilter => "not_found",
         Code::UnsupportedMediaType | Code::IdempotencyMismatch => "validation_failed",
+        Code::PreconditionFailed => "conflict",
         other => other.as_str(),
     };
     let title = i18n::text(visitor.locale, &format!("error-{words}-title"));

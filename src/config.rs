@@ -69,6 +69,8 @@ pub struct Http {
     /// Addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted, as written: see
     /// [`Http::proxy_networks`].
     pub trusted_proxies: Vec<String>,
+    /// Origins of other sites whose pages may read the public answers of the API and send public forms to it.
+    pub form_origins: Vec<String>,
     /// Timeout of a request in seconds, counted from the end of its body. Also the timeout of writing to a client.
     #[validate(range(min = 1, max = 600))]
     pub timeout_seconds: u64,
@@ -110,6 +112,13 @@ impl Http {
             check(
                 parse_network(entry).is_none(),
                 format!("http.trusted_proxies: `{entry}` is neither an address nor a network such as 10.0.0.0/8"),
+            );
+        }
+        for entry in &self.form_origins {
+            let origin = Url::parse(entry).map(|url| url.origin().ascii_serialization());
+            check(
+                !entry.starts_with("http") || origin.as_ref() != Ok(entry),
+                format!("http.form_origins: `{entry}` is not an origin such as https://union.example"),
             );
         }
         problems
@@ -398,6 +407,7 @@ impl Settings {
                     .try_parsing(true)
                     .list_separator(",")
                     .with_list_parse_key("http.trusted_proxies")
+                    .with_list_parse_key("http.form_origins")
                     .source(Some(environment.into_iter().filter(|(name, _)| name.starts_with("MUSTER__")).collect())),
             )
             .build()
@@ -407,6 +417,7 @@ impl Settings {
         settings.http.public_url = settings.http.public_url.trim_end_matches('/').to_owned();
         // an empty environment variable means an empty list
         settings.http.trusted_proxies.retain(|entry| !entry.trim().is_empty());
+        settings.http.form_origins.retain(|entry| !entry.trim().is_empty());
         Ok(settings)
     }
 

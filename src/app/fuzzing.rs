@@ -4,6 +4,7 @@
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::address;
 use crate::{
     campaigns::State,
     kernel::filter::{Field, FieldKind, FieldSet, Filter},
@@ -16,7 +17,8 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template)];
+pub const TARGETS: [Target; 5] =
+    [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template), ("address", page_address)];
 
 /// A bounce or complaint (`mail::parse_bounce`).
 ///
@@ -71,5 +73,29 @@ pub fn template(raw: &[u8]) {
     if let Ok(text) = std::str::from_utf8(raw) {
         // accepted or refused, it must return
         let _ = check_template(text);
+    }
+}
+
+/// Path and query of a page (`app::address`).
+///
+/// # Panics
+/// When a redirect leads to another host, or to an address that is redirected again.
+pub fn page_address(raw: &[u8]) {
+    let Ok(text) = std::str::from_utf8(raw) else { return };
+    let split = |text: &str| match text.split_once('?') {
+        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let canonical = |text: &str| {
+        let (path, query) = split(text);
+        address::canonical(&path, query.as_deref(), true)
+    };
+    if let Some(to) = canonical(text) {
+        assert!(to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\"), "{to:?}");
+        assert_eq!(canonical(&to), None, "{to:?}");
+    }
+    let (path, query) = split(text);
+    if let Some(meant) = address::api_path(&path, query.as_deref()) {
+        assert!(meant.starts_with("/api/v1"), "{meant:?}");
     }
 }

@@ -49,13 +49,18 @@ pub fn router() -> OpenApiRouter<Broadcasts> {
         .routes(routes!(list_recipients))
 }
 
-/// Who gets it: those who took part in one of the actions and agreed to news.
+/// Who gets it: those who agreed to news and took part in one of the actions, or have one of the tags, or both where both
+/// are given.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub(super) struct Audience {
-    /// Ids or slugs of petitions, events and letter actions; none of them protected. Answers have ids.
-    #[validate(length(min = 1, max = 50))]
+    /// Ids or slugs of petitions, events and letter actions; none of them protected. Answers have ids. Needed if there are no
+    /// tags.
+    #[validate(length(max = 50))]
     actions: Vec<String>,
+    /// Only who has one of these tags.
+    #[validate(length(max = 50))]
+    tags: Vec<String>,
     /// Only who reads one of these languages.
     #[validate(length(max = 10))]
     locales: Vec<String>,
@@ -90,6 +95,7 @@ impl BroadcastDocument {
             muster_locale: Some(b.locale.clone()),
             muster_audience: Audience {
                 actions: b.actions.iter().map(Uuid::to_string).collect(),
+                tags: b.tags.clone(),
                 locales: b.locales.clone(),
                 regions: b.regions.clone(),
                 sources: b.sources.clone(),
@@ -270,6 +276,20 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastDocumen
         errors.push(FieldError::new("/muster:locale", "unknown_value", "There is no text in this language."));
     }
     let audience = body.muster_audience;
+    if audience.actions.is_empty() && audience.tags.is_empty() {
+        errors.push(FieldError::new("/muster:audience/actions", "required", "Actions or tags are needed."));
+    }
+    if audience.actions.is_empty() && !(audience.regions.is_empty() && audience.sources.is_empty()) {
+        let detail = "Regions and sources are those of what people did: name the actions.";
+        errors.push(FieldError::new("/muster:audience/actions", "required", detail));
+    }
+    let mut tags = Vec::new();
+    for (i, tag) in audience.tags.iter().enumerate() {
+        match required_line(tag, 200) {
+            Ok(tag) => tags.push(tag),
+            Err(e) => errors.push(FieldError::new(format!("/muster:audience/tags/{i}"), e.code, e.detail)),
+        }
+    }
     let known = store::resolve_actions(conn, b.organization_id, &audience.actions).await?;
     for (i, key) in audience.actions.iter().enumerate() {
         if !known.iter().any(|(k, _)| k == key) {
@@ -284,6 +304,7 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastDocumen
     b.locale = locale;
     let id_of = |key: &String| known.iter().find(|(k, _)| k == key).map(|(_, id)| *id);
     b.actions = audience.actions.iter().filter_map(id_of).collect();
+    b.tags = tags;
     (b.locales, b.regions, b.sources) = (audience.locales, audience.regions, audience.sources);
     Ok(())
 }
@@ -342,6 +363,7 @@ async fn post_broadcast(
         texts: Stored(BTreeMap::new()),
         locale: String::new(),
         actions: Vec::new(),
+        tags: Vec::new(),
         locales: Vec::new(),
         regions: Vec::new(),
         sources: Vec::new(),

@@ -79,9 +79,10 @@ async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result
         }
         BroadcastState::Sending if !b.audience_frozen => {
             let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
+            let vault = kernel.vaults.open(vault).await?;
             let after = b.freeze_cursor.as_deref().unwrap_or_default();
-            let up_to = store::range_end(conn, vault, after, PEOPLE_PER_STEP).await?;
-            store::freeze_audience(conn, vault, b, up_to.as_deref()).await?;
+            let up_to = store::range_end(conn, vault.id, after, PEOPLE_PER_STEP).await?;
+            store::freeze_audience(conn, &vault, b, up_to.as_deref()).await?;
             Ok(NextStep::Again)
         }
         BroadcastState::Sending if b.requeues_given_up => {
@@ -154,9 +155,10 @@ impl JobKind for AudienceCountJob {
                 return Ok(NextStep::Done);
             };
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
+            let vault = self.0.vaults.open(vault).await?;
             let after = b.audience_cursor.as_deref().unwrap_or_default();
-            let up_to = store::range_end(&mut tx, vault, after, PEOPLE_PER_STEP).await?;
-            store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.env.now()).await?;
+            let up_to = store::range_end(&mut tx, vault.id, after, PEOPLE_PER_STEP).await?;
+            store::count_audience(&mut tx, &vault, &b, up_to.as_deref(), self.0.env.now()).await?;
             tx.commit().await?;
             Ok(if up_to.is_some() { NextStep::Again } else { NextStep::Done })
         })

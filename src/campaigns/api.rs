@@ -216,6 +216,7 @@ struct ValidatedCampaign {
 async fn validate(conn: &mut PgConnection, organization: Uuid, new: CampaignDocument) -> Result<ValidatedCampaign> {
     let mut errors: Vec<FieldError> = Vec::new();
     let CommonMembers { title, summary, description, slug, locale, texts } = CommonMembers::parse(
+        "campaign",
         [&new.title, &new.muster_summary, &new.description],
         new.muster_slug.as_deref(),
         new.muster_locale.as_deref(),
@@ -246,8 +247,13 @@ pub async fn save_new_campaign(
     id: Uuid,
     new: CampaignDocument,
 ) -> Result<()> {
-    let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
+    let slug_is_made = new.muster_slug.is_none();
+    let ValidatedCampaign { title, summary, description, mut slug, locale, texts, state } =
         validate(conn, organization, new).await?;
+    if slug_is_made {
+        let similar = store::similar_campaign_slugs(conn, &slug).await?;
+        slug = slug.first_free(&similar);
+    }
     let at = kernel.env.now();
     store::insert_campaign(
         conn,
@@ -278,10 +284,10 @@ async fn list_campaigns(
     reader: MaybeActor,
     query: ListQuery,
 ) -> Result<Json<Page<CampaignResource>>> {
-    query.refuse_filter()?;
+    let filter = query.filter(store::CAMPAIGN_FIELDS)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
     let organization = reader.reader().map(|a| a.organization_id);
-    let (rows, extent) = store::campaigns(&mut conn, organization, &query.page).await?;
+    let (rows, extent) = store::campaigns(&mut conn, organization, filter.as_ref(), &query.page).await?;
     let items = rows.iter().map(|row| CampaignResource::new(&campaigns.kernel, row)).collect::<Result<_>>()?;
     let url = campaigns.kernel.url("/api/v1/campaigns");
     Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
+        crypto::sha256,
         hal::{Links, identifiers},
         patch::Patch,
         text::{LocaleTag, Slug, TextError, clean_line, clean_text, required_line},
@@ -174,6 +176,8 @@ impl ReceivedResource {
 pub struct NewAction {
     pub kind: Kind,
     pub slug: Slug,
+    /// Made from the title: another one is found if it is taken.
+    pub slug_is_made: bool,
     pub title: String,
     pub summary: String,
     pub description: String,
@@ -253,7 +257,9 @@ impl ActionDocument {
     /// 422 with a pointer for each refused field.
     pub fn parse(self, kind: Kind, may_skip_confirmation: bool) -> Result<NewAction> {
         let mut errors = Vec::new();
+        let slug_is_made = self.muster_slug.is_none();
         let CommonMembers { title, summary, description, slug, locale, texts } = CommonMembers::parse(
+            kind.as_str(),
             [&self.title, &self.muster_summary, &self.description],
             self.muster_slug.as_deref(),
             self.muster_locale.as_deref(),
@@ -294,6 +300,7 @@ impl ActionDocument {
             Some(slug) if errors.is_empty() => Ok(NewAction {
                 kind,
                 slug,
+                slug_is_made,
                 title,
                 summary,
                 description,
@@ -334,8 +341,9 @@ pub(super) struct CommonMembers {
 
 impl CommonMembers {
     /// Checks and normalises title, summary and description, slug, locale and texts; without a slug it is made from
-    /// the title.
+    /// the title, and begins with `word` if that has no letters for one.
     pub(super) fn parse(
+        word: &str,
         [title, summary, description]: [&str; 3],
         slug: Option<&str>,
         locale: Option<&str>,
@@ -354,18 +362,25 @@ impl CommonMembers {
         let slug = if let Some(input) = slug {
             Slug::parse(input).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
         } else {
-            let made = Slug::from_title(&title);
-            if made.is_none() && !title.is_empty() {
-                let detail = "No address can be made from this title; give one.";
-                errors.push(FieldError::new("/muster:slug", "required", detail));
-            }
-            made
+            (!title.is_empty()).then(|| slug_of_title(&title, word)).transpose().unwrap_or_else(|e| {
+                errors.push(FieldError::new("/muster:slug", e.code, e.detail));
+                None
+            })
         };
         let locale = locale.map(LocaleTag::parse).transpose().unwrap_or_else(|e| {
             errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail));
             None
         });
         Self { title, summary, description, slug, locale, texts: parse_texts(texts, errors) }
+    }
+}
+
+/// The slug that is made of a title. One in a script without Latin letters gets `word` and eight digits of its own.
+pub fn slug_of_title(title: &str, word: &str) -> Result<Slug, TextError> {
+    let has_letters = |text: &str| text.chars().any(char::is_alphabetic);
+    match Slug::from_title(title) {
+        Some(slug) if has_letters(slug.as_str()) || !has_letters(title) => Ok(slug),
+        _ => Slug::parse(&format!("{word}-{}", HEXLOWER.encode(&sha256(title.as_bytes())[..4]))),
     }
 }
 
@@ -396,4 +411,27 @@ pub(super) fn parse_texts(texts: Texts, errors: &mut Vec<FieldError>) -> Texts {
         checked.insert(locale.as_str().to_owned(), text);
     }
     checked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_in_any_script_makes_a_slug() {
+        let made = |title: &str| slug_of_title(title, "event").unwrap().as_str().to_owned();
+        for (title, slug) in
+            [("Weekly meeting", "weekly-meeting"), ("ਸਟੇਟਸ ਲਈ ਮਾਰਚ Toronto", "toronto"), ("2027", "2027")]
+        {
+            assert_eq!(made(title), slug);
+        }
+        for title in ["ਸਟੇਟਸ ਲਈ ਮਾਰਚ", "وضع قانوني للجميع 2027", "集会", "✊🏽", "!!!"]
+        {
+            let slug = made(title);
+            let digits = slug.strip_prefix("event-").unwrap_or_else(|| panic!("{title}: {slug}"));
+            assert!(digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{title}: {slug}");
+            assert_eq!(made(title), slug, "always the same");
+        }
+        assert_ne!(made("集会"), made("集會"));
+    }
 }

@@ -33,7 +33,7 @@ pub use counts::{
     Cells, Dimension, MIN_TOTAL_FOR_BREAKDOWN, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells,
     publish_breakdowns, published_cells,
 };
-pub use document::{ActionDocument, ActionResource, NewAction, ReceivedResource};
+pub use document::{ActionDocument, ActionResource, NewAction, ReceivedResource, slug_of_title};
 pub use images::{ActionImage, find_organization_image as organization_image};
 pub use jobs::register_jobs;
 pub use lifecycle::{Availability, NextAction};

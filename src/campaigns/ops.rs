@@ -60,7 +60,13 @@ pub async fn create_action(
             kernel.vaults.create_protected(conn, organization, destroy_after).await?
         }
     };
-    if store::former_slug(conn, new.kind, new.slug.as_str()).await?.is_some() {
+    let mut numbered;
+    let mut new = new;
+    if new.slug_is_made {
+        numbered = new.clone();
+        numbered.slug = numbered.slug.first_free(&store::similar_slugs(conn, new.kind, &new.slug).await?);
+        new = &numbered;
+    } else if store::former_slug(conn, new.kind, new.slug.as_str()).await?.is_some() {
         return Err(taken());
     }
     store::insert_action(conn, id, organization, vault, campaign, locale, new, at)

@@ -113,7 +113,7 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
 /// Template context of the home page, without its actions: the organization's name while there is only one, and campaigns.
 pub async fn home_context(conn: &mut PgConnection, locale: LocaleTag) -> Result<minijinja::Value> {
     let organization = store::only_organization(conn).await?;
-    let (campaigns, _) = store::campaigns(conn, None, &PageParams::first(20)).await?;
+    let (campaigns, _) = store::campaigns(conn, None, None, &PageParams::first(20)).await?;
     let campaigns: Vec<Value> = campaigns
         .iter()
         .map(|c| {

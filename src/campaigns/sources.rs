@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
 
-use super::{api::Campaigns, ops::register_partner, store};
+use super::{api::Campaigns, document::slug_of_title, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -118,11 +118,11 @@ async fn create_partner(
     let body: PartnerBody = body.part()?;
     let kernel = &campaigns.kernel;
     let name = required_line(&body.name, 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
-    let refused = || Error::field("/muster:slug", "required", "No slug can be made from this name; give one.");
     let slug = match &body.muster_slug {
-        Some(input) => Slug::parse(input).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
-        None => Slug::from_title(&name).ok_or_else(refused)?,
+        Some(input) => Slug::parse(input),
+        None => slug_of_title(&name, "partner"),
     };
+    let slug = slug.map_err(|e| Error::field("/muster:slug", e.code, e.detail))?;
     if slug.as_str() == "other" {
         return Err(Error::field("/muster:slug", "not_allowed", "\"other\" stands for what is not registered."));
     }

@@ -455,7 +455,7 @@ async fn create_update(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let new = UpdateDocument::parse(&body.bytes)?;
+    let new = UpdateDocument::parse(&body.json())?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &body.bytes).await?;
     let id = kernel.env.id();
     let mut tx = kernel.db.begin().await?;

@@ -40,7 +40,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Code {
-    /// 400: a query parameter is unknown, out of range or malformed.
+    /// 400: a query parameter or a header is unknown, missing, out of range or malformed.
     InvalidParameter,
     /// 400: `filter` cannot be parsed.
     InvalidFilter,
@@ -58,9 +58,11 @@ pub enum Code {
     Conflict,
     /// 410: a mailed link that has expired or was replaced, or data that was destroyed.
     LinkExpired,
+    /// 412: the change was to be made of a certain version only (`If-Match`), and there is none to compare with.
+    PreconditionFailed,
     /// 413: the body is larger than 64 KiB.
     PayloadTooLarge,
-    /// 415: the body is not JSON (or, on a page, not a form).
+    /// 415: the body is not JSON (or, on a page, not a form), or is compressed.
     UnsupportedMediaType,
     /// 422: `errors` names each field.
     ValidationFailed,
@@ -91,6 +93,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ActionClosed | Self::Conflict => StatusCode::CONFLICT,
             Self::LinkExpired => StatusCode::GONE,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed | Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -118,6 +121,7 @@ impl Code {
             Self::ActionClosed => "Not open at present",
             Self::Conflict => "Conflict with the present state",
             Self::LinkExpired => "This link does not work any more",
+            Self::PreconditionFailed => "The condition does not hold",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body's type is not supported",
             Self::ValidationFailed => "Some fields need another look",

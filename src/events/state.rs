@@ -64,7 +64,7 @@ impl AttendanceState {
 }
 
 /// OSDI's `status` of an attendance; made from [`AttendanceState`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttendanceStatus {
     /// Has its seats.

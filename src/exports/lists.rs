@@ -510,7 +510,7 @@ fn full_name(official: &OfficialName) -> String {
 
 /// Given and family name, e-mail, phone, postal code, city, region, country.
 fn contact(details: &Details) -> [Cell<'_>; 8] {
-    let Details { given_name, family_name, email, phone, postal_code, locality, region, country } = details;
+    let Details { given_name, family_name, email, phone, postal_code, locality, region, country, labels: _ } = details;
     [given_name, family_name, email, phone, postal_code, locality, region, country].map(|text| untrusted(text.as_str()))
 }
 

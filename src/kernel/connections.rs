@@ -19,7 +19,7 @@ use std::{
 use axum::{
     Router,
     extract::ConnectInfo,
-    http::{Request, Response},
+    http::{Request, Response, Version, header},
     routing::future::RouteFuture,
 };
 use hyper::{
@@ -174,6 +174,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Marks a request of HTTP/1.1 that has no `Host`, or several.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutHost;
+
 /// Passes the requests of one connection to the router, with the client's address.
 struct ConnectionService {
     router: Router,
@@ -187,6 +191,9 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(ConnectInfo(self.address));
+        if request.version() == Version::HTTP_11 && request.headers().get_all(header::HOST).iter().count() != 1 {
+            request.extensions_mut().insert(WithoutHost);
+        }
         // axum's `Router` is always ready, so `poll_ready` can be skipped
         tower::Service::call(&mut self.router.clone(), request)
     }

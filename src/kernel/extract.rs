@@ -1,9 +1,8 @@
-//! Request extractors of the API: validated JSON bodies, list queries, path parameters.
+//! Requests to the API: validated bodies, list queries, path parameters.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use axum::{
-    Json,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{HeaderMap, header, request::Parts},
 };
@@ -13,9 +12,9 @@ use utoipa::IntoParams;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::{
+    body::{self, Members, escape},
     filter::{FieldSet, Filter},
     paging::PageParams,
-    text::TextError,
 };
 use crate::error::{Code, Error, FieldError, Result};
 
@@ -25,37 +24,25 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 /// Maximum size of a page's form, in bytes: 10,000 characters of any script, percent-encoded.
 pub const FORM_LIMIT: usize = 256 * 1024;
 
-/// A value that passed its validation.
+/// Reads a request's body: a JSON object, or a form where `takes_forms`, together with its bytes, by which repeated
+/// requests are compared. A form under the type of JSON is read as what it is: HTTP libraries send one by mistake.
 ///
-/// `Valid<Json<T>>` answers 413 for more than 64 KiB, 415 for another type than JSON, and 422 with `errors` that name
-/// each refused field by its JSON pointer: broken JSON, wrong types, unknown enum values, missing and over-long
-/// fields.
-#[derive(Clone, Copy, Debug)]
-pub struct Valid<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<Json<T>> {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let ValidWithBytes(value, _) = ValidWithBytes::from_request(request, state).await?;
-        Ok(Self(Json(value)))
+/// # Errors
+/// 413 for more than 64 KiB, 415 for another type, 422 for broken JSON and for what is no object.
+pub(super) async fn read_body<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    takes_forms: bool,
+) -> Result<(Members, Bytes)> {
+    let kind = media_type(request.headers());
+    let is_form = kind == "application/x-www-form-urlencoded";
+    let is_json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    if !(is_json || is_form && takes_forms) {
+        return Err(Error::problem(Code::UnsupportedMediaType, "Send the body as application/json."));
     }
-}
-
-/// A valid body as of [`Valid`], together with its bytes, by which repeated requests are compared.
-#[derive(Clone, Debug)]
-pub struct ValidWithBytes<T>(pub T, pub Bytes);
-
-impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWithBytes<T> {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self> {
-        if !is_json(request.headers()) {
-            return Err(Error::problem(Code::UnsupportedMediaType, "Send the body as application/json."));
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(too_large)?;
-        Ok(Self(parse(&bytes)?, bytes))
-    }
+    let bytes = Bytes::from_request(request, state).await.map_err(too_large)?;
+    let members = if is_form || body::is_form(&bytes) { Members::of_form(&bytes) } else { Members::of_json(&bytes)? };
+    Ok((members, bytes))
 }
 
 /// Parses and validates a JSON body.
@@ -63,19 +50,15 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
 /// # Errors
 /// 422 with a JSON pointer for each refused field.
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
-    // serde would accept an array for a struct, element by element
-    if bytes.trim_ascii_start().starts_with(b"[") {
-        return Err(Error::field("", "invalid_type", "Expected an object."));
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| Error::Fields(vec![refused(&e)]))?;
-    deserializer.end().map_err(|e| {
-        Error::field(
-            "",
-            "invalid_json",
-            format!("There is more after the JSON document, at line {} column {}.", e.line(), e.column()),
-        )
-    })?;
+    convert(&Members::of_json(bytes)?)
+}
+
+/// Converts and validates a body.
+///
+/// # Errors
+/// 422 with a JSON pointer for each refused field.
+pub(super) fn convert<T: DeserializeOwned + Validate>(members: &Members) -> Result<T> {
+    let value: T = body::convert(members)?;
     value.validate().map_err(|e| {
         let mut fields = Vec::new();
         collect(&e, "", &mut fields);
@@ -95,58 +78,10 @@ pub fn too_large(rejection: BytesRejection) -> Error {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return true };
-    let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
-}
-
-fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    let inner = error.inner();
-    if inner.is_syntax() || inner.is_eof() {
-        return FieldError::new(
-            "",
-            "invalid_json",
-            format!("The JSON breaks at line {} column {}.", inner.line(), inner.column()),
-        );
-    }
-    let mut pointer = String::new();
-    for segment in error.path() {
-        match segment {
-            serde_path_to_error::Segment::Seq { index } => {
-                let _ = write!(pointer, "/{index}");
-            }
-            serde_path_to_error::Segment::Map { key } | serde_path_to_error::Segment::Enum { variant: key } => {
-                pointer.push('/');
-                pointer.push_str(&escape(key));
-            }
-            serde_path_to_error::Segment::Unknown => {}
-        }
-    }
-    let message = inner.to_string();
-    if let Some(text) = TextError::from_serde(&message) {
-        return FieldError::new(pointer, text.code, text.detail);
-    }
-    // serde's messages: "missing field `x`", "unknown variant `x`, expected ...", "invalid type: ..., expected ..."
-    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        return FieldError::new(format!("{pointer}/{}", escape(name)), "required", "This field is required.");
-    }
-    let expected =
-        message.split("expected ").nth(1).and_then(|e| e.split(" at line").next()).unwrap_or("another value");
-    if message.starts_with("unknown variant") {
-        return FieldError::new(pointer, "unknown_value", format!("Expected {expected}."));
-    }
-    if message.starts_with("invalid length") || message.starts_with("invalid value") {
-        return FieldError::new(pointer, "out_of_range", format!("Expected {expected}."));
-    }
-    if message.starts_with("invalid type") {
-        return FieldError::new(pointer, "invalid_type", format!("Expected {expected}."));
-    }
-    FieldError::new(pointer, "invalid_value", "This value is not understood.")
-}
-
-fn escape(segment: &str) -> Cow<'_, str> {
-    if segment.contains(['~', '/']) { segment.replace('~', "~0").replace('/', "~1").into() } else { segment.into() }
+/// The media type of a body, in small letters; JSON if there is none.
+fn media_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
+    kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
 /// The JSON name of a Rust field: members of Muster's own have the prefix `muster:`, in Rust `muster_`.

@@ -50,6 +50,9 @@ pub enum FieldKind {
     Enum(&'static [&'static str]),
     /// `uuid`, looked up by the caller for a text that no column holds, such as an e-mail address; `eq` and `ne`.
     Virtual,
+    /// A label that people have, found by a keyed index that the caller computes ([`Filter::resolve_labels`]); `eq` and `ne`.
+    /// The column is what the index is compared with, in a subquery.
+    Label,
     /// `uuid`, written as OSDI's `muster:<uuid>`; all operators. Identifiers of other systems match no row.
     Identifier,
 }
@@ -118,6 +121,7 @@ enum Value {
     Integer(i64),
     Boolean(bool),
     Virtual(String, Option<Uuid>),
+    Label(String, Vec<u8>),
 }
 
 impl Filter {
@@ -158,6 +162,15 @@ impl Filter {
                 && let Value::Virtual(text, id) = &mut comparison.value
             {
                 *id = resolve(comparison.field.name, text);
+            }
+        });
+    }
+
+    /// Sets the index of each label; `index_of` gets the field's name and the text.
+    pub fn resolve_labels(&mut self, mut index_of: impl FnMut(&str, &str) -> Vec<u8>) {
+        self.root.each_comparison(&mut |comparison| {
+            if let Value::Label(text, index) = &mut comparison.value {
+                *index = index_of(comparison.field.name, text);
             }
         });
     }
@@ -221,6 +234,11 @@ impl Comparison {
                 query.push(if is_eq { "(FALSE)" } else { "(TRUE)" });
                 return;
             }
+            Value::Label(_, index) => {
+                query.push(if is_eq { "(EXISTS (SELECT FROM " } else { "(NOT EXISTS (SELECT FROM " });
+                query.push(format_args!("{column} = ")).push_bind(index.clone()).push("))");
+                return;
+            }
             _ => {}
         }
         query.push(format_args!("({column} {} ", self.operator.sql()));
@@ -231,7 +249,7 @@ impl Comparison {
             Value::Integer(number) => query.push_bind(*number),
             Value::Boolean(truth) => query.push_bind(*truth),
             Value::Virtual(_, id) => query.push_bind(*id),
-            Value::Null => query.push("NULL"),
+            Value::Label(..) | Value::Null => query.push("NULL"),
         };
         query.push(")");
     }
@@ -440,7 +458,7 @@ impl FieldKind {
 
     fn value(self, literal: Literal<'_>) -> Option<Value> {
         let text = match literal {
-            Literal::Bare("null") => return Some(Value::Null),
+            Literal::Bare("null") => return (self != Self::Label).then_some(Value::Null),
             Literal::Bare(bare) => {
                 return match self {
                     Self::Integer => bare.parse().ok().map(Value::Integer),
@@ -448,7 +466,7 @@ impl FieldKind {
                     // later versions of OData write these two without quotes
                     Self::Timestamp => timestamp(bare).map(Value::Timestamp),
                     Self::Uuid => Uuid::try_parse(bare).ok().map(Value::Uuid),
-                    Self::Text | Self::Enum(_) | Self::Virtual | Self::Identifier => None,
+                    Self::Text | Self::Enum(_) | Self::Virtual | Self::Label | Self::Identifier => None,
                 };
             }
             Literal::Quoted(text) => text,
@@ -463,6 +481,7 @@ impl FieldKind {
             Self::Timestamp => timestamp(&text).map(Value::Timestamp),
             Self::Enum(known) => known.contains(&text.as_str()).then_some(Value::Text(text)),
             Self::Virtual => Some(Value::Virtual(text, None)),
+            Self::Label => Some(Value::Label(text, Vec::new())),
             Self::Identifier => {
                 let id = text.strip_prefix("muster:").and_then(|id| Uuid::try_parse(id).ok());
                 Some(id.map_or(Value::Virtual(text, None), Value::Uuid))
@@ -475,7 +494,7 @@ impl FieldKind {
 impl fmt::Display for FieldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text | Self::Virtual => f.write_str("a text in single quotes"),
+            Self::Text | Self::Virtual | Self::Label => f.write_str("a text in single quotes"),
             Self::Identifier => f.write_str("an identifier in single quotes, such as 'muster:<uuid>'"),
             Self::Uuid => f.write_str("a UUID in single quotes"),
             Self::Timestamp => f.write_str("an RFC 3339 date or time in single quotes"),

@@ -4,6 +4,7 @@
 //! templates. One instance per process, passed to each slice as `Arc<Kernel>`.
 
 pub mod background;
+mod body;
 pub mod cache;
 pub mod cache_invalidation;
 pub mod connections;

@@ -11,21 +11,24 @@ use std::{
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{
     ToSchema,
     openapi::{RefOr, Schema},
 };
 use validator::Validate;
 
-use super::extract::{ValidWithBytes, parse};
+use super::{
+    body::Members,
+    extract::{convert, read_body},
+};
 use crate::error::{Error, FieldError, Result};
 
 /// The body of a PUT on a resource of the type `R`, whose answers it may repeat: members that only answers have are
 /// ignored, also when they are sent back. Any other member that begins with `muster:` is refused, the rest is ignored.
 #[derive(Clone, Debug)]
 pub struct Patch<R> {
-    members: Map<String, Value>,
+    members: Members,
     resource: PhantomData<fn() -> R>,
 }
 
@@ -33,8 +36,9 @@ impl<S: Send + Sync, R: ToSchema + 'static> FromRequest<S> for Patch<R> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let ValidWithBytes(AnyObject(members), _) = ValidWithBytes::from_request(request, state).await?;
-        refuse_unknown::<R>(&members)?;
+        let (mut members, _) = read_body(request, state, false).await?;
+        refuse_unknown::<R>(&members.object)?;
+        members.drop_inner_nulls();
         Ok(Self { members, resource: PhantomData })
     }
 }
@@ -48,18 +52,23 @@ impl<R> Patch<R> {
         let Value::Object(mut whole) = serde_json::to_value(current).map_err(Error::internal)? else {
             return Err(Error::internal("a resource is not an object"));
         };
-        whole.extend(self.members.clone());
-        parse(&serde_json::to_vec(&whole).map_err(Error::internal)?)
+        whole.extend(self.members.object.clone());
+        convert(&Members { object: whole, is_form: self.members.is_form })
+    }
+
+    /// Takes members that are null as absent.
+    pub fn drop_nulls(&mut self) {
+        self.members.drop_nulls();
     }
 
     /// Is the member there?
     pub fn has(&self, member: &str) -> bool {
-        self.members.contains_key(member)
+        self.members.object.contains_key(member)
     }
 
     /// Is any other member there?
     pub fn has_others_than(&self, member: &str) -> bool {
-        self.members.keys().any(|name| name != member)
+        self.members.object.keys().any(|name| name != member)
     }
 }
 
@@ -111,53 +120,42 @@ fn collect(schema: &RefOr<Schema>, parts: &BTreeMap<String, RefOr<Schema>>, name
     }
 }
 
-/// Any JSON object.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(transparent)]
-struct AnyObject(Map<String, Value>);
-
-impl Validate for AnyObject {
-    fn validate(&self) -> Result<(), validator::ValidationErrors> {
-        Ok(())
-    }
-}
-
-/// The body of a POST that creates a resource of the type `R`, parsed in parts with [`NewBody::part`].
+/// The body of a POST that creates a resource of the type `R`, parsed in parts with [`NewBody::part`]. Members that are
+/// null are as if absent. With `TAKES_FORMS` it may be a form, too.
 #[derive(Clone, Debug)]
-pub struct NewBody<R> {
+pub struct NewBody<R, const TAKES_FORMS: bool = false> {
     /// As it came, for comparing repeated requests.
     pub bytes: Bytes,
-    /// Without members that are null, if there are any: they are as if absent.
-    without_nulls: Option<Vec<u8>>,
+    members: Members,
     resource: PhantomData<fn() -> R>,
 }
 
-impl<S: Send + Sync, R: ToSchema + 'static> FromRequest<S> for NewBody<R> {
+/// The body of one of OSDI's helpers, by which other systems record people and what they do.
+pub type HelperBody<R> = NewBody<R, true>;
+
+impl<S: Send + Sync, R: ToSchema + 'static, const TAKES_FORMS: bool> FromRequest<S> for NewBody<R, TAKES_FORMS> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let ValidWithBytes(AnyObject(members), bytes) = ValidWithBytes::from_request(request, state).await?;
-        refuse_unknown::<R>(&members)?;
-        let without_nulls = members.values().any(Value::is_null).then(|| {
-            let named: Map<String, Value> = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
-            Value::Object(named).to_string().into_bytes()
-        });
-        Ok(Self { bytes, without_nulls, resource: PhantomData })
+        let (mut members, bytes) = read_body(request, state, TAKES_FORMS).await?;
+        refuse_unknown::<R>(&members.object)?;
+        members.drop_nulls();
+        Ok(Self { bytes, members, resource: PhantomData })
     }
 }
 
-impl<R> NewBody<R> {
+impl<R, const TAKES_FORMS: bool> NewBody<R, TAKES_FORMS> {
     /// One part of it.
     ///
     /// # Errors
     /// 422 with a pointer for each refused member.
     pub fn part<T: DeserializeOwned + Validate>(&self) -> Result<T> {
-        parse(self.json())
+        convert(&self.members)
     }
 
     /// The JSON object, without members that are null.
-    pub fn json(&self) -> &[u8] {
-        self.without_nulls.as_deref().unwrap_or(&self.bytes)
+    pub fn json(&self) -> Vec<u8> {
+        json!(self.members.object).to_string().into_bytes()
     }
 }
 
@@ -184,15 +182,14 @@ impl<R> Patch<R> {
     /// # Panics
     /// When it is none.
     pub fn of(body: Value) -> Self {
-        let Value::Object(members) = body else { panic!("{body} is no object") };
-        Self { members, resource: PhantomData }
+        let Value::Object(object) = body else { panic!("{body} is no object") };
+        Self { members: Members { object, is_form: false }, resource: PhantomData }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde_json::json;
 
     use super::*;
 
@@ -222,9 +219,9 @@ mod tests {
     }
 
     fn patch(body: Value) -> Result<Patch<Resource>> {
-        let Value::Object(members) = body else { panic!() };
-        refuse_unknown::<Resource>(&members)?;
-        Ok(Patch { members, resource: PhantomData })
+        let Value::Object(object) = body else { panic!() };
+        refuse_unknown::<Resource>(&object)?;
+        Ok(Patch { members: Members { object, is_form: false }, resource: PhantomData })
     }
 
     fn pointers(error: Error) -> Vec<String> {

@@ -79,6 +79,11 @@ impl Vault {
         self.index.mac(&[b"name", name_key.as_bytes()]).to_vec()
     }
 
+    /// The blind index of a label of people: a tag, or an identifier in another system.
+    pub fn label_index(&self, kind: &str, label: &str) -> Vec<u8> {
+        self.index.mac(&[b"label", kind.as_bytes(), label.as_bytes()]).to_vec()
+    }
+
     /// A value that stands for a row in a list of another one: without the vault's key nobody can tell which row it is.
     /// `kind` is the kind of list.
     pub fn pseudonym(&self, kind: &str, list: Uuid, row: Uuid) -> [u8; 16] {

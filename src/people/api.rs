@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRef, State},
-    http::{HeaderMap, Method, StatusCode},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Method},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -25,8 +25,7 @@ use crate::{
         hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
-        patch::{NewBody, Patch},
-        text::LocaleTag,
+        patch::{HelperBody, Patch},
         vault::Vault,
     },
     organizers::{self, Actor, Authenticator, Scope, audit},
@@ -59,6 +58,9 @@ pub(super) struct SignupBody {
     /// The person.
     #[validate(nested)]
     pub person: PersonBody,
+    /// Tags to add.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
 }
 
 async fn vault_of(people: &People, actor: &Actor) -> Result<Arc<Vault>> {
@@ -70,11 +72,14 @@ async fn vault_of(people: &People, actor: &Actor) -> Result<Arc<Vault>> {
 /// A person of the organization (OSDI `person`).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PersonResource {
-    /// `muster:<uuid>`.
+    /// `muster:<uuid>`, then those in other systems.
     identifiers: Vec<String>,
     /// The members that can be written.
     #[serde(flatten)]
     person: PersonBody,
+    /// Tags. Writing takes `add_tags` and `remove_tags`.
+    #[serde(rename = "muster:tags")]
+    muster_tags: Vec<String>,
     /// When the address was first heard of.
     created_date: DateTime<Utc>,
     /// When the details last changed.
@@ -84,10 +89,28 @@ pub(super) struct PersonResource {
 }
 
 impl PersonResource {
-    fn new(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Self> {
+    /// These people, with whether they want updates.
+    async fn read(
+        kernel: &Kernel,
+        conn: &mut PgConnection,
+        vault: &Vault,
+        rows: &[store::PersonRow],
+    ) -> Result<Vec<Self>> {
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let wishes = store::wishes(conn, &ids).await?;
+        rows.iter().map(|row| Self::new(kernel, vault, row, wishes.get(&row.id).copied())).collect()
+    }
+
+    fn new(kernel: &Kernel, vault: &Vault, row: &store::PersonRow, wants_updates: Option<bool>) -> Result<Self> {
+        let details = row.details(vault)?;
+        let mut person = PersonBody::of_details(&details, row.locale.as_deref());
+        for email in &mut person.email_addresses {
+            email.status = wants_updates.map(|wants| if wants { "subscribed" } else { "unsubscribed" }.to_owned());
+        }
         Ok(Self {
-            identifiers: identifiers(row.id),
-            person: PersonBody::of_details(&row.details(vault)?, row.locale.as_deref()),
+            identifiers: identifiers(row.id).into_iter().chain(details.labels.identifiers).collect(),
+            person,
+            muster_tags: details.labels.tags,
             created_date: row.created_at,
             modified_date: row.modified_at,
             links: Links::to_self(kernel.url(&format!("/api/v1/people/{}", row.id))).with_curies(),
@@ -125,9 +148,10 @@ async fn list_people(
     let mut conn = people.kernel.db.acquire().await?;
     if let Some(filter) = &mut filter {
         ops::resolve_addresses(&mut conn, &vault, filter).await?;
+        ops::resolve_labels(&vault, filter);
     }
     let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
-    let items = rows.iter().map(|row| PersonResource::new(&people.kernel, &vault, row)).collect::<Result<_>>()?;
+    let items = PersonResource::read(&people.kernel, &mut conn, &vault, &rows).await?;
     let url = people.kernel.url("/api/v1/people");
     Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
@@ -148,8 +172,14 @@ async fn get_person(
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;
-    let row = store::get(&mut conn, vault.id, id).await?;
-    Ok(Json(PersonResource::new(&people.kernel, &vault, &row)?))
+    one(&people, &mut conn, &vault, id).await
+}
+
+/// A person of the organization.
+async fn one(people: &People, conn: &mut PgConnection, vault: &Vault, id: Uuid) -> Result<Json<PersonResource>> {
+    let row = store::get(conn, vault.id, id).await?;
+    let read = PersonResource::read(&people.kernel, conn, vault, &[row]).await?.pop();
+    read.map(Json).ok_or_else(Error::not_found)
 }
 
 /// Adds a person, or merges the details into the person with this address (`person_signup_helper`).
@@ -159,8 +189,7 @@ async fn get_person(
     tag = "people",
     request_body = SignupBody,
     responses(
-        (status = 201, description = "Added", body = PersonResource),
-        (status = 200, description = "Completed", body = PersonResource),
+        (status = 200, description = "Added or completed; which of them is not told", body = PersonResource),
         (status = 422),
     ),
 )]
@@ -168,34 +197,30 @@ async fn create_person(
     State(people): State<People>,
     actor: Actor,
     headers: HeaderMap,
-    body: NewBody<SignupBody>,
-) -> Result<Response> {
+    body: HelperBody<SignupBody>,
+) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
-    let person = body.part::<SignupBody>()?.person.parse("/person")?;
+    let SignupBody { person, add_tags } = body.part()?;
+    let mut person = person.parse("/person")?;
+    person.extras.add_tags(&add_tags)?;
     let vault = vault_of(&people, &actor).await?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let (id, is_new) = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
-    let (id, is_new) = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
+    let id = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
             audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
-            if !is_new {
-                idempotency::mark_as_existing(&mut tx, key.as_ref()).await?;
-            }
             tx.commit().await?;
-            (id, is_new)
+            id
         }
         KeyClaim::Replayed(id) => {
-            let was_new = idempotency::was_created(&mut tx, key.as_ref()).await?;
             tx.rollback().await?;
-            (id, was_new)
+            id
         }
     };
     let mut conn = kernel.db.acquire().await?;
-    let row = store::get(&mut conn, vault.id, id).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(PersonResource::new(kernel, &vault, &row)?)).into_response())
+    one(&people, &mut conn, &vault, id).await
 }
 
 /// Erases a person: details, consents, and everything the person did. What was counted stays counted, letters that were sent
@@ -224,7 +249,8 @@ async fn delete_person(
     Ok(Json(Notice { notice: "This person was erased." }))
 }
 
-/// Merges details into a person: what is absent or empty stays.
+/// Merges details into a person: what is absent or empty stays. U+2400 empties a name, the telephone number or a part of the
+/// postal address.
 #[utoipa::path(
     put,
     path = "/api/v1/people/{id}",
@@ -237,7 +263,7 @@ async fn update_person(
     State(people): State<People>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    changes: Patch<PersonResource>,
+    mut changes: Patch<PersonResource>,
 ) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
@@ -246,9 +272,11 @@ async fn update_person(
     store::get(&mut tx, vault.id, id).await?;
     let row = store::lock(&mut tx, id).await?;
     let known = row.details(&vault)?;
+    // what a client does not have it sends as null
+    changes.drop_nulls();
     let mut body = changes.apply(&PersonBody::of_details(&known, row.locale.as_deref()))?;
-    if body.email_addresses.is_empty() {
-        body.email_addresses = known.contact().email_addresses;
+    if body.email_addresses.iter().all(|email| email.address.is_empty()) {
+        body.email_addresses.extend(known.contact().email_addresses);
     }
     let person = body.parse("")?;
     if known.address().is_some_and(|address| address.index_form() != person.email.index_form()) {
@@ -258,13 +286,10 @@ async fn update_person(
             "A person's address cannot be changed; add the person under the new one.",
         ));
     }
-    let locale = person.locale.map(LocaleTag::as_str);
-    if known.clone().merged(person.details.clone()) != known || locale.is_some() && locale != row.locale.as_deref() {
-        ops::merge_confirmed_details(&mut tx, kernel, &vault, id, person.details, locale, false).await?;
+    if ops::merge_vouched_details(&mut tx, kernel, &vault, &row, &person).await? {
         audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
     }
     tx.commit().await?;
     let mut conn = kernel.db.acquire().await?;
-    let row = store::get(&mut conn, vault.id, id).await?;
-    Ok(Json(PersonResource::new(kernel, &vault, &row)?))
+    one(&people, &mut conn, &vault, id).await
 }

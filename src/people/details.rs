@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
+use super::labels::{self, Extras, Labels};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
@@ -53,6 +55,9 @@ pub struct Details {
     /// Country code of two letters (ISO 3166-1).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub country: String,
+    /// What organizers note of the person; of acts always empty.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 impl Details {
@@ -69,6 +74,24 @@ impl Details {
             locality: pick(self.locality, newer.locality),
             region: pick(self.region, newer.region),
             country: pick(self.country, newer.country),
+            labels: self.labels,
+        }
+    }
+
+    /// Without what is [`ERASED`] in `erased`.
+    #[must_use]
+    pub(super) fn without(self, erased: &Self) -> Self {
+        let keep = |old: String, mark: &str| if mark.is_empty() { old } else { String::new() };
+        Self {
+            given_name: keep(self.given_name, &erased.given_name),
+            family_name: keep(self.family_name, &erased.family_name),
+            email: self.email,
+            phone: keep(self.phone, &erased.phone),
+            postal_code: keep(self.postal_code, &erased.postal_code),
+            locality: keep(self.locality, &erased.locality),
+            region: keep(self.region, &erased.region),
+            country: keep(self.country, &erased.country),
+            labels: self.labels,
         }
     }
 
@@ -89,7 +112,7 @@ impl Details {
 
     /// The members of OSDI's `person` that are known.
     pub fn contact(&self) -> ContactDetails {
-        let email = EmailBody { address: self.email.clone(), primary: true };
+        let email = EmailBody { address: self.email.clone(), primary: true, status: None };
         let phone = PhoneBody { number: self.phone.clone(), primary: true };
         let postal = PostalBody {
             postal_code: self.postal_code.clone(),
@@ -183,17 +206,65 @@ pub struct PersonBody {
     #[serde(default)]
     #[validate(length(max = 35))]
     pub preferred_language: Option<String>,
+    /// Identifiers in other systems (`newsletter:17`), to add. Organizers only, as all that follows.
+    #[serde(default, skip_serializing)]
+    pub identifiers: Vec<String>,
+    /// Tags to add.
+    #[serde(default, skip_serializing)]
+    pub add_tags: Vec<String>,
+    /// Tags to take away.
+    #[serde(default, skip_serializing)]
+    pub remove_tags: Vec<String>,
+    /// Languages that the person speaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages_spoken: Vec<String>,
+    /// Fields of other systems, by name; a field replaces the one of the same name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub custom_fields: BTreeMap<String, Value>,
+}
+
+/// `_links` in the body of a helper, as far as they are looked at.
+#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+pub struct PersonLinks {
+    /// With a token: the person, instead of `person`.
+    #[serde(rename = "osdi:person")]
+    #[validate(nested)]
+    pub person: Option<PersonLink>,
+}
+
+/// A link to a person of the organization.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+pub struct PersonLink {
+    /// Address of the person in this API.
+    #[validate(length(min = 1, max = 2000))]
+    pub href: String,
 }
 
 /// OSDI `email_addresses[]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct EmailBody {
     /// The address.
+    #[serde(default)]
+    #[schema(required = true)]
     #[validate(length(max = 320))]
     pub address: String,
     /// Preferred over the others?
     #[serde(default)]
     pub primary: bool,
+    /// In answers to organizers: `subscribed` or `unsubscribed`, if the person has said whether updates are wanted. An
+    /// organizer may say `unsubscribed`, which ends them; nobody but the person agrees to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 40))]
+    pub status: Option<String>,
+}
+
+impl EmailBody {
+    /// Does OSDI's `status` say that no updates are wanted?
+    fn is_unsubscribed(&self) -> bool {
+        let status = self.status.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(status.as_str(), "unsubscribed" | "spam complaint" | "previous spam complaint")
+    }
 }
 
 /// OSDI `postal_addresses[]`.
@@ -230,6 +301,8 @@ impl PostalBody {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PhoneBody {
     /// The number.
+    #[serde(default)]
+    #[schema(required = true)]
     #[validate(length(max = 40))]
     pub number: String,
     /// Preferred over the others?
@@ -246,6 +319,22 @@ pub struct NewPerson {
     pub email: EmailAddress,
     /// The preferred language, if it is supported.
     pub locale: Option<LocaleTag>,
+    /// What an organizer says beside them.
+    pub extras: Extras,
+    /// [`ERASED`] in what is to be emptied: only organizers can, on a person.
+    pub erased: Details,
+}
+
+/// What some clients send for a text that is to be emptied, where an empty one leaves it as it is: the symbol for null.
+const ERASED: &str = "\u{2400}";
+
+/// What is typed in a field; nothing for [`ERASED`], which is noted.
+fn typed<'a>(text: &'a str, erased: &mut String) -> &'a str {
+    if text.trim() == ERASED {
+        ERASED.clone_into(erased);
+        return "";
+    }
+    text
 }
 
 impl PersonBody {
@@ -259,13 +348,45 @@ impl PersonBody {
             postal_addresses: contact.postal_addresses,
             phone_numbers: contact.phone_numbers,
             preferred_language: locale.map(str::to_owned),
+            languages_spoken: details.labels.languages.clone(),
+            custom_fields: details.labels.custom_fields.clone(),
+            ..Self::default()
         }
+    }
+
+    /// Without what only organizers say.
+    #[must_use]
+    pub(super) fn of_public(mut self) -> Self {
+        self.email_addresses.iter_mut().for_each(|email| email.status = None);
+        Self {
+            identifiers: Vec::new(),
+            add_tags: Vec::new(),
+            remove_tags: Vec::new(),
+            languages_spoken: Vec::new(),
+            custom_fields: BTreeMap::new(),
+            ..self
+        }
+    }
+
+    /// What an organizer says beside the details.
+    fn extras(&self, at: &str, errors: &mut Vec<FieldError>) -> Extras {
+        let mut lines = |typed: &[String], name: &str| labels::lines(typed, &format!("{at}/{name}"), errors);
+        let labels = Labels {
+            identifiers: lines(&self.identifiers, "identifiers"),
+            tags: lines(&self.add_tags, "add_tags"),
+            languages: lines(&self.languages_spoken, "languages_spoken"),
+            custom_fields: self.custom_fields.clone(),
+        };
+        let removed_tags = lines(&self.remove_tags, "remove_tags");
+        labels::fields(&self.custom_fields, &format!("{at}/custom_fields"), errors);
+        Extras { labels, removed_tags, is_unsubscribed: self.email_addresses.iter().any(EmailBody::is_unsubscribed) }
     }
 
     /// The person in an HTML form.
     pub fn of_form(form: &FormInput, locale: LocaleTag) -> Self {
         let text = |name: &str| form.text(name).to_owned();
         let given = |name: &str| Some(text(name)).filter(|value| !value.trim().is_empty());
+        let email = |address: String| EmailBody { address, primary: true, status: None };
         let postal = PostalBody {
             postal_code: text("postal_code"),
             locality: text("city"),
@@ -275,10 +396,11 @@ impl PersonBody {
         Self {
             given_name: text("given_name"),
             family_name: text("family_name"),
-            email_addresses: given("email").map(|address| EmailBody { address, primary: true }).into_iter().collect(),
+            email_addresses: given("email").map(email).into_iter().collect(),
             postal_addresses: if postal.is_empty() { Vec::new() } else { vec![postal] },
             phone_numbers: given("phone").map(|number| PhoneBody { number, primary: true }).into_iter().collect(),
             preferred_language: Some(locale.as_str().to_owned()),
+            ..Self::default()
         }
     }
 
@@ -287,42 +409,47 @@ impl PersonBody {
     /// # Errors
     /// 422 with a pointer for each refused field.
     pub fn parse(&self, at: &str) -> Result<NewPerson> {
-        let mut errors = Vec::new();
+        let (mut errors, mut erased) = (Vec::new(), Details::default());
         let mut take = |pointer: String, parsed: Result<String, TextError>| {
             parsed.unwrap_or_else(|e| {
                 errors.push(FieldError::new(format!("{at}{pointer}"), e.code, e.detail));
                 String::new()
             })
         };
-        let given_name = take("/given_name".to_owned(), clean_line(&self.given_name, 100));
-        let family_name = take("/family_name".to_owned(), clean_line(&self.family_name, 100));
-        let (phone_index, phone) =
-            primary(&self.phone_numbers, |p| p.primary).map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let given_name = typed(&self.given_name, &mut erased.given_name);
+        let given_name = take("/given_name".to_owned(), clean_line(given_name, 100));
+        let family_name = typed(&self.family_name, &mut erased.family_name);
+        let family_name = take("/family_name".to_owned(), clean_line(family_name, 100));
+        let (phone_index, phone) = primary(&self.phone_numbers, |p| p.primary, |p| !p.number.is_empty())
+            .map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let phone = typed(phone, &mut erased.phone);
         let phone = take(format!("/phone_numbers/{phone_index}/number"), clean_line(phone, 40));
 
-        let (index, postal) =
-            primary(&self.postal_addresses, |p| p.primary).map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
+        let (index, postal) = primary(&self.postal_addresses, |p| p.primary, |p| !p.is_empty())
+            .map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
         let field = |name: &str| format!("/postal_addresses/{index}/{name}");
-        let locality = take(field("locality"), clean_line(&postal.locality, 100));
-        let mut region = take(field("region"), clean_line(&postal.region, 100));
-        let country = take(field("country"), country(&postal.country));
+        let locality = take(field("locality"), clean_line(typed(&postal.locality, &mut erased.locality), 100));
+        let mut region = take(field("region"), clean_line(typed(&postal.region, &mut erased.region), 100));
+        let country = take(field("country"), country(typed(&postal.country, &mut erased.country)));
         let canadian = country.is_empty() || country == "CA";
+        let typed_code = typed(&postal.postal_code, &mut erased.postal_code);
         let postal_code = take(
             field("postal_code"),
-            if canadian && !postal.postal_code.trim().is_empty() {
-                PostalCode::parse(&postal.postal_code).map(|code| {
+            if canadian && !typed_code.trim().is_empty() {
+                PostalCode::parse(typed_code).map(|code| {
                     if region.is_empty() {
                         code.province().unwrap_or("").clone_into(&mut region);
                     }
                     code.as_str().to_owned()
                 })
             } else {
-                clean_line(&postal.postal_code, 20)
+                clean_line(typed_code, 20)
             },
         );
         let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
 
-        let email = match primary(&self.email_addresses, |e| e.primary) {
+        let extras = self.extras(at, &mut errors);
+        let email = match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {
             None => {
                 errors.push(FieldError::new(
                     format!("{at}/email_addresses"),
@@ -348,18 +475,23 @@ impl PersonBody {
                     locality,
                     region,
                     country,
+                    labels: Labels::default(),
                 },
                 email,
                 locale: self.preferred_language.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()),
+                extras,
+                erased,
             }),
             _ => Err(Error::Fields(errors)),
         }
     }
 }
 
-/// The entry marked primary, otherwise the first, with its index.
-fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
-    entries.iter().enumerate().find(|(_, e)| is_primary(e)).or_else(|| entries.iter().enumerate().next())
+/// Of the entries that say something the one marked primary, otherwise the first, with its index.
+fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool, is_given: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
+    let all = || entries.iter().enumerate();
+    let given = || all().filter(|(_, entry)| is_given(entry));
+    given().find(|(_, entry)| is_primary(entry)).or_else(|| given().next()).or_else(|| all().next())
 }
 
 fn country(input: &str) -> Result<String, TextError> {
@@ -373,7 +505,7 @@ fn country(input: &str) -> Result<String, TextError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -413,6 +545,44 @@ mod tests {
         assert!(
             matches!(body(json!({})).parse("/person"), Err(Error::Fields(f)) if f[0].pointer == "/person/email_addresses" && f[0].code == "required")
         );
+    }
+
+    #[test]
+    fn entries_that_say_nothing_are_passed_over() {
+        let person = body(json!({
+            "email_addresses": [{"primary": true}, {"address": "ana@example.org"}],
+            "phone_numbers": [{}, {"number": "1"}], "postal_addresses": [{"primary": true}, {"locality": "Laval"}],
+        }));
+        let details = person.parse("").unwrap().details;
+        assert_eq!((&*details.email, &*details.phone, &*details.locality), ("ana@example.org", "1", "Laval"));
+        let Err(Error::Fields(fields)) = body(json!({"email_addresses": [{}]})).parse("") else { panic!() };
+        assert_eq!((&*fields[0].pointer, &*fields[0].code), ("/email_addresses/0/address", "required"));
+    }
+
+    #[test]
+    fn symbol_for_null_empties_a_field() {
+        let mark = "\u{2400}";
+        let person = body(json!({
+            "given_name": mark, "family_name": " \u{2400} ", "email_addresses": [{"address": "ana@example.org"}],
+            "phone_numbers": [{"number": mark}], "postal_addresses": [{"postal_code": mark, "country": mark, "locality": "Laval"}],
+        }));
+        let person = person.parse("").unwrap();
+        assert_eq!(
+            person.details,
+            Details { email: "ana@example.org".into(), locality: "Laval".into(), ..Details::default() }
+        );
+        let known = Details {
+            given_name: "Ana".into(),
+            family_name: "Roy".into(),
+            email: "ana@example.org".into(),
+            phone: "1".into(),
+            postal_code: "M5V 3L9".into(),
+            region: "ON".into(),
+            country: "CA".into(),
+            ..Details::default()
+        };
+        let left = Details { email: known.email.clone(), region: "ON".into(), ..Details::default() };
+        assert_eq!(known.without(&person.erased), left);
     }
 
     #[test]

@@ -22,17 +22,19 @@
 
 mod api;
 mod details;
+mod labels;
 mod links;
 mod ops;
 mod records;
 mod store;
 
 pub use api::{People, router};
-pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
+pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks};
+pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, open, own_links, register_links};
 pub use ops::{
-    ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, merge_confirmed_details,
-    prepare_vouched_person, resolve_addresses, rounds, set_updates_consent,
+    ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, apply_extras,
+    merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds, set_updates_consent, submitted_person,
 };
 pub use records::{AllRecords, PersonRecord, PersonRecords};
 pub use store::TABLE as PEOPLE;

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use data_encoding::HEXLOWER;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    details::{Consents, Details, NewPerson},
+    details::{Consents, Details, NewPerson, PersonBody, PersonLinks},
+    labels::{self, Extras},
     store::{self, DetailsChange, NewConsent, PersonRow, TABLE},
 };
 use crate::{
-    error::Result,
+    error::{Code, Error, Result},
     kernel::{
         Kernel,
         crypto::sha256,
@@ -20,6 +21,7 @@ use crate::{
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
+    organizers::{Actor, Scope},
 };
 
 impl PersonRow {
@@ -79,6 +81,11 @@ pub fn rounds<T>(acts: impl IntoIterator<Item = T>, person_of: impl Fn(&T) -> Uu
     rounds
 }
 
+/// Replaces the labels in a filter of people by their keyed indexes.
+pub(super) fn resolve_labels(vault: &Vault, filter: &mut Filter) {
+    filter.resolve_labels(|field, typed| labels::filter_index(vault, field, typed));
+}
+
 /// Replaces the addresses in a filter (virtual field `email_address`) by the ids of the people who have them.
 pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
     let index_of = |input: &str| EmailAddress::parse(input).ok().map(|address| vault.email_index(&address));
@@ -121,8 +128,7 @@ pub async fn prepare_vouched_person(
     Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 
-/// Adds a person or merges details into an existing one, for an organizer. Returns the id, and whether the person had
-/// no details before.
+/// Adds a person or merges details into an existing one, for an organizer. Returns the id.
 ///
 /// # Errors
 /// `internal` when the vault does not open.
@@ -131,18 +137,131 @@ pub(super) async fn upsert_vouched_person(
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
-) -> Result<(Uuid, bool)> {
+) -> Result<Uuid> {
     let index = vault.email_index(&person.email);
     let id = store::upsert_unconfirmed_person(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;
     let is_new = row.sealed.is_none();
-    let locale = person.locale.map(LocaleTag::as_str);
-    let change = row.merged(kernel, vault, person.details.clone(), locale, false)?;
-    store::save_details(conn, &[&change]).await?;
+    merge_vouched_details(conn, kernel, vault, &row, person).await?;
     if is_new {
         store::mark_as_added_by_organizer(conn, id).await?;
     }
-    Ok((id, is_new))
+    Ok(id)
+}
+
+/// Merges details into a person whose row is locked, for an organizer, who can also empty some. False: nothing changes.
+///
+/// # Errors
+/// `internal` when the vault does not open.
+pub(super) async fn merge_vouched_details(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    row: &PersonRow,
+    person: &NewPerson,
+) -> Result<bool> {
+    let before = row.details(vault)?;
+    let mut after = before.clone().without(&person.erased).merged(person.details.clone());
+    after.labels = after.labels.merged(&person.extras);
+    let is_ended = person.extras.is_unsubscribed && end_updates(conn, kernel, row.id, row.locale()).await?;
+    let locale = person.locale.map(LocaleTag::as_str);
+    if row.sealed.is_some() && after == before && locale.is_none_or(|locale| row.locale.as_deref() == Some(locale)) {
+        return Ok(is_ended);
+    }
+    if after.labels != before.labels {
+        store::save_labels(conn, row.id, &after.labels.indexes(vault)).await?;
+    }
+    let change = DetailsChange {
+        person: row.id,
+        sealed: vault.seal(&kernel.env, TABLE, row.id, &after),
+        locale: locale.map(str::to_owned),
+        at: kernel.env.now(),
+    };
+    store::save_details(conn, &[&change]).await?;
+    Ok(true)
+}
+
+/// Ends the updates to a person because another system says so, unless they have ended already. Nobody but the person
+/// begins them again.
+async fn end_updates(conn: &mut PgConnection, kernel: &Kernel, person: Uuid, locale: LocaleTag) -> Result<bool> {
+    if store::wishes(conn, &[person]).await?.get(&person) == Some(&false) {
+        return Ok(false);
+    }
+    let wording = i18n::text(locale, "unsubscribe-button");
+    let consent = NewConsent {
+        id: kernel.env.id(),
+        person,
+        purpose: "updates".to_owned(),
+        granted: false,
+        by_owner: false,
+        version: wording_version(&wording),
+        wording,
+        locale: locale.as_str(),
+        source: "api",
+        at: kernel.env.now(),
+    };
+    store::append_consents(conn, &[consent]).await?;
+    Ok(true)
+}
+
+/// Adds to a person what an organizer said beside the details of an act. Not for protected actions, whose vaults keep
+/// nothing of it.
+///
+/// # Errors
+/// `internal` when the vault does not open.
+pub async fn apply_extras(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    person: Uuid,
+    extras: &Extras,
+) -> Result<()> {
+    if *extras == Extras::default() {
+        return Ok(());
+    }
+    let mut tx = conn.begin().await?;
+    let row = store::lock(&mut tx, person).await?;
+    if extras.is_unsubscribed {
+        end_updates(&mut tx, kernel, person, row.locale()).await?;
+    }
+    let before = row.details(vault)?;
+    let after = Details { labels: before.labels.clone().merged(extras), ..before.clone() };
+    if after != before {
+        store::save_labels(&mut tx, person, &after.labels.indexes(vault)).await?;
+        let sealed = vault.seal(&kernel.env, TABLE, person, &after);
+        let change = DetailsChange { person, sealed, locale: None, at: kernel.env.now() };
+        store::save_details(&mut tx, &[&change]).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The person of a submission: described in its body or, by an organizer, named by a link to a known one.
+///
+/// # Errors
+/// 422 where there is neither, or no such person.
+pub async fn submitted_person(
+    kernel: &Kernel,
+    actor: Option<&Actor>,
+    described: Option<PersonBody>,
+    links: Option<&PersonLinks>,
+) -> Result<PersonBody> {
+    match described {
+        Some(person) if actor.is_some() => return Ok(person),
+        Some(person) => return Ok(person.of_public()),
+        None => {}
+    }
+    let (Some(actor), Some(link)) = (actor, links.and_then(|links| links.person.as_ref())) else {
+        return Err(Error::field("/person", "required", "This member is required."));
+    };
+    actor.require(Scope::ContactsWrite)?;
+    let unknown = || Error::field("/_links/osdi:person/href", "unknown_value", "There is no such person.");
+    let id = link.href.trim_end_matches('/').rsplit(['/', ':']).next().and_then(|id| Uuid::parse_str(id).ok());
+    let mut conn = kernel.db.acquire().await?;
+    let vault = kernel.vaults.of_organization(&mut conn, actor.organization_id).await?;
+    let vault = kernel.vaults.open(vault).await?;
+    let found = store::get(&mut conn, vault.id, id.ok_or_else(unknown)?).await;
+    let row = found.map_err(|e| if e.code() == Code::NotFound { unknown() } else { e })?;
+    Ok(PersonBody::of_details(&row.details(&vault)?, row.locale.as_deref()))
 }
 
 /// Where a consent was asked for, and with which wording.

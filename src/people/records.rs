@@ -116,7 +116,11 @@ impl AllRecords {
     /// `internal` when the vault does not open a row.
     pub(super) async fn my_data(&self, conn: &mut PgConnection, vault: &Vault, person: &PersonRow) -> Result<Value> {
         let mut data = Map::new();
-        data.insert("person".to_owned(), json!(person.details(vault)?.contact()));
+        let details = person.details(vault)?;
+        data.insert("person".to_owned(), json!(details.contact()));
+        if !details.labels.is_empty() {
+            data.insert("labels".to_owned(), json!(details.labels));
+        }
         data.insert("preferred_language".to_owned(), json!(person.locale));
         data.insert("created_date".to_owned(), json!(person.created_at));
         for records in &self.0 {

@@ -1,5 +1,7 @@
 //! The SQL of `people` and `consents`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -26,7 +28,12 @@ pub(super) const FIELDS: FieldSet = FieldSet(&[
     Field { name: "modified_date", column_sql: "modified_at", kind: FieldKind::Timestamp },
     Field { name: "email_address", column_sql: "id", kind: FieldKind::Virtual },
     Field { name: "preferred_language", column_sql: "locale", kind: FieldKind::Text },
+    Field { name: "identifiers", column_sql: LABELLED, kind: FieldKind::Label },
+    Field { name: "muster:tags", column_sql: LABELLED, kind: FieldKind::Label },
 ]);
+
+/// What is compared with the keyed index of a label.
+const LABELLED: &str = "person_labels l WHERE l.person_id = people.id AND l.label_index";
 
 /// A row of `people`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -198,6 +205,33 @@ pub(super) async fn upsert_unconfirmed_person(
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// Replaces the keyed indexes of a person's labels.
+pub(super) async fn save_labels(conn: &mut PgConnection, person: Uuid, indexes: &[Vec<u8>]) -> Result<()> {
+    sqlx::query!("DELETE FROM person_labels WHERE person_id = $1 AND label_index <> ALL ($2)", person, indexes)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "INSERT INTO person_labels (person_id, label_index) SELECT $1, i FROM unnest($2::bytea[]) i ON CONFLICT DO NOTHING",
+        person,
+        indexes
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Which of these people agreed to updates last, and which ended them; those who said neither are left out.
+pub(super) async fn wishes(conn: &mut PgConnection, people: &[Uuid]) -> Result<HashMap<Uuid, bool>> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (person_id) person_id, granted FROM consents WHERE person_id = ANY ($1) AND purpose = 'updates'
+         ORDER BY person_id, created_at DESC, id DESC",
+        people
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row.granted)).collect())
 }
 
 /// Records that an organizer added a person (`people.origin`).

@@ -160,7 +160,7 @@ async fn create_petition(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
-    let new = NewPetition::parse(&body.bytes)?;
+    let new = NewPetition::parse(&body.json())?;
     let key =
         organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/petitions", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;

@@ -56,6 +56,10 @@ async fn everything(app: &TestApp, token: &str) {
         // and one that is not confirmed
         app.post(ACTS[0].0, None, &body).await.expect(202);
     }
+    let mut noted = signer(AMARA);
+    merge(&mut noted, json!({"add_tags": ["night shift"]}));
+    merge(&mut noted["person"], json!({"identifiers": ["crm:4"], "custom_fields": {"shirt": "L"}}));
+    app.post("/api/v1/people", t, &noted).await.expect(200);
     // Cy waits for a seat
     app.post(ACTS[1].0, None, &signer("cy@example.org")).await.expect(202);
     confirm(app, "cy@example.org").await;
@@ -153,6 +157,8 @@ async fn deleting_deletes_everything_from_every_own_page(pool: PgPool) {
 
     let refer = referring(&app).await;
     assert!(refer.contains("outreaches") && refer.contains("broadcast_recipients"), "{refer:?}");
+    assert!(refer.contains("person_labels"), "{refer:?}");
+    assert_eq!(app.count("SELECT count(*) FROM person_labels").await, 0);
     for (table, row) in dump(&app).await {
         let found: Vec<&Uuid> = hers.iter().filter(|id| row.contains(&id.to_string())).collect();
         assert!(found.is_empty() || IDS_ONLY.contains(&table.as_str()), "{table} has {found:?}: {row}");
@@ -256,6 +262,8 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     let count = |member: &str| mine[member].as_array().unwrap_or_else(|| panic!("no {member}: {mine}")).len();
     assert_eq!((count("signatures"), count("attendances"), count("letters")), (3, 1, 2), "{mine}");
     assert!(count("consents") >= 1);
+    let noted = json!({"identifiers": ["crm:4"], "tags": ["night shift"], "custom_fields": {"shirt": "L"}});
+    assert_eq!(mine["labels"], noted, "also what organizers noted");
     assert!(mine["signatures"].to_string().contains("For my sister"));
     assert_eq!(mine["attendances"][0]["event"], "Assembly");
     assert!(mine["letters"].to_string().contains("please act"), "{}", mine["letters"]);

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod actions;
+pub mod addresses;
 pub mod advocacy_campaigns;
 pub mod attempt_limits;
 pub mod broadcasts;
@@ -14,6 +15,7 @@ pub mod events;
 pub mod exports;
 pub mod images;
 pub mod mail;
+pub mod osdi_clients;
 pub mod paging;
 pub mod people;
 pub mod petitions;

@@ -80,7 +80,9 @@ pub async fn create_all_resources(app: &TestApp, organization: &str) -> AllResou
         app.post(&format!("/api/v1/advocacy_campaigns/{letter_action}/outreaches"), t, &who).await.expect(201);
     let outreach = &written["_embedded"]["osdi:outreaches"][0]["identifiers"][0];
     let outreach = outreach.as_str().unwrap().trim_start_matches("muster:").parse().unwrap();
-    let person = made("/api/v1/people", signer(&format!("{}@example.org", slug("bela")))).await;
+    let person = app.post("/api/v1/people", t, &signer(&format!("{}@example.org", slug("bela")))).await;
+    person.expect(200);
+    let person = person.id();
     AllResources {
         token,
         petition,

@@ -22,7 +22,7 @@ use crate::{
         text::EmailAddress,
         vault::Vault,
     },
-    people::{Details, PEOPLE},
+    people::{Details, PEOPLE, tag_index},
 };
 
 /// Filter fields of broadcasts.
@@ -49,6 +49,7 @@ pub(super) struct Broadcast {
     pub texts: Json<BTreeMap<String, Text>>,
     pub locale: String,
     pub actions: Vec<Uuid>,
+    pub tags: Vec<String>,
     pub locales: Vec<String>,
     pub regions: Vec<String>,
     pub sources: Vec<String>,
@@ -80,11 +81,17 @@ impl Broadcast {
 }
 
 impl Broadcast {
+    /// The keyed indexes of its tags.
+    fn tag_indexes(&self, vault: &Vault) -> Vec<Vec<u8>> {
+        self.tags.iter().map(|tag| tag_index(vault, tag)).collect()
+    }
+
     /// Do both say the same, in the same languages, to the same audience?
     pub(super) fn has_same_document(&self, other: &Self) -> bool {
         self.texts.0 == other.texts.0
             && self.locale == other.locale
             && self.actions == other.actions
+            && self.tags == other.tags
             && (&self.locales, &self.regions, &self.sources) == (&other.locales, &other.regions, &other.sources)
     }
 }
@@ -92,9 +99,9 @@ impl Broadcast {
 /// Inserts a draft, or replaces the texts and the audience of one; the audience is then counted anew.
 pub(super) async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (id) DO UPDATE SET texts = excluded.texts, locale = excluded.locale, actions = excluded.actions,
+        "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at, tags)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (id) DO UPDATE SET texts = excluded.texts, locale = excluded.locale, actions = excluded.actions, tags = excluded.tags,
              locales = excluded.locales, regions = excluded.regions, sources = excluded.sources,
              audience = NULL, audience_at = NULL, audience_counted = 0, audience_cursor = NULL",
         b.id,
@@ -106,7 +113,8 @@ pub(super) async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid
         &b.locales,
         &b.regions,
         &b.sources,
-        b.created_at
+        b.created_at,
+        &b.tags
     )
     .execute(conn)
     .await?;
@@ -146,7 +154,7 @@ pub(super) async fn broadcast(conn: &mut PgConnection, organization: Uuid, id: U
 async fn by_ids(conn: &mut PgConnection, organization: Uuid, ids: &[Uuid]) -> Result<Vec<Broadcast>> {
     Ok(sqlx::query_as!(
         Broadcast,
-        r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources,
+        r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, tags, locales, regions, sources,
                   state AS "state: BroadcastState", due_at, audience, audience_at, audience_cursor, audience_frozen, freeze_cursor, recipients, enqueue_cursor, requeues_given_up, created_at, started_at, finished_at
            FROM broadcasts WHERE organization_id = $1 AND id = ANY ($2)"#,
         organization,
@@ -205,26 +213,27 @@ pub(super) async fn range_end(
 /// with its time.
 pub(super) async fn count_audience(
     conn: &mut PgConnection,
-    vault: Uuid,
+    vault: &Vault,
     b: &Broadcast,
     up_to: Option<&[u8]>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let after = b.audience_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
-        "WITH found AS (SELECT count(*) AS n FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8))
+        "WITH found AS (SELECT count(*) AS n FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8, $10))
          UPDATE broadcasts b SET audience_counted = b.audience_counted + f.n, audience_cursor = $8,
              audience = CASE WHEN $8::bytea IS NULL THEN b.audience_counted + f.n END, audience_at = CASE WHEN $8::bytea IS NULL THEN $9::timestamptz END
          FROM found f WHERE b.id = $1",
         b.id,
-        vault,
+        vault.id,
         &b.actions,
         &b.locales,
         &b.regions,
         &b.sources,
         after,
         up_to,
-        now
+        now,
+        &b.tag_indexes(vault)
     )
     .execute(conn)
     .await?;

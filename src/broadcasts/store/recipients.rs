@@ -14,6 +14,7 @@ use crate::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
+        vault::Vault,
     },
 };
 
@@ -87,7 +88,7 @@ pub(crate) async fn recipients(
 /// after that.
 pub(crate) async fn freeze_audience(
     conn: &mut PgConnection,
-    vault: Uuid,
+    vault: &Vault,
     b: &Broadcast,
     up_to: Option<&[u8]>,
 ) -> Result<()> {
@@ -95,7 +96,7 @@ pub(crate) async fn freeze_audience(
     sqlx::query!(
         "WITH found AS (
              INSERT INTO broadcast_recipients (broadcast_id, person_id)
-             SELECT $1, person FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8) AS person
+             SELECT $1, person FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8, $9) AS person
              ON CONFLICT DO NOTHING RETURNING 1
          ), total AS (
              SELECT count(*) AS n FROM found
@@ -104,13 +105,14 @@ pub(crate) async fn freeze_audience(
          )
          UPDATE broadcasts b SET freeze_cursor = $8, audience_frozen = $8::bytea IS NULL, recipients = b.recipients + t.n FROM total t WHERE b.id = $1",
         b.id,
-        vault,
+        vault.id,
         &b.actions,
         &b.locales,
         &b.regions,
         &b.sources,
         after,
-        up_to
+        up_to,
+        &b.tag_indexes(vault)
     )
     .execute(conn)
     .await?;

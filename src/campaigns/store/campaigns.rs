@@ -9,11 +9,25 @@ use super::super::action::{CampaignState, Texts};
 use crate::{
     error::Result,
     kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
-        text::LocaleTag,
+        text::{LocaleTag, Slug},
     },
 };
+
+/// Fields by which campaigns can be filtered.
+pub(crate) const CAMPAIGN_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "c.id", kind: FieldKind::Identifier },
+    Field { name: "title", column_sql: "c.title", kind: FieldKind::Text },
+    Field { name: "muster:slug", column_sql: "c.slug", kind: FieldKind::Text },
+    Field { name: "muster:status", column_sql: "c.state", kind: FieldKind::Enum(CampaignState::NAMES) },
+    Field { name: "created_date", column_sql: "c.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "c.modified_at", kind: FieldKind::Timestamp },
+]);
+
+/// Indexes over campaigns.
+const CAMPAIGN_INDEXES: &[Index] = &[Index::equal("c.id")];
 
 /// A campaign's row.
 #[derive(Clone, Debug)]
@@ -66,6 +80,7 @@ pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: 
 pub(crate) async fn campaigns(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
+    filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<CampaignRow>, Extent)> {
     let scope: Vec<_> = organization.map(|id| ("c.organization_id", ScopeValue::Id(id))).into_iter().collect();
@@ -74,11 +89,11 @@ pub(crate) async fn campaigns(
         filtered: "campaigns c",
         key: &[KeyColumn { sql: "c.id", kind: KeyKind::Uuid }],
         is_ascending: false,
-        indexes: &[],
+        indexes: CAMPAIGN_INDEXES,
         scope: &scope,
         extra_condition: if organization.is_some() { "" } else { "c.state = 'published'" },
     };
-    let (ids, extent) = list.page(conn, None, page).await?;
+    let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(
         CampaignRow,
         r#"SELECT id, slug, locale, title, summary, description, texts, state AS "state: CampaignState", created_at, modified_at FROM campaigns
@@ -88,6 +103,13 @@ pub(crate) async fn campaigns(
     .fetch_all(conn)
     .await?;
     Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// The slugs of campaigns that begin as this one does ([`Slug::first_free`]).
+pub(crate) async fn similar_campaign_slugs(conn: &mut PgConnection, slug: &Slug) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!("SELECT slug FROM campaigns WHERE starts_with(slug, left($1::text, 70))", slug.as_str())
+        .fetch_all(conn)
+        .await?)
 }
 
 /// Inserts a campaign.

@@ -104,6 +104,19 @@ pub(crate) async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str)
         .await?)
 }
 
+/// The slugs of actions of a kind, present and former ones, that begin as this one does: all from which its numbered forms
+/// must differ ([`Slug::first_free`]).
+pub(crate) async fn similar_slugs(conn: &mut PgConnection, kind: Kind, slug: &Slug) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT slug AS "slug!" FROM actions WHERE kind = $1 AND starts_with(slug, left($2::text, 70))
+           UNION ALL SELECT slug FROM former_slugs WHERE kind = $1 AND starts_with(slug, left($2::text, 70))"#,
+        kind.as_str(),
+        slug.as_str()
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Changes the slug of an action; the former one is kept and redirects.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
-    campaigns::ReceivedResource,
+    campaigns::{self, ReceivedResource},
     error::{Error, Result},
     events::{
         ops,
@@ -27,15 +27,16 @@ use crate::{
         submission::{Events, NewAttendance, access_needs, interpretation, party_size},
     },
     kernel::{
+        Kernel,
         extract::{ListQuery, PathParams},
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
         paging::{Listed, Page},
-        patch::{NewBody, Patch},
+        patch::{HelperBody, Patch},
         rate_limit::{Proof, Source},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, ContactDetails, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
 /// OSDI `record_attendance_helper`.
@@ -43,7 +44,15 @@ use crate::{
 pub(super) struct NewAttendanceBody {
     /// The person who registers.
     #[validate(nested)]
-    pub person: PersonBody,
+    #[schema(value_type = PersonBody)]
+    pub person: Option<PersonBody>,
+    /// With a token, a person of the organization instead of `person`.
+    #[serde(rename = "_links")]
+    #[validate(nested)]
+    pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or
     /// not at all.
     #[serde(default = "default_party_size", rename = "muster:party_size")]
@@ -98,6 +107,12 @@ pub(super) struct AttendanceDocument {
     /// What the person needs to take part, at most 1,000 characters, or "". Needs `contacts:read` to be shown.
     #[serde(default, rename = "muster:access_needs", skip_serializing_if = "Option::is_none")]
     pub muster_access_needs: Option<String>,
+}
+
+/// The member `status` of a PUT.
+#[derive(Serialize, Deserialize, Validate)]
+struct StatusMember {
+    status: AttendanceStatus,
 }
 
 /// A registration (OSDI attendance). The members about the person need `contacts:read`; of a protected event only
@@ -257,9 +272,9 @@ pub(super) async fn get_attendance(
     Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 
-fn parse_attendance(event: &Event, body: NewAttendanceBody) -> Result<NewAttendance> {
+fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody) -> Result<NewAttendance> {
     let mut errors = Vec::new();
-    let person = match body.person.parse("/person") {
+    let person = match person.parse("/person") {
         Ok(person) => Some(person),
         Err(Error::Fields(fields)) => {
             errors.extend(fields);
@@ -303,14 +318,15 @@ pub(super) async fn create_attendance(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    body: NewBody<NewAttendanceBody>,
+    body: HelperBody<NewAttendanceBody>,
 ) -> Result<Response> {
     let kernel = &events.kernel;
-    let (bytes, body) = (&body.bytes, body.part::<NewAttendanceBody>()?);
+    let (bytes, mut body) = (&body.bytes, body.part::<NewAttendanceBody>()?);
     let event = events.event(&key).await?;
     ensure_visible(actor.as_ref(), &event)?;
-    let challenge = body.muster_challenge.clone();
-    let new = parse_attendance(&event, body)?;
+    let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
+    let mut new = parse_attendance(&event, &person, body)?;
     let Some(actor) = actor else {
         events.ensure_open(&event)?;
         kernel.rate_limiter.admit(source, Proof::of_body(challenge.as_deref()), false).await?;
@@ -318,17 +334,27 @@ pub(super) async fn create_attendance(
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &event.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
+    if event.action.state == campaigns::State::Cancelled {
+        // nobody can come, whoever says so
+        event.action.require_open(kernel.env.now())?;
+    }
+    new.person.extras.add_tags(&add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/attendances", event.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, bytes).await?;
     let registered = events.submit_vouched(&event, new, key).await?;
-    let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let mut conn = kernel.db.acquire().await?;
+    let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
+    if !event.action.protected {
+        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    }
+    drop(conn);
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(private_json(status, &resource(&events, &event, &row, &actor).await?))
 }
 
-/// Changes a registration that is accepted or waitlisted.
+/// Changes a registration that is accepted or waitlisted. The `status` `declined` cancels it.
 #[utoipa::path(
     put,
     path = "/api/v1/events/{id}/attendances/{attendance}",
@@ -352,12 +378,26 @@ pub(super) async fn update_attendance(
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
+    let asked = patch.apply(&StatusMember { status: row.state.osdi_status() })?.status;
+    if asked == AttendanceStatus::Declined && row.state.osdi_status() == asked && !patch.has_others_than("status") {
+        return Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?));
+    }
     row.state.require_active()?;
     // read again under both locks: the capacity or the state may have changed meanwhile
     store::lock_seats(&mut tx, event.action.id).await?;
     store::lock_attendance(&mut tx, row.id).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     row.state.require_active()?;
+    if asked == AttendanceStatus::Declined {
+        cancel(&mut tx, kernel, &actor, &event, id).await?;
+        let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
+        tx.commit().await?;
+        return Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?));
+    }
+    if patch.has("status") && asked != row.state.osdi_status() {
+        let detail = "Only `declined` changes it: a place is given by the event's seats.";
+        return Err(Error::field("/status", "not_allowed", detail));
+    }
     let vault = kernel.vaults.open(event.action.vault_id).await?;
     let mut payload = ops::open_payload(&vault, &row)?;
     let before = AttendanceDocument {
@@ -389,6 +429,16 @@ pub(super) async fn update_attendance(
     Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 
+/// Cancels a registration on behalf of its person, unless it has ended.
+async fn cancel(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, event: &Event, id: Uuid) -> Result<()> {
+    if ops::cancel(conn, kernel, event, id).await? {
+        // no mail follows, so the contact is erased at once
+        store::set_sealed(conn, id, None).await?;
+        audit(conn, &kernel.env, actor, "attendance.cancel", Some(id), json!({})).await?;
+    }
+    Ok(())
+}
+
 /// Cancels a registration on behalf of its person; free seats go to the waitlist.
 #[utoipa::path(
     delete,
@@ -406,11 +456,7 @@ pub(super) async fn delete_attendance(
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
     let (event, _) = find_attendance(&mut tx, &actor, &key, id).await?;
-    if ops::cancel(&mut tx, kernel, &event, id).await? {
-        // no mail follows, so the contact is erased at once
-        store::set_sealed(&mut tx, id, None).await?;
-        audit(&mut tx, &kernel.env, &actor, "attendance.cancel", Some(id), json!({})).await?;
-    }
+    cancel(&mut tx, kernel, &actor, &event, id).await?;
     tx.commit().await?;
     Ok(Json(Notice { notice: "This registration was cancelled." }))
 }

@@ -6,15 +6,16 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
+use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
     campaigns::{self, ActionDocument, ActionResource, Kind},
-    error::Result,
+    error::{Error, Result},
     events::{
         fields::{EventDocument, NewEvent},
         ops,
@@ -54,7 +55,7 @@ pub(super) struct EventResource {
     event: EventDocument,
     /// `muster:summary` under OSDI's name.
     summary: String,
-    /// Does it take place?
+    /// Does it take place? A PUT of `cancelled` calls it off, unless it has `muster:status`, too.
     status: EventConfirmation,
     /// What somebody who registers would get.
     #[serde(rename = "muster:availability")]
@@ -72,13 +73,55 @@ pub(super) struct EventResource {
 }
 
 /// OSDI's `status` of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum EventConfirmation {
+    /// A draft, which no page shows.
+    Tentative,
     /// It takes place, or has.
     Confirmed,
     /// It was called off.
     Cancelled,
+}
+
+impl EventConfirmation {
+    fn of(event: &Event) -> Self {
+        match event.action.state {
+            campaigns::State::Draft => Self::Tentative,
+            campaigns::State::Cancelled => Self::Cancelled,
+            _ => Self::Confirmed,
+        }
+    }
+}
+
+/// The member `status` of a PUT.
+#[derive(Serialize, Deserialize, Validate)]
+struct StatusMember {
+    status: EventConfirmation,
+}
+
+/// Lets the `status` of a PUT call an event off.
+///
+/// # Errors
+/// 422 for another change: what is published is said with `muster:status`.
+fn apply_status(event: &Event, patch: &Patch<EventResource>, action: &mut ActionDocument) -> Result<()> {
+    if patch.has("muster:status") {
+        return Ok(());
+    }
+    let before = StatusMember { status: EventConfirmation::of(event) };
+    let after = patch.apply(&before)?;
+    if after.status == before.status {
+        return Ok(());
+    }
+    if after.status != EventConfirmation::Cancelled {
+        let detail = "Only `cancelled` changes it; an event is published with `muster:status`.";
+        return Err(Error::field("/status", "not_allowed", detail));
+    }
+    action.muster_status = campaigns::State::Cancelled;
+    if !patch.has("muster:status_reason") {
+        action.muster_status_reason.clear();
+    }
+    Ok(())
 }
 
 impl Listed for EventResource {
@@ -110,11 +153,7 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
         shared: ActionDocument::of(action, is_organizer),
         event: EventDocument::of(&event.plan, is_organizer),
         summary: action.summary.clone(),
-        status: if action.state == campaigns::State::Cancelled {
-            EventConfirmation::Cancelled
-        } else {
-            EventConfirmation::Confirmed
-        },
+        status: EventConfirmation::of(event),
         muster_availability: event.availability(kernel.env.now()),
         total_accepted: is_organizer.then_some(event.seats_taken),
         muster_waitlisted: waiting.map(|(parties, _)| parties),
@@ -196,7 +235,7 @@ pub(super) async fn create_event(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
-    let new = NewEvent::parse(body.json(), kernel.env.now())?;
+    let new = NewEvent::parse(&body.json(), kernel.env.now())?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
@@ -244,8 +283,9 @@ pub(super) async fn update_event(
     let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
     store::lock_seats(&mut tx, action.id).await?;
     let event = store::event(&mut tx, action.id).await?;
-    let (action, document) =
+    let (mut action, document) =
         both(ActionDocument::patched(&event.action, &patch), EventDocument::patched(&event.plan, &patch))?;
+    apply_status(&event, &patch, &mut action)?;
     let event = ops::update_event(&mut tx, kernel, &actor, event, action, document).await?;
     let body = resource(&events, Some(&mut tx), &event).await?;
     tx.commit().await?;

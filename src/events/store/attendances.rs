@@ -24,16 +24,21 @@ const STATES: FieldKind = FieldKind::Enum(AttendanceState::NAMES);
 pub(crate) const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: MODIFIED, kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
     Field { name: "muster:party_size", column_sql: "t.party_size", kind: FieldKind::Integer },
     Field { name: "muster:source", column_sql: "t.source", kind: FieldKind::Text },
     Field { name: "email_address", column_sql: "t.person_id", kind: FieldKind::Virtual },
 ]);
 
+/// When a registration last changed its state.
+const MODIFIED: &str = "coalesce(t.ended_at, t.accepted_at, t.created_at)";
+
 /// Fields of `filter` for protected events: none that identifies a person.
 pub(crate) const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: MODIFIED, kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
 ]);
 

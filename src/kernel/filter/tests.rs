@@ -59,7 +59,9 @@ fn print_value(field: &Field, value: &Value) -> String {
     let prefix = if field.kind == FieldKind::Identifier { "muster:" } else { "" };
     match value {
         Value::Null => "null".to_owned(),
-        Value::Text(text) | Value::Virtual(text, _) => format!("'{}'", text.replace('\'', "''")),
+        Value::Text(text) | Value::Virtual(text, _) | Value::Label(text, _) => {
+            format!("'{}'", text.replace('\'', "''"))
+        }
         Value::Uuid(id) => format!("'{prefix}{id}'"),
         Value::Timestamp(time) => {
             format!("datetime'{}'", time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
@@ -78,7 +80,7 @@ fn matches(expr: &Expr, row: &impl Fn(&str) -> Json) -> bool {
     };
     let wanted = match value {
         Value::Null => Json::Null,
-        Value::Text(text) => json!(text),
+        Value::Text(text) | Value::Label(text, _) => json!(text),
         Value::Uuid(id) | Value::Virtual(_, Some(id)) => json!(id),
         Value::Timestamp(time) => json!(time.timestamp_micros()),
         Value::Integer(number) => json!(number),
@@ -275,6 +277,31 @@ fn anchors_are_what_every_row_must_meet_and_an_index_answers() {
     assert_eq!(query.into_string(), "((p.is_new = $1) OR (p.is_new = $2))");
     assert_eq!(index_conditions("created_date ne '2026-01-01' and status ne 'draft' and status eq null"), none);
     assert_eq!(index_conditions("email_address eq 'x' and id eq '018f0000-0000-7000-8000-000000000001'").len(), 2);
+}
+
+#[test]
+fn label_is_looked_for_by_its_index() {
+    const LABELS: FieldSet = FieldSet(&[Field {
+        name: "tags",
+        column_sql: "labels l WHERE l.person = p.id AND l.index",
+        kind: FieldKind::Label,
+    }]);
+    let sql = |text: &str| {
+        let mut filter = Filter::parse(text, LABELS).unwrap();
+        filter.resolve_labels(|field, typed| {
+            assert_eq!((field, typed), ("tags", "o'clock"));
+            vec![7; 32]
+        });
+        assert!(filter.index_conditions(&[Index::equal("p.id")]).is_empty());
+        let mut query = QueryBuilder::new("");
+        filter.push_sql(&mut query);
+        query.into_string()
+    };
+    assert_eq!(sql("tags eq 'o''clock'"), "(EXISTS (SELECT FROM labels l WHERE l.person = p.id AND l.index = $1))");
+    assert_eq!(sql("tags ne 'o''clock'"), "(NOT EXISTS (SELECT FROM labels l WHERE l.person = p.id AND l.index = $1))");
+    for refused in ["tags gt 'a'", "tags eq null", "tags eq 1", "tags eq 'a"] {
+        assert!(Filter::parse(refused, LABELS).is_err(), "{refused}");
+    }
 }
 
 fn comparison() -> impl Strategy<Value = Expr> {

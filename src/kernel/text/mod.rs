@@ -207,7 +207,7 @@ fn is_mark_of_no_width(c: char) -> bool {
 
 /// Characters without a visible glyph. Joiners are part of emoji and of Persian and Indic spelling, so they may occur
 /// in a text but cannot be all of it.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{FEFF}'

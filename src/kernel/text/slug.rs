@@ -59,6 +59,20 @@ impl Slug {
         Self::parse(&slug).ok()
     }
 
+    /// This slug, or if it is taken the first of its numbered forms (`weekly-meeting-2`) that is not.
+    #[must_use]
+    pub fn first_free(self, taken: &[String]) -> Self {
+        let is_free = |slug: &Self| !taken.contains(&slug.0);
+        let numbered = (2..=taken.len() + 2).map(|number| self.numbered(number)).find(is_free);
+        if is_free(&self) { self } else { numbered.unwrap_or(self) }
+    }
+
+    fn numbered(&self, number: usize) -> Self {
+        let end = format!("-{number}");
+        let stem = &self.0[..self.0.len().min(MAX_CHARS - end.len())];
+        Self(format!("{}{end}", stem.trim_end_matches('-')))
+    }
+
     /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -141,6 +155,23 @@ mod tests {
         let long = Slug::from_title(&"deport nobody ".repeat(20)).unwrap();
         assert!(long.as_str().len() <= 80 && long.as_str().ends_with("deport"));
         assert_eq!(Slug::from_title(&"x".repeat(200)).unwrap().as_str().len(), 80);
+    }
+
+    #[test]
+    fn taken_slug_gets_a_number() {
+        let free = |slug: &str, taken: &[&str]| {
+            let taken: Vec<String> = taken.iter().map(|slug| (*slug).to_owned()).collect();
+            Slug::parse(slug).unwrap().first_free(&taken).0
+        };
+        assert_eq!(free("meeting", &[]), "meeting");
+        assert_eq!(free("meeting", &["meeting-2", "meetings"]), "meeting");
+        assert_eq!(free("meeting", &["meeting"]), "meeting-2");
+        assert_eq!(free("meeting", &["meeting", "meeting-2", "meeting-4"]), "meeting-3");
+        assert_eq!(free("march-2", &["march-2"]), "march-2-2");
+        let long = "x".repeat(80);
+        assert_eq!(free(&long, &[&long]), format!("{}-2", "x".repeat(78)));
+        let hyphen = format!("{}-y", "x".repeat(77));
+        assert_eq!(free(&format!("{hyphen}y"), &[&format!("{hyphen}y")]), format!("{}-2", "x".repeat(77)));
     }
 
     proptest! {

@@ -17,6 +17,7 @@ use validator::Validate;
 
 use super::reader;
 use crate::{
+    campaigns::slug_of_title,
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
@@ -269,9 +270,8 @@ impl OfficeDocument {
         }
         refused.done()?;
         let title = title.unwrap_or_default();
-        let slug = given_slug.flatten().or_else(|| Slug::from_title(&title)).ok_or_else(|| {
-            Error::field("/muster:slug", "required", "No slug can be made from this title; give one.")
-        })?;
+        let made = || slug_of_title(&title, "office").map_err(|e| Error::field("/muster:slug", e.code, e.detail));
+        let slug = given_slug.flatten().map_or_else(made, Ok)?;
         Ok(ValidatedOffice { title, slug, mailboxes, holder, locale: locale.unwrap_or_default(), titles })
     }
 }

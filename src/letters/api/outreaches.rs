@@ -22,7 +22,7 @@ use crate::{
         extract::{ListQuery, PathParams},
         hal::{Links, identifiers},
         paging::{Listed, Page},
-        patch::NewBody,
+        patch::HelperBody,
         rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
         vault::Vault,
@@ -35,7 +35,7 @@ use crate::{
         template::{MAX_MESSAGE, MAX_SUBJECT},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, ContactDetails, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
 /// A letter to send. An absent subject or message is taken from the action's template.
@@ -43,7 +43,15 @@ use crate::{
 pub(super) struct NewOutreachBody {
     /// The writer; given and family name are required.
     #[validate(nested)]
-    pub person: PersonBody,
+    #[schema(value_type = PersonBody)]
+    pub person: Option<PersonBody>,
+    /// With a token, a person of the organization instead of `person`.
+    #[serde(rename = "_links")]
+    #[validate(nested)]
+    pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// The subject.
     #[serde(default)]
     #[validate(length(max = 200))]
@@ -81,7 +89,7 @@ pub(super) struct ReferrerBody {
 }
 
 impl NewOutreachBody {
-    fn check(&self, letter: &LetterAction) -> Result<NewLetter> {
+    fn check(&self, person: &PersonBody, letter: &LetterAction) -> Result<NewLetter> {
         let mut errors: Vec<FieldError> = Vec::new();
         let mut take = |pointer: &str, parsed: Result<String, crate::kernel::text::TextError>| {
             parsed.unwrap_or_else(|e| {
@@ -91,7 +99,7 @@ impl NewOutreachBody {
         };
         let subject = take("/subject", clean_line(self.subject.as_deref().unwrap_or(""), MAX_SUBJECT));
         let message = take("/message", clean_text(self.message.as_deref().unwrap_or(""), MAX_MESSAGE));
-        let person = match self.person.parse("/person") {
+        let person = match person.parse("/person") {
             Ok(person) => person,
             Err(Error::Fields(more)) => return Err(Error::Fields(more.into_iter().chain(errors).collect())),
             Err(error) => return Err(error),
@@ -215,7 +223,7 @@ type OutreachPage = Page<OutreachResource>;
 /// A letter that an organizer vouched for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct VouchedLetterResource {
-    /// `muster:<uuid>` of the letter.
+    /// `muster:<uuid>` of the outreach to the first target.
     identifiers: Vec<String>,
     /// Id of the letter.
     #[serde(rename = "muster:letter")]
@@ -376,7 +384,7 @@ pub(super) async fn create_outreach(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    body: NewBody<NewOutreachBody>,
+    body: HelperBody<NewOutreachBody>,
 ) -> Result<Response> {
     let (bytes, body) = (&body.bytes, body.part::<NewOutreachBody>()?);
     if let Some(actor) = actor {
@@ -387,7 +395,8 @@ pub(super) async fn create_outreach(
     if !letter.action.state.is_public() {
         return Err(Error::not_found());
     }
-    let new = body.check(&letter)?;
+    let person = people::submitted_person(kernel, None, body.person.clone(), None).await?;
+    let new = body.check(&person, &letter)?;
     letter.action.require_open(letters.kernel.env.now())?;
     let proof = body.muster_challenge.as_deref();
     kernel.rate_limiter.admit(source, Proof::of_body(proof), false).await?;
@@ -410,7 +419,10 @@ async fn vouch(
     let letter = ops::find_for(&mut conn, kernel, key, Some(actor)).await?;
     drop(conn);
     let action = &letter.action;
-    let new = body.check(&letter)?;
+    let person = people::submitted_person(kernel, Some(actor), body.person.clone(), body.links.as_ref()).await?;
+    let mut new = body.check(&person, &letter)?;
+    new.person.extras.add_tags(&body.add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/outreaches", action.api_path());
     let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
     let written = letters.submit_vouched(&letter, new, idempotency).await?;
@@ -421,13 +433,20 @@ async fn vouch(
     let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };
     let view = View { letters, letter: &letter, vault: vault.as_deref() };
     let mut outreaches = Vec::new();
-    for row in &store::outreaches_of(&mut conn, action.id, written.letter_id).await? {
+    let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;
+    if let (Some(vault), Some(row)) = (&vault, rows.first()) {
+        people::apply_extras(&mut conn, kernel, vault, row.person_id, &extras).await?;
+    }
+    for row in &rows {
         outreaches.push(view.resource(&mut conn, row).await?);
     }
-    let links =
-        Links::to_self(kernel.url(&path)).to("osdi:advocacy_campaign", kernel.url(&action.api_path())).with_curies();
+    // those of the first target's outreach, which clients look for under this id
+    let (first, links) = match outreaches.first() {
+        Some(first) => (first.identifiers.clone(), first.links.clone()),
+        None => (identifiers(written.letter_id), Links::to_self(kernel.url(&path)).with_curies()),
+    };
     let answer = VouchedLetterResource {
-        identifiers: identifiers(written.letter_id),
+        identifiers: first,
         muster_letter: written.letter_id,
         links,
         embedded: EmbeddedOutreaches { outreaches },

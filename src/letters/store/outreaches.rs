@@ -23,6 +23,7 @@ use crate::{
 pub(crate) const OUTREACH_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "o.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "o.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "coalesce(o.sent_at, o.created_at)", kind: FieldKind::Timestamp },
     Field { name: "muster:sent_date", column_sql: "o.sent_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "o.state", kind: FieldKind::Enum(OutreachState::LISTED_NAMES) },
     Field { name: "muster:office", column_sql: "f.slug", kind: FieldKind::Text },

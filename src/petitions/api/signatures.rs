@@ -28,13 +28,13 @@ use crate::{
         http_cache::private_json,
         idempotency,
         paging::{Listed, Page},
-        patch::{NewBody, Patch},
+        patch::{HelperBody, Patch},
         rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
     letters::{EditedText, MAX_MESSAGE, MAX_SUBJECT},
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, ContactDetails, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
     petitions::{
         abuse::RequestSignals,
         invalidation,
@@ -60,7 +60,15 @@ pub(super) fn router() -> OpenApiRouter<Petitions> {
 pub(super) struct SignatureBody {
     /// Who signs.
     #[validate(nested)]
-    pub person: PersonBody,
+    #[schema(value_type = PersonBody)]
+    pub person: Option<PersonBody>,
+    /// With a token, a person of the organization instead of `person`.
+    #[serde(rename = "_links")]
+    #[validate(nested)]
+    pub links: Option<PersonLinks>,
+    /// With a token: tags to add to the person.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
     /// A comment, at most 5,000 characters; shown only after an organizer has approved it.
     #[serde(default)]
     #[validate(length(max = 5000))]
@@ -334,15 +342,16 @@ async fn create_signature(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    body: NewBody<SignatureBody>,
+    body: HelperBody<SignatureBody>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let bytes = body.bytes.clone();
-    let body: SignatureBody = body.part()?;
+    let mut body: SignatureBody = body.part()?;
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
-    let challenge = body.muster_challenge.clone();
-    let new = parse_signature(&petition, body, actor.is_none().then_some(source))?;
+    let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
+    let mut new = parse_signature(&petition, &person, body, actor.is_none().then_some(source))?;
     let Some(actor) = actor else {
         petitions.ensure_open(&petition).await?;
         let letter = petitions.prepare_attached_letter(&petition, &new).await?;
@@ -351,11 +360,17 @@ async fn create_signature(
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &petition.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
+    new.person.extras.add_tags(&add_tags)?;
+    let extras = new.person.extras.clone();
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
+    if !petition.action.protected {
+        let vault = kernel.vaults.open(petition.action.vault_id).await?;
+        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    }
     let is_new = match written.outcome {
         SubmissionOutcome::Duplicate => false,
         SubmissionOutcome::Replayed => idempotency::was_created(&mut conn, key.as_ref()).await?,
@@ -366,9 +381,14 @@ async fn create_signature(
     Ok(private_json(status, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
-fn parse_signature(petition: &Petition, body: SignatureBody, source: Option<Source>) -> Result<NewSignature> {
+fn parse_signature(
+    petition: &Petition,
+    person: &PersonBody,
+    body: SignatureBody,
+    source: Option<Source>,
+) -> Result<NewSignature> {
     let mut errors = FieldErrors::default();
-    let person = errors.fields(body.person.parse("/person"))?;
+    let person = errors.fields(person.parse("/person"))?;
     let comments = errors.text("/comments", clean_text(&body.comments, MAX_COMMENT));
     let letter = body.muster_letter;
     let text = EditedText {

@@ -29,6 +29,7 @@ pub(crate) const PETITION_FIELDS: FieldSet = FieldSet(&[
 pub(crate) const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "coalesce(s.counted_at, s.created_at)", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(SignatureState::NAMES) },
     Field { name: "muster:comment_state", column_sql: "s.comment_state", kind: FieldKind::Enum(CommentState::NAMES) },
     Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(Vetting::NAMES) },

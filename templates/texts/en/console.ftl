@@ -329,6 +329,7 @@ console-audience-all = Show all actions
 console-audience-locales = Preferred language (en, fr, es, pa; one per line)
 console-audience-regions = Province or country (such as CA-ON; one per line)
 console-audience-sources = Source code (one per line)
+console-audience-tags = Tags of people (one per line)
 broadcast-draft = Draft
 broadcast-scheduled = Scheduled
 broadcast-sending = Sending

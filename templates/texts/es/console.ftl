@@ -329,6 +329,7 @@ console-audience-all = Mostrar todas las acciones
 console-audience-locales = Idioma preferido (en, fr, es, pa; uno por línea)
 console-audience-regions = Provincia o país (por ejemplo CA-ON; uno por línea)
 console-audience-sources = Código de origen (uno por línea)
+console-audience-tags = Etiquetas de personas (una por línea)
 broadcast-draft = Borrador
 broadcast-scheduled = Programado
 broadcast-sending = Enviando

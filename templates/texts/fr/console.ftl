@@ -329,6 +329,7 @@ console-audience-all = Afficher toutes les actions
 console-audience-locales = Langue de préférence (en, fr, es, pa; une par ligne)
 console-audience-regions = Province ou pays (p. ex. CA-ON; un par ligne)
 console-audience-sources = Code de provenance (un par ligne)
+console-audience-tags = Étiquettes de personnes (une par ligne)
 broadcast-draft = Brouillon
 broadcast-scheduled = Planifiée
 broadcast-sending = Envoi en cours

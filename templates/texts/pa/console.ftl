@@ -329,6 +329,7 @@ console-audience-all = ਸਾਰੀਆਂ ਕਾਰਵਾਈਆਂ ਵੇਖੋ
 console-audience-locales = ਪਸੰਦੀਦਾ ਭਾਸ਼ਾ (en, fr, es, pa; ਹਰ ਕਤਾਰ ਵਿੱਚ ਇੱਕ)
 console-audience-regions = ਸੂਬਾ ਜਾਂ ਦੇਸ਼ (ਜਿਵੇਂ CA-ON; ਹਰ ਕਤਾਰ ਵਿੱਚ ਇੱਕ)
 console-audience-sources = ਸਰੋਤ ਕੋਡ (ਹਰ ਕਤਾਰ ਵਿੱਚ ਇੱਕ)
+console-audience-tags = ਲੋਕਾਂ ਦੇ ਟੈਗ (ਹਰ ਕਤਾਰ ਵਿੱਚ ਇੱਕ)
 broadcast-draft = ਖਰੜਾ
 broadcast-scheduled = ਤਹਿ ਕੀਤਾ
 broadcast-sending = ਭੇਜੀ ਜਾ ਰਹੀ

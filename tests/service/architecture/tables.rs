@@ -72,7 +72,7 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "people",
-        tables: &["people", "consents", "partners"],
+        tables: &["people", "person_labels", "consents", "partners"],
         functions: &["upsert_people", "delete_unconfirmed", "delete_unconfirmed_people"],
     },
     Owned {
