@@ -198,6 +198,7 @@ enum PostgresVerb {
 
 /// Runs a parsed command line; returns the exit code.
 pub fn run(cli: Cli) -> ExitCode {
+    forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
         runtime.context("the async runtime does not start").and_then(|runtime| runtime.block_on(dispatch(cli.command)));
@@ -208,6 +209,18 @@ pub fn run(cli: Cli) -> ExitCode {
             eprintln!("muster: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Keeps keys and names out of core files: of this process, and of the Postgres that it starts. On Linux also keeps other
+/// processes of the same user from reading its memory and environment.
+fn forbid_core_dumps() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let limited = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let limited = limited.and(nix::sys::prctl::set_dumpable(false));
+    if let Err(error) = limited {
+        eprintln!("warning: core dumps cannot be forbidden ({error})");
     }
 }
 
