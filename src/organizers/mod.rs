@@ -18,8 +18,8 @@ mod store;
 pub use actor::Actor;
 pub use audit_log::{AuditEntry, router};
 pub use auth::{
-    Authenticator, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, device_cookie,
-    device_token_from, idempotency, session_cookie, set_cookie,
+    Authenticator, MaybeActor, MaybeSession, Session, clear_session_cookie, cookie_value, device_cookie,
+    device_token_from, idempotency, session_cookie, session_cookie_pair, set_cookie,
 };
 pub use ops::{
     Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, audit, audit_by_service,

@@ -30,7 +30,7 @@ use crate::{
         i18n,
         links::expired,
         markdown,
-        pages::{Visitor, moved, private},
+        pages::{Visitor, moved, not_indexed, private},
         rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
     },
@@ -183,6 +183,8 @@ async fn render(
     if standing.is_none() && petitions.abuse(action.organization_id).await?.limits.signing_paused {
         standing = context! { state => campaigns::State::Paused.as_str(), opens => "", reason => "", since => "", next => Value::from(()) };
     }
+    let comments = petitions.comments(petition).await?;
+    let names_somebody = comments.iter().any(|comment| !comment.name.is_empty());
     let page = context! {
         petition => context! {
             title => text.title.as_str(),
@@ -214,11 +216,12 @@ async fn render(
         letter => Serde(letter),
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
         partners => Serde(petitions.campaigns.partner_boxes(action.organization_id, visitor.locale).await?.as_ref()),
-        comments => Serde(petitions.comments(petition).await?.as_ref()),
+        comments => Serde(comments.as_ref()),
         standing,
         challenge,
     };
-    kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
+    let page = kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)?;
+    Ok(if names_somebody { not_indexed(page) } else { page })
 }
 
 /// A poster with a QR code of the page: `?paper=a4|letter`, `?lang=`, `?source=`.
@@ -246,7 +249,12 @@ async fn poster(
         url.extend(word.map(|word| format!("?source={word}")));
     }
     let svg = campaigns::poster(&petition.action, &url, visitor.locale, paper)?;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=60")], svg).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "public, max-age=60"),
+        (header::VARY, "accept-language"),
+    ];
+    Ok((headers, svg).into_response())
 }
 
 async fn submit(
