@@ -26,6 +26,7 @@ CREATE TABLE organizers (
     email           text NOT NULL, -- normalised; not encrypted: organizers are staff, and sign in with it
     name            text NOT NULL,
     role            text NOT NULL,
+    is_operator     boolean NOT NULL DEFAULT false, -- may change what concerns every organization (mail); given by the command line
     password_hash   text NOT NULL, -- argon2id, PHC string format
     disabled_at     timestamptz,
     created_at      timestamptz NOT NULL,
@@ -41,8 +42,9 @@ CREATE TABLE api_tokens (
     token_hash   bytea NOT NULL, -- SHA-256 of a 256-bit random token; a random secret needs no slow password hash
     scopes       text[] NOT NULL,
     created_at   timestamptz NOT NULL,
-    expires_at   timestamptz,
+    expires_at   timestamptz, -- null: never
     revoked_at   timestamptz,
+    last_used_on date,
     CONSTRAINT api_tokens_token_hash_key UNIQUE (token_hash),
     CONSTRAINT api_tokens_token_hash_check CHECK (octet_length(token_hash) = 32),
     CONSTRAINT api_tokens_scopes_check CHECK (cardinality(scopes) > 0)
@@ -70,6 +72,15 @@ CREATE TABLE known_devices (
 );
 CREATE INDEX known_devices_organizer_id_idx ON known_devices (organizer_id);
 CREATE INDEX known_devices_expires_at_idx ON known_devices (expires_at);
+
+-- How many people an account has read on a day (UTC) with tokens that may not export; kept for a week.
+CREATE TABLE contact_reads (
+    organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    day          date NOT NULL,
+    records      integer NOT NULL,
+    CONSTRAINT contact_reads_pkey PRIMARY KEY (organizer_id, day),
+    CONSTRAINT contact_reads_records_check CHECK (records > 0)
+);
 
 CREATE TABLE audit_entries (
     id              uuid PRIMARY KEY,

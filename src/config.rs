@@ -291,6 +291,9 @@ pub struct Guard {
     /// required.
     #[validate(range(min = 1))]
     pub attempts_per_network: u32,
+    /// People that an account without the right to export may read in a day, page by page.
+    #[validate(range(min = 100))]
+    pub people_per_day: i32,
 }
 
 /// `hot_path.*`

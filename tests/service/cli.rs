@@ -388,6 +388,80 @@ async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    let token_add = async |more: &[&str]| {
+        let given = ["token", "add", "--organizer", "olu@example.org", "--name", "CRM", "--scopes", "all"];
+        house.run(&[&given[..], more].concat()).await
+    };
+    let usual = token_add(&[]).await.ok().trim().to_owned();
+    let days: Option<i32> = sqlx::query_scalar("SELECT (expires_at::date - created_at::date) FROM api_tokens")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(days, Some(90));
+    token_add(&["--expires", "yesterday"]).await.refused(&["--expires", "never"]);
+    let lasting = token_add(&["--expires", "never"]).await.ok().trim().to_owned();
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.get("/api/v1/people", Some(&lasting)).await.expect(200);
+    let listed = house.run(&["token", "list"]).await;
+    let list = listed.ok();
+    assert_eq!((list.lines().count(), list.matches("valid").count()), (2, 2), "{list}");
+    assert!(list.contains("ends never") && list.contains("last used never") && !list.contains("mstr_"), "{list}");
+    let id = list.lines().find(|line| line.contains("ends never")).unwrap().split('\t').next().unwrap().to_owned();
+    house.run(&["token", "revoke", &id]).await.ok();
+    assert!(house.run(&["token", "list", "--organizer", "OLU@example.org"]).await.ok().contains("revoked"));
+    until("the revoked token is refused", async || {
+        (server.get("/api/v1/people", Some(&lasting)).await.status == 401).then_some(())
+    })
+    .await;
+
+    house.run(&["organizer", "role", "--email", "olu@example.org", "--role", "viewer"]).await.ok();
+    house.run(&["organizer", "operator", "--email", "olu@example.org"]).await.ok();
+    assert!(house.run(&["organizer", "list"]).await.ok().contains("olu@example.org\tOlu Owner\tviewer, operator"));
+    until("the role counts", async || (server.get("/api/v1/people", Some(&usual)).await.status == 403).then_some(()))
+        .await;
+    house
+        .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "short\n")
+        .await
+        .refused(&["10"]);
+    house
+        .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "battery staple\n")
+        .await
+        .ok();
+    assert_eq!(house.run(&["organizer", "sessions", "--email", "olu@example.org"]).await.ok(), "");
+    house
+        .run(&["organizer", "sessions", "--email", "olu@example.org", "--end", "abc"])
+        .await
+        .refused(&["no such session"]);
+    house.run(&["organizer", "sessions", "--email", "olu@example.org", "--end-all"]).await.ok();
+    house.run(&["organizer", "disable", "--email", "olu@example.org"]).await.ok();
+    assert!(house.run(&["organizer", "list"]).await.ok().contains("disabled 20"));
+    until("the organizer is disabled", async || {
+        (server.get("/api/v1/petitions", Some(&usual)).await.status == 401).then_some(())
+    })
+    .await;
+    house.run(&["organizer", "enable", "--email", "olu@example.org"]).await.ok();
+    house.run(&["organizer", "disable", "--email", "nobody@example.org"]).await.refused(&["no organizer"]);
+    server.stop().await;
+    let verbs: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT verb FROM audit_entries ORDER BY verb").fetch_all(&pool).await.unwrap();
+    for verb in [
+        "organizer.disable",
+        "organizer.enable",
+        "organizer.operator",
+        "organizer.password",
+        "organizer.role",
+        "session.end",
+        "token.add",
+        "token.revoke",
+    ] {
+        assert!(verbs.iter().any(|known| known == verb), "{verb} is not among {verbs:?}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPool) {
     let house = Installation::new(&pool);
     let printed = house.run(&["openapi"]).await.ok().to_owned();

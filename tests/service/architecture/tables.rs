@@ -52,6 +52,7 @@ const OWNED: [Owned; 9] = [
             "mail_lane_bounces",
             "mail_relays",
             "mail_pauses",
+            "mail_organization_pauses",
             "mail_pauses_ended",
             "mail_controls",
             "mail_pending_callbacks",
@@ -67,7 +68,7 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "organizers",
-        tables: &["organizers", "api_tokens", "sessions", "known_devices", "audit_entries"],
+        tables: &["organizers", "api_tokens", "sessions", "known_devices", "contact_reads", "audit_entries"],
         functions: &[],
     },
     Owned {
