@@ -29,7 +29,7 @@ use crate::{
         text::LocaleTag,
         vault::Vault,
     },
-    organizers::{self, Actor, Authenticator, Scope, audit},
+    organizers::{self, Actor, Authenticator, Scope, admit_reading, audit},
 };
 
 /// State of this slice's handlers.
@@ -127,6 +127,8 @@ async fn list_people(
         ops::resolve_addresses(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
+    drop(conn);
+    admit_reading(&people.kernel, &actor, "people", None, rows.len()).await?;
     let items = rows.iter().map(|row| PersonResource::new(&people.kernel, &vault, row)).collect::<Result<_>>()?;
     let url = people.kernel.url("/api/v1/people");
     Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
@@ -147,8 +149,8 @@ async fn get_person(
 ) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
-    let mut conn = people.kernel.db.acquire().await?;
-    let row = store::get(&mut conn, vault.id, id).await?;
+    let row = store::get(&mut *people.kernel.db.acquire().await?, vault.id, id).await?;
+    admit_reading(&people.kernel, &actor, "people", Some(id), 1).await?;
     Ok(Json(PersonResource::new(&people.kernel, &vault, &row)?))
 }
 
