@@ -1,6 +1,7 @@
 //! The API, by its URLs: through HTTP on a real Postgres, a database of its own for each test.
 
 pub mod access;
+pub mod accounts;
 pub mod actions;
 pub mod advocacy_campaigns;
 pub mod attempt_limits;
