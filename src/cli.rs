@@ -81,6 +81,11 @@ enum Command {
         #[command(subcommand)]
         verb: accounts::TokenVerb,
     },
+    /// The audit trail
+    Audit {
+        #[command(subcommand)]
+        verb: accounts::AuditVerb,
+    },
     /// The mail queue
     Mail {
         #[command(subcommand)]
@@ -206,6 +211,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mail { verb } => with_kernel(async |kernel| mail_verb(&kernel, verb).await).await?,
         Command::Organizer { verb } => accounts::organizer(verb).await?,
         Command::Token { verb } => accounts::token(verb).await?,
+        Command::Audit { verb } => accounts::audit(verb).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `muster organizer` and `muster token`: who may sign in, and what acts on their behalf.
+//! `muster organizer`, `muster token` and `muster audit`: who may sign in, what acts on their behalf, and what was done.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -122,6 +122,29 @@ pub(super) enum TokenVerb {
         /// Its id, as `muster token list` shows it
         id: Uuid,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditVerb {
+    /// Verify that no entry was changed, removed or slipped in, and print the number of entries and the newest hash
+    Verify {
+        /// A hash that was printed before and kept elsewhere: it must still be in the chain
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+    },
+}
+
+pub(super) async fn audit(AuditVerb::Verify { head }: AuditVerb) -> anyhow::Result<()> {
+    with_kernel(async |kernel| {
+        let found = organizers::verify_audit(&mut *kernel.work.acquire().await?, head.as_deref()).await?;
+        if !found.faults.is_empty() {
+            bail!("the audit trail is not as it was written:\n{}", found.faults.join("\n"));
+        }
+        println!("entries: {}", found.entries);
+        println!("head: {}", found.head);
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn organizer(verb: OrganizerVerb) -> anyhow::Result<()> {

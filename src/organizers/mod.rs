@@ -9,6 +9,7 @@
 
 mod accounts;
 mod actor;
+mod audit_chain;
 mod audit_log;
 mod auth;
 mod ops;
@@ -20,6 +21,7 @@ pub use accounts::{
     Account, AccountChange, OpenSession, Token, change_account, list_accounts, list_sessions, list_tokens, revoke_token,
 };
 pub use actor::Actor;
+pub use audit_chain::{AuditVerification, verify_audit};
 pub use audit_log::{AuditEntry, router};
 pub use auth::{
     Authenticator, MaybeActor, MaybeSession, Session, clear_session_cookie, cookie_value, device_cookie,
@@ -48,5 +50,8 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     jobs.add(sessions, kernel, async |kernel, turn| {
         ops::delete_expired_sessions(&kernel.work, turn.now).await?;
         Ok(Progress::Done)
+    });
+    jobs.add(audit_chain::SEAL_JOB, kernel, async |kernel, _| {
+        audit_chain::seal(&mut *kernel.work.acquire().await?).await
     });
 }

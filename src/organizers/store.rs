@@ -1,6 +1,7 @@
 //! The SQL of organizations, organizers, API tokens, sessions and the audit trail.
 
 pub(super) mod accounts;
+pub(super) mod audit_chain;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;

@@ -462,6 +462,35 @@ async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn audit_verify_finds_what_was_changed_past_the_triggers(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    house.run_with(&add("vera@example.org", "viewer"), "correct horse\n").await.ok();
+    let verify = async |more: &[&str]| house.run(&[&["audit", "verify"][..], more].concat()).await;
+    let ran = verify(&[]).await;
+    assert!(ran.ok().starts_with("entries: 2\nhead: "), "{ran:?}");
+    let head = ran.ok().lines().last().unwrap().trim_start_matches("head: ").to_owned();
+    house.run(&["organizer", "disable", "--email", "vera@example.org"]).await.ok();
+    assert!(verify(&["--head", &head]).await.ok().starts_with("entries: 3\n"), "what was there is still there");
+    verify(&["--head", &"0".repeat(64)]).await.refused(&["does not have this head"]);
+    let past = async |sql: &str| {
+        let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    };
+    past("UPDATE audit_entries SET verb = 'organizer.removed' WHERE verb = 'organizer.disable'").await;
+    verify(&[]).await.refused(&["link 3", "changed or removed"]);
+    past("UPDATE audit_entries SET verb = 'organizer.disable' WHERE verb = 'organizer.removed'").await;
+    verify(&[]).await.ok();
+    past("INSERT INTO audit_entries (id, organization_id, verb, created_at) SELECT gen_random_uuid(), id, 'x', now() FROM organizations").await;
+    verify(&[]).await.refused(&["1 entries were added past the chain"]);
+    past("DELETE FROM audit_entries WHERE verb = 'x'").await;
+    past("DELETE FROM audit_seals WHERE number = 3; DELETE FROM audit_entries WHERE verb = 'organizer.disable'").await;
+    verify(&["--head", &head]).await.ok();
+    past("DELETE FROM audit_entries WHERE id = (SELECT entry_id FROM audit_seals WHERE number = 1)").await;
+    verify(&[]).await.refused(&["link 1"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPool) {
     let house = Installation::new(&pool);
     let printed = house.run(&["openapi"]).await.ok().to_owned();

@@ -68,8 +68,17 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "organizers",
-        tables: &["organizers", "api_tokens", "sessions", "known_devices", "contact_reads", "audit_entries"],
-        functions: &[],
+        tables: &[
+            "organizers",
+            "api_tokens",
+            "sessions",
+            "known_devices",
+            "contact_reads",
+            "audit_entries",
+            "audit_unsealed",
+            "audit_seals",
+        ],
+        functions: &["queue_audit_entry", "audit_entry_hash", "seal_audit_entries"],
     },
     Owned {
         slice: "people",
