@@ -26,6 +26,7 @@ CREATE TABLE organizers (
     email           text NOT NULL, -- normalised; not encrypted: organizers are staff, and sign in with it
     name            text NOT NULL,
     role            text NOT NULL,
+    is_operator     boolean NOT NULL DEFAULT false, -- may change what concerns every organization (mail); given by the command line
     password_hash   text NOT NULL, -- argon2id, PHC string format
     disabled_at     timestamptz,
     created_at      timestamptz NOT NULL,
@@ -41,8 +42,9 @@ CREATE TABLE api_tokens (
     token_hash   bytea NOT NULL, -- SHA-256 of a 256-bit random token; a random secret needs no slow password hash
     scopes       text[] NOT NULL,
     created_at   timestamptz NOT NULL,
-    expires_at   timestamptz,
+    expires_at   timestamptz, -- null: never
     revoked_at   timestamptz,
+    last_used_on date,
     CONSTRAINT api_tokens_token_hash_key UNIQUE (token_hash),
     CONSTRAINT api_tokens_token_hash_check CHECK (octet_length(token_hash) = 32),
     CONSTRAINT api_tokens_scopes_check CHECK (cardinality(scopes) > 0)
@@ -71,6 +73,15 @@ CREATE TABLE known_devices (
 CREATE INDEX known_devices_organizer_id_idx ON known_devices (organizer_id);
 CREATE INDEX known_devices_expires_at_idx ON known_devices (expires_at);
 
+-- How many people an account has read on a day (UTC) with tokens that may not export; kept for a week.
+CREATE TABLE contact_reads (
+    organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    day          date NOT NULL,
+    records      integer NOT NULL,
+    CONSTRAINT contact_reads_pkey PRIMARY KEY (organizer_id, day),
+    CONSTRAINT contact_reads_records_check CHECK (records > 0)
+);
+
 CREATE TABLE audit_entries (
     id              uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -87,9 +98,64 @@ CREATE INDEX audit_entries_object_id_idx ON audit_entries (object_id) WHERE obje
 CREATE INDEX audit_entries_organizer_id_idx ON audit_entries (organizer_id);
 CREATE INDEX audit_entries_api_token_id_idx ON audit_entries (api_token_id);
 
--- For consents and the audit log, which are evidence: rows may be deleted with their subject, but never updated.
+-- For consents and the audit log, which are evidence. Consents may be deleted with their subject, but never updated.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END $$;
-CREATE TRIGGER audit_entries_append_only BEFORE UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_entries_not_truncated BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Entries that are not in the chain yet.
+CREATE TABLE audit_unsealed (
+    entry_id uuid PRIMARY KEY REFERENCES audit_entries (id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE FUNCTION queue_audit_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_unsealed (entry_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_entries_queued AFTER INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION queue_audit_entry();
+
+-- The chain over the audit log: who changes, removes or adds an entry past the triggers changes every hash after it.
+-- Made by a job and not with the entry, since changes would wait for each other.
+CREATE TABLE audit_seals (
+    number   bigint PRIMARY KEY, -- 1, 2, 3, ... without a gap
+    entry_id uuid NOT NULL REFERENCES audit_entries (id),
+    hash     bytea NOT NULL, -- audit_entry_hash of the hash before it and the entry
+    CONSTRAINT audit_seals_entry_id_key UNIQUE (entry_id),
+    CONSTRAINT audit_seals_number_check CHECK (number > 0),
+    CONSTRAINT audit_seals_hash_check CHECK (octet_length(hash) = 32)
+);
+CREATE TRIGGER audit_seals_append_only BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_seals_not_truncated BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE FUNCTION audit_entry_hash(before bytea, entry audit_entries) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(before || convert_to(jsonb_build_array(entry.id, entry.organization_id, entry.organizer_id, entry.api_token_id,
+                                                         entry.verb, entry.object_id, entry.detail,
+                                                         extract(epoch FROM entry.created_at))::text, 'UTF8'))
+$$;
+
+-- Chains entries in the order of their time. Returns how many.
+CREATE FUNCTION seal_audit_entries(most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    last_number bigint;
+    last_hash   bytea;
+    entry       audit_entries;
+    sealed      integer := 0;
+BEGIN
+    LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE; -- one chain, one writer
+    SELECT number, hash INTO last_number, last_hash FROM audit_seals ORDER BY number DESC LIMIT 1;
+    last_number := coalesce(last_number, 0);
+    last_hash := coalesce(last_hash, '');
+    FOR entry IN
+        SELECT e.* FROM audit_unsealed u JOIN audit_entries e ON e.id = u.entry_id ORDER BY e.created_at, e.id LIMIT most
+    LOOP
+        last_number := last_number + 1;
+        last_hash := audit_entry_hash(last_hash, entry);
+        INSERT INTO audit_seals (number, entry_id, hash) VALUES (last_number, entry.id, last_hash);
+        DELETE FROM audit_unsealed WHERE entry_id = entry.id;
+        sealed := sealed + 1;
+    END LOOP;
+    RETURN sealed;
+END $$;

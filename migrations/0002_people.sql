@@ -54,6 +54,8 @@ CREATE TABLE people (
     created_at   timestamptz NOT NULL,
     modified_at  timestamptz NOT NULL,
     confirmed_at timestamptz, -- when the owner of the address first confirmed anything, or an organizer vouched
+    link_generation smallint NOT NULL DEFAULT 0, -- of the links that belong to the person; raising it voids those given before
+    links_from   date, -- when the links were last made anew; null: when the acts were done
     CONSTRAINT people_vault_email_key UNIQUE (vault_id, email_index),
     CONSTRAINT people_email_index_check CHECK (octet_length(email_index) = 32),
     CONSTRAINT people_origin_check CHECK (origin IN ('act', 'organizer', 'import')),

@@ -239,9 +239,21 @@ BEGIN
 END $$;
 CREATE TRIGGER mail_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
 
+-- Pauses in effect, of a class or of everything, for the mail of one organization.
+CREATE TABLE mail_organization_pauses (
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    scope           text NOT NULL,
+    reason          text NOT NULL DEFAULT '', -- an organizer's text
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT mail_organization_pauses_pkey PRIMARY KEY (organization_id, scope),
+    CONSTRAINT mail_organization_pauses_scope_check CHECK (scope IN ('everything', 'confirmation', 'urgent', 'letter', 'notice', 'update'))
+);
+CREATE TRIGGER mail_organization_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_organization_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
+
 -- Ended pauses, kept for 30 days: their time does not count towards the age at which mail is cancelled.
 CREATE TABLE mail_pauses_ended (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    organization_id uuid, -- null: of the whole installation
     scope      text NOT NULL,
     began_at   timestamptz NOT NULL,
     ended_at   timestamptz NOT NULL

@@ -4,6 +4,7 @@ mod address;
 mod bodies;
 mod cors;
 mod description;
+mod edge;
 mod examples;
 pub mod fuzzing;
 
@@ -201,6 +202,8 @@ impl App {
             .merge(letters::pages(self.letters.clone()))
             .merge(console::router(console, api.clone()))
             .route("/assets/{name}", get(asset).with_state(self.kernel.clone()))
+            .route(SECURITY_TXT, get(security_txt).with_state(self.kernel.clone()))
+            .layer(middleware::from_fn_with_state(self.kernel.clone(), edge::own_forms_only))
             .layer(CompressionLayer::new())
             .layer(middleware::from_fn(http_cache::conditional_get));
 
@@ -423,6 +426,27 @@ async fn asset(State(kernel): State<Arc<Kernel>>, request: Request) -> Result<Re
     kernel.pages.asset(request.uri().path()).ok_or_else(Error::not_found)
 }
 
+/// Where finders of defects look for whom to tell (RFC 9116).
+const SECURITY_TXT: &str = "/.well-known/security.txt";
+/// Days for which the answer at [`SECURITY_TXT`] holds; it must be less than a year.
+const SECURITY_TXT_DAYS: u64 = 180;
+
+/// `GET /.well-known/security.txt`
+async fn security_txt(State(kernel): State<Arc<Kernel>>) -> Response {
+    let http = &kernel.settings.http;
+    let contact = match http.security_contact.as_str() {
+        "" => format!("mailto:security@{}", kernel.settings.mail.from_domain),
+        contact => contact.to_owned(),
+    };
+    let until = kernel.env.now().date_naive() + chrono::Days::new(SECURITY_TXT_DAYS);
+    let text = format!(
+        "Contact: {contact}\nExpires: {until}T00:00:00Z\nPreferred-Languages: en, fr, es, pa\nCanonical: {}\n",
+        kernel.url(SECURITY_TXT)
+    );
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=86400")], text)
+        .into_response()
+}
+
 async fn not_found() -> Error {
     Error::not_found()
 }
@@ -490,9 +514,11 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
         None => origin.as_ref().and_then(|_| cors::preflight(&request)),
     };
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
+    let mut is_untyped = false;
     let (request, progress) = if request.body().is_end_stream() {
         (request, None)
     } else {
+        is_untyped = !request.headers().contains_key(header::CONTENT_TYPE);
         let progress = Arc::<BodyProgress>::default();
         let idle_limit = limit * BODY_IDLE_TIMEOUTS;
         let timed = |body| Body::new(TimedBody::new(body, progress.clone(), idle_limit));
@@ -500,7 +526,10 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     };
     let handled = async {
         match refuse_headers(&request) {
-            Ok(()) => with_timeout(limit, progress, next.run(request)).await,
+            Ok(()) => {
+                let answer = async { if is_untyped { edge::untyped() } else { next.run(request).await } };
+                with_timeout(limit, progress, answer).await
+            }
             Err(error) => error.into_response(),
         }
     };
@@ -519,13 +548,7 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     let took = now.duration_since(started);
     state.log.answered(status.as_u16(), took, now);
     record_request(route, method, status, took);
-    let headers = response.headers_mut();
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    if kernel.settings.http.public_url.starts_with("https://") {
-        headers
-            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
-    }
+    edge::secure(&mut response, &kernel.settings.http.public_url);
     if response.body().size_hint().exact().is_some() {
         return response;
     }

@@ -1,20 +1,14 @@
 //! The command line: parses and runs the verbs.
 
+mod accounts;
 mod keyring;
 
-use std::{
-    io::{BufRead, IsTerminal},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::{
     app::{self, App},
@@ -29,9 +23,7 @@ use crate::{
         vault::maintenance::{self, Node},
         zones,
     },
-    mail,
-    organizers::{self, NewOrganizer, Role},
-    telemetry, worker,
+    mail, organizers, telemetry, worker,
 };
 
 /// Error context that tells an operator what to check when migrations fail.
@@ -82,12 +74,17 @@ enum Command {
     /// Organizers, who sign in at the console
     Organizer {
         #[command(subcommand)]
-        verb: OrganizerVerb,
+        verb: accounts::OrganizerVerb,
     },
     /// API tokens
     Token {
         #[command(subcommand)]
-        verb: TokenVerb,
+        verb: accounts::TokenVerb,
+    },
+    /// The audit trail
+    Audit {
+        #[command(subcommand)]
+        verb: accounts::AuditVerb,
     },
     /// The mail queue
     Mail {
@@ -116,44 +113,6 @@ impl ServeRole {
     fn as_str(self) -> &'static str {
         self.into()
     }
-}
-
-#[derive(Debug, Subcommand)]
-enum OrganizerVerb {
-    /// Add an organizer; the first one makes the organization
-    Add {
-        /// E-mail address, used to sign in
-        #[arg(long)]
-        email: String,
-        /// Name as shown
-        #[arg(long)]
-        name: String,
-        /// owner, organizer, host or viewer
-        #[arg(long)]
-        role: Role,
-        /// Name of the organization, where there are several (an owner's new name makes a new one)
-        #[arg(long)]
-        organization: Option<String>,
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum TokenVerb {
-    /// Make a token and print it, once; nobody can read it again
-    Add {
-        /// E-mail address of the organizer on whose behalf it acts
-        #[arg(long)]
-        organizer: String,
-        /// What it is for
-        #[arg(long)]
-        name: String,
-        /// Scopes, separated by commas; `all` is one
-        #[arg(long, value_delimiter = ',', required = true)]
-        scopes: Vec<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -198,6 +157,7 @@ enum PostgresVerb {
 
 /// Runs a parsed command line; returns the exit code.
 pub fn run(cli: Cli) -> ExitCode {
+    forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
         runtime.context("the async runtime does not start").and_then(|runtime| runtime.block_on(dispatch(cli.command)));
@@ -208,6 +168,18 @@ pub fn run(cli: Cli) -> ExitCode {
             eprintln!("muster: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Keeps keys and names out of core files: of this process, and of the Postgres that it starts. On Linux also keeps other
+/// processes of the same user from reading its memory and environment.
+fn forbid_core_dumps() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let limited = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let limited = limited.and(nix::sys::prctl::set_dumpable(false));
+    if let Err(error) = limited {
+        eprintln!("warning: core dumps cannot be forbidden ({error})");
     }
 }
 
@@ -237,28 +209,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keyring { verb: keyring::Verb::Init } => keyring::init(&settings()?)?,
         Command::Keyring { verb } => with_kernel(async |kernel| keyring::run(&kernel, verb).await).await?,
         Command::Mail { verb } => with_kernel(async |kernel| mail_verb(&kernel, verb).await).await?,
-        Command::Organizer { verb: OrganizerVerb::Add { email, name, role, organization, password_stdin } } => {
-            let password = read_password(password_stdin)?;
-            with_kernel(async |kernel| {
-                let mut tx = kernel.db.begin().await?;
-                let new = NewOrganizer { email, name, role, password, organization };
-                let organizer = organizers::add_organizer(&mut tx, &kernel, new).await?;
-                tx.commit().await?;
-                eprintln!("Added {} ({}).", organizer.name, organizer.role);
-                Ok(())
-            })
-            .await?;
-        }
-        Command::Token { verb: TokenVerb::Add { organizer, name, scopes } } => {
-            with_kernel(async |kernel| {
-                let mut tx = kernel.db.begin().await?;
-                let token = organizers::add_token(&mut tx, &kernel, &organizer, &name, &scopes).await?;
-                tx.commit().await?;
-                println!("{token}");
-                Ok(())
-            })
-            .await?;
-        }
+        Command::Organizer { verb } => accounts::organizer(verb).await?,
+        Command::Token { verb } => accounts::token(verb).await?,
+        Command::Audit { verb } => accounts::audit(verb).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -356,18 +309,6 @@ async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
     let status = run_with(database.direct(), &command).await.context("cannot run psql");
     database.close().await?;
     Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
-}
-
-fn read_password(from_stdin: bool) -> anyhow::Result<Zeroizing<String>> {
-    if from_stdin {
-        let mut line = Zeroizing::new(String::new());
-        std::io::stdin().lock().read_line(&mut line).context("reading the password")?;
-        return Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()));
-    }
-    if !std::io::stdin().is_terminal() {
-        bail!("give the password by --password-stdin");
-    }
-    Ok(Zeroizing::new(rpassword::prompt_password("Password: ")?))
 }
 
 /// The database of this process: an external one, that of another Muster on the same data root, or an embedded one.

@@ -10,7 +10,7 @@ use std::{
 use config::{Config, Environment, File, FileFormat};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 const DEFAULT: &str = include_str!("../config/default.toml");
@@ -19,6 +19,10 @@ const PROFILES: [(&str, &str); 3] = [
     ("production", include_str!("../config/production.toml")),
     ("test", include_str!("../config/test.toml")),
 ];
+
+/// Environment variables that hold secrets; each may be given as a file, by `NAME_FILE`.
+const SECRETS: [&str; 4] =
+    ["DATABASE_URL", "MUSTER__DATABASE__URL", "MUSTER__DATABASE__DIRECT_URL", "MUSTER__MAIL__SMTP_URL"];
 
 /// All settings. Keys, units and defaults: `config/default.toml`.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -66,6 +70,8 @@ pub struct Http {
     pub bind: SocketAddr,
     /// Base URL of all links, without a trailing slash; https in production.
     pub public_url: String,
+    /// Where finders of security defects write to (`mailto:` or `https:`); empty: `security@` the sender's domain.
+    pub security_contact: String,
     /// Addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted, as written: see
     /// [`Http::proxy_networks`].
     pub trusted_proxies: Vec<String>,
@@ -104,6 +110,11 @@ impl Http {
         };
         let url = Url::parse(&self.public_url).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
         check(url.is_none(), format!("http.public_url: `{}` is not an http(s) URL", self.public_url));
+        let contact = &self.security_contact;
+        check(
+            !contact.is_empty() && !is_contact(contact),
+            format!("http.security_contact: `{contact}` begins neither with mailto: nor with https://"),
+        );
         check(
             url.is_some_and(|u| u.path() != "/" || u.query().is_some()),
             "http.public_url: must have no path".to_owned(),
@@ -289,6 +300,9 @@ pub struct Guard {
     /// required.
     #[validate(range(min = 1))]
     pub attempts_per_network: u32,
+    /// People that an account without the right to export may read in a day, page by page.
+    #[validate(range(min = 100))]
+    pub people_per_day: i32,
 }
 
 /// `hot_path.*`
@@ -369,15 +383,40 @@ pub enum LogFormat {
 pub struct InvalidSettings(pub Vec<String>);
 
 impl Settings {
-    /// Reads and validates the settings of the profile in `MUSTER_PROFILE` (default: `development`).
+    /// Reads and validates the settings of the process's environment, as [`Settings::of_environment`].
     ///
     /// # Errors
     /// [`InvalidSettings`], one line for each error, with its key.
     pub fn load() -> Result<Self, InvalidSettings> {
-        let profile = std::env::var("MUSTER_PROFILE").unwrap_or_else(|_| "development".to_owned());
-        let settings = Self::read(&profile, &std::env::vars().collect::<Vec<_>>())?;
-        let problems = settings.validate();
-        if problems.is_empty() { Ok(settings) } else { Err(InvalidSettings(problems)) }
+        Self::of_environment(&std::env::vars().collect::<Vec<_>>())
+    }
+
+    /// Reads and validates the settings of the profile in `MUSTER_PROFILE`. Without one it is `development` as long as
+    /// nothing is reachable from elsewhere, else `production`: a forgotten variable must not open the mailbox to the
+    /// world.
+    ///
+    /// # Errors
+    /// [`InvalidSettings`], one line for each error, with its key.
+    pub fn of_environment(environment: &[(String, String)]) -> Result<Self, InvalidSettings> {
+        let said = environment.iter().find(|(name, value)| name == "MUSTER_PROFILE" && !value.is_empty());
+        let (settings, sign) = if let Some((_, profile)) = said {
+            (Self::read(profile, environment)?, None)
+        } else {
+            let settings = Self::read("development", environment)?;
+            match sign_of_production(&settings) {
+                Some(sign) => (Self::read("production", environment)?, Some(sign)),
+                None => (settings, None),
+            }
+        };
+        let mut problems = settings.validate();
+        if problems.is_empty() {
+            return Ok(settings);
+        }
+        if let Some(sign) = sign {
+            let why = "MUSTER_PROFILE: is not set; taken for production, since this machine is not all that";
+            problems.insert(0, format!("{why} {sign} names"));
+        }
+        Err(InvalidSettings(problems))
     }
 
     /// Reads the settings of a profile with these environment variables, without validating ranges and combinations.
@@ -391,6 +430,7 @@ impl Settings {
             InvalidSettings(vec![format!("MUSTER_PROFILE: `{profile}` is none of development, production, test")])
         })?;
         let mut environment: Vec<(String, String)> = environment.to_vec();
+        read_secret_files(&mut environment)?;
         if let Some((_, url)) = environment.iter().find(|(name, _)| name == "DATABASE_URL").cloned() {
             environment.retain(|(name, _)| name != "MUSTER__DATABASE__URL");
             environment.push(("MUSTER__DATABASE__URL".to_owned(), url));
@@ -572,6 +612,47 @@ fn is_domain(text: &str) -> bool {
         })
 }
 
+fn is_contact(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "mailto" | "https")) && !text.contains(char::is_whitespace)
+}
+
+/// Why these settings are taken for those of production: the first that is no matter of this machine alone.
+fn sign_of_production(settings: &Settings) -> Option<&'static str> {
+    let host = Url::parse(&settings.http.public_url).ok().and_then(|url| match url.host()? {
+        Host::Domain(name) => Some(name == "localhost" || name.ends_with(".localhost")),
+        Host::Ipv4(address) => Some(address.is_loopback()),
+        Host::Ipv6(address) => Some(address.is_loopback()),
+    });
+    if !settings.http.bind.ip().is_loopback() {
+        Some("http.bind")
+    } else if host == Some(false) {
+        Some("http.public_url")
+    } else if !settings.admin.bind.ip().is_loopback() {
+        Some("admin.bind")
+    } else {
+        None
+    }
+}
+
+/// Replaces `NAME_FILE` by `NAME` with the file's content, for each setting that is a secret: the environment of a
+/// process is seen by more people than a file.
+fn read_secret_files(environment: &mut Vec<(String, String)>) -> Result<(), InvalidSettings> {
+    for name in SECRETS {
+        let variable = format!("{name}_FILE");
+        let Some(at) = environment.iter().position(|(given, _)| *given == variable) else { continue };
+        let (_, file) = environment.swap_remove(at);
+        let invalid = |why: &str| Err(InvalidSettings(vec![format!("{variable}: {why}")]));
+        if environment.iter().any(|(given, _)| given == name) {
+            return invalid(&format!("{name} is set, too; one of them is enough"));
+        }
+        match std::fs::read_to_string(&file) {
+            Ok(text) => environment.push((name.to_owned(), text.trim_end_matches(['\r', '\n']).to_owned())),
+            Err(error) => return invalid(&format!("`{file}` cannot be read: {error}")),
+        }
+    }
+    Ok(())
+}
+
 fn same_filesystem(one: &std::path::Path, other: &std::path::Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let device = |path: &std::path::Path| {
@@ -618,6 +699,59 @@ mod tests {
             ("MUSTER__MAIL__SMTP_URL", "smtps://relay.example.org"),
         ];
         assert_eq!(with("production", &safe).unwrap().validate(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_reachable_from_elsewhere_is_production() {
+        let profile = |environment: &[(&str, &str)]| {
+            let all: Vec<_> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            Settings::of_environment(&all).map(|settings| settings.profile).map_err(|error| error.to_string())
+        };
+        for local in [
+            &[][..],
+            &[("MUSTER_PROFILE", "")],
+            &[("MUSTER__HTTP__BIND", "[::1]:8080"), ("MUSTER__HTTP__PUBLIC_URL", "http://localhost:8080")],
+            &[("MUSTER__HTTP__BIND", "127.0.0.2:80"), ("MUSTER__HTTP__PUBLIC_URL", "http://muster.localhost")],
+            &[("MUSTER_PROFILE", "development"), ("MUSTER__HTTP__BIND", "0.0.0.0:8080")],
+        ] {
+            assert_eq!(profile(local).as_deref(), Ok("development"), "{local:?}");
+        }
+        for (variable, value, sign) in [
+            ("MUSTER__HTTP__BIND", "0.0.0.0:8080", "http.bind"),
+            ("MUSTER__HTTP__BIND", "[::]:8080", "http.bind"),
+            ("MUSTER__HTTP__PUBLIC_URL", "http://muster.example.org", "http.public_url"),
+            ("MUSTER__ADMIN__BIND", "192.0.2.1:9090", "admin.bind"),
+        ] {
+            let refused = profile(&[(variable, value)]).unwrap_err();
+            assert!(
+                refused.starts_with("MUSTER_PROFILE: ") && refused.lines().next().unwrap().contains(sign),
+                "{refused}"
+            );
+        }
+        let fit = [
+            ("MUSTER__HTTP__PUBLIC_URL", "https://muster.example.org"),
+            ("MUSTER__MAIL__FROM_DOMAIN", "mail.example.org"),
+        ];
+        assert_eq!(profile(&fit).as_deref(), Ok("production"));
+    }
+
+    #[test]
+    fn secrets_are_read_from_files() {
+        let file = std::env::temp_dir().join(format!("muster-secret-{}", std::process::id()));
+        std::fs::write(&file, "postgres://muster:word@db/muster\n").unwrap();
+        let path = file.to_str().unwrap();
+        for name in ["DATABASE_URL_FILE", "MUSTER__DATABASE__URL_FILE"] {
+            assert_eq!(with("test", &[(name, path)]).unwrap().database.url, "postgres://muster:word@db/muster");
+        }
+        let settings =
+            with("test", &[("MUSTER__DATABASE__DIRECT_URL_FILE", path), ("MUSTER__MAIL__SMTP_URL_FILE", path)]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.database.direct_url, settings.mail.smtp_url);
+        let twice = with("test", &[("DATABASE_URL", "postgres://x"), ("DATABASE_URL_FILE", path)]).unwrap_err();
+        assert!(twice.to_string().starts_with("DATABASE_URL_FILE: "), "{twice}");
+        std::fs::remove_file(&file).unwrap();
+        let absent = with("test", &[("MUSTER__MAIL__SMTP_URL_FILE", path)]).unwrap_err().to_string();
+        assert!(absent.starts_with("MUSTER__MAIL__SMTP_URL_FILE: "), "{absent}");
     }
 
     #[test]

@@ -310,7 +310,8 @@ async fn organizer(conn: &mut PgConnection, kernel: &Kernel, content: &Content) 
         organization: Some(content.organization.name.clone()),
     };
     let organizer = organizers::add_organizer(conn, kernel, new).await?;
-    let token = organizers::add_token(conn, kernel, &content.organizer.email, "demo", &["all".to_owned()]).await?;
+    let token =
+        organizers::add_token(conn, kernel, &content.organizer.email, "demo", &["all".to_owned()], None).await?;
     // written before the commit: a crash in between leaves a file that the next start overwrites
     let access = serde_json::to_vec_pretty(&Access { email: content.organizer.email.clone(), password, token })?;
     let path = access_file(kernel);

@@ -13,7 +13,6 @@ use futures_util::future::BoxFuture;
 use minijinja::context;
 use serde_json::json;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::submission::{FormState, form_page, rate_limited_page};
 use crate::{
@@ -121,9 +120,9 @@ impl OwnPageMail {
         let Some((person, vault)) = people::open(&self.kernel, conn, email.ref_id("person")?).await? else {
             return Ok(None);
         };
-        let done = self.records.also_done(conn, &vault, person.id, Uuid::nil()).await?;
-        let newest = done.into_iter().max_by_key(|(_, record)| record.at).and_then(|(_, record)| record.own_page);
-        let (Some(url), Some(to)) = (newest, person.details(&vault)?.address()) else { return Ok(None) };
+        let Some(to) = person.details(&vault)?.address() else { return Ok(None) };
+        self.records.renew_links(&self.kernel, conn, &person).await?;
+        let Some(url) = self.records.newest_page(conn, &vault, person.id).await? else { return Ok(None) };
         let organization = organizers::organization_name(conn, email.organization_id).await?;
         let about = OwnPage { url, locale: person.locale(), organization };
         Ok(Some(Draft {

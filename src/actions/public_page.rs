@@ -30,7 +30,7 @@ use crate::{
         i18n,
         links::expired,
         markdown,
-        pages::{Visitor, moved, private, see_other},
+        pages::{Visitor, moved, not_indexed, private, see_other},
         rate_limit::Source,
         text::LocaleTag,
         zones,
@@ -101,6 +101,11 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
         locale: LocaleTag,
         form: &mut FormInput,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Does the page name people, who may take that back?
+    fn names_people(&self, _: &Parent<Self>) -> impl Future<Output = Result<bool>> + Send {
+        async { Ok(false) }
+    }
 
     /// The template's further variables.
     fn context(
@@ -280,7 +285,8 @@ async fn render<P: ActionPage>(
         standing,
     };
     let own = page.context(parent, &text, locale).await?;
-    kernel.pages.page(P::TEMPLATE, visitor, &url, context! { ..own, ..shared })
+    let shown = kernel.pages.page(P::TEMPLATE, visitor, &url, context! { ..own, ..shared })?;
+    Ok(if page.names_people(parent).await? { not_indexed(shown) } else { shown })
 }
 
 async fn submit<P: ActionPage>(
@@ -381,8 +387,11 @@ async fn poster<P: ActionPage>(
         url.extend(word.map(|word| format!("?source={word}")));
     }
     let svg = campaigns::poster(action, &url, visitor.locale, paper)?;
-    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=60")]
-        .map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60")),
+        (header::VARY, HeaderValue::from_static("accept-language")),
+    ];
     Ok((headers, svg).into_response())
 }
 

@@ -294,10 +294,7 @@ pub(super) async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap,
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let CachedImage { content_type, bytes } = cache.get(kernel, id).await?;
-    // opened as a document, it must not run scripts
-    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
-    let more = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, policy)];
-    Ok((headers, more, bytes).into_response())
+    Ok((headers, [(header::CONTENT_TYPE, content_type)], bytes).into_response())
 }
 
 #[cfg(test)]

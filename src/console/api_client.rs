@@ -28,7 +28,6 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use axum_extra::extract::cookie::Cookie;
 use futures_util::{Stream, StreamExt};
 use minijinja::{context, value::Serde};
 use serde_json::{Map, Value};
@@ -38,7 +37,7 @@ use super::Console;
 use crate::{
     error::{Code, Error, Result},
     kernel::pages::{Visitor, private, see_other},
-    organizers::{MaybeSession, Session},
+    organizers::{MaybeSession, Session, session_cookie_pair},
 };
 
 /// Maximum size of a form without its file, in bytes.
@@ -68,7 +67,7 @@ pub struct ApiClient {
 impl ApiClient {
     /// Sends a request to the API with the session's cookie and our own origin.
     async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
-        let cookie = Cookie::new(crate::organizers::SESSION_COOKIE, session.token.clone()).to_string();
+        let cookie = session_cookie_pair(&self.console.kernel, &session.token);
         let request = Request::builder()
             .method(method)
             .uri(uri)

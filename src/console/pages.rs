@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use axum_extra::extract::cookie::CookieJar;
 use minijinja::{
     context,
     value::{Serde, Value},
@@ -92,7 +91,7 @@ pub(super) async fn sign_in(
 ) -> Result<Response> {
     let kernel = &console.kernel;
     let Form(form) = form.map_err(|_| not_a_form())?;
-    let cookie = form_cookie(&headers).ok_or_else(expired)?;
+    let cookie = form_cookie(kernel, &headers).ok_or_else(expired)?;
     if !is_form_token(kernel, &cookie, &form.csrf) {
         return Err(expired());
     }
@@ -181,12 +180,12 @@ fn sign_in_page(
     answer: &SignInError,
 ) -> Result<Response> {
     // an existing cookie is kept, so that a second tab does not invalidate the first
-    let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.env.random::<20>()));
+    let cookie = form_cookie(kernel, headers).unwrap_or_else(|| base32(&kernel.env.random::<20>()));
     let error = if answer.error.is_empty() { String::new() } else { i18n::text(visitor.locale, answer.error) };
     let csrf = form_token(&kernel.requests_key.derive("csrf").current(), &cookie);
     let page = context! { error, email, csrf, challenge => answer.challenge.clone() };
     let mut response = kernel.pages.page("console/sign_in.html", visitor, "", page).map(private)?;
-    let set_cookie = organizers::set_cookie(kernel, FORM_COOKIE, &cookie, "/console", FORM_COOKIE_SECONDS)?;
+    let set_cookie = organizers::set_cookie(kernel, FORM_COOKIE, &cookie, FORM_COOKIE_SECONDS)?;
     response.headers_mut().append(header::SET_COOKIE, set_cookie);
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -195,11 +194,10 @@ fn sign_in_page(
     Ok(response)
 }
 
-fn form_cookie(headers: &HeaderMap) -> Option<String> {
-    let jar = CookieJar::from_headers(headers);
-    let value = jar.get(FORM_COOKIE)?.value();
+fn form_cookie(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
+    let value = organizers::cookie_value(kernel, headers, FORM_COOKIE)?;
     // the value is written into a header, so only what we generate is accepted
-    (value.len() == 32 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| value.to_owned())
+    Some(value).filter(|value| value.len() == 32 && value.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 fn form_token(key: &Key, cookie: &str) -> String {

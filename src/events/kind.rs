@@ -175,6 +175,10 @@ impl SubmissionKind for AttendanceKind {
         store::of_person(conn, person).await
     }
 
+    async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {
+        store::void_links(conn, person, before).await
+    }
+
     fn is_effective(row: &AttendanceRow) -> bool {
         row.state.is_active()
     }

@@ -52,7 +52,9 @@ impl ExportFixture {
 
     async fn token(&self, organizer: &str, scopes: &[&str]) -> String {
         let scopes: Vec<String> = scopes.iter().map(|&s| s.to_owned()).collect();
-        add_token(&mut self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes).await.unwrap()
+        add_token(&mut self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes, None)
+            .await
+            .unwrap()
     }
 
     async fn petition(&self, slug: &str, privacy: &str) -> Uuid {

@@ -31,6 +31,7 @@ pub mod links;
 pub mod markdown;
 pub mod network;
 pub mod network_limit;
+pub mod origin;
 pub mod pages;
 pub mod paging;
 pub mod patch;

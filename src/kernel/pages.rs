@@ -226,7 +226,7 @@ fn translate(state: &State<'_, '_>, key: &str, arguments: Kwargs) -> Result<Stri
 pub struct Visitor {
     /// The page's language: `?lang=`, else the browser's.
     pub locale: LocaleTag,
-    /// The request's path, for the language links.
+    /// The request's path, for the language links: `local_path`.
     pub path: String,
 }
 
@@ -267,8 +267,14 @@ impl Visitor {
         let locale = asked
             .and_then(|tag| LocaleTag::parse(&tag).ok())
             .or_else(|| i18n::negotiate(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok())));
-        Self { locale: locale.unwrap_or_default(), path: uri.path().to_owned() }
+        Self { locale: locale.unwrap_or_default(), path: local_path(uri.path()) }
     }
+}
+
+/// A request's path as a link may have it: with one leading slash. Browsers read `//host` and `/\\host` as the address
+/// of another host (WHATWG URL, "special authority slashes").
+fn local_path(path: &str) -> String {
+    format!("/{}", path.trim_start_matches(['/', '\\']))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
@@ -288,6 +294,12 @@ pub fn private(mut response: Response) -> Response {
     response
 }
 
+/// Keeps a page out of search engines and archives: it shows names that their owners may take back.
+pub fn not_indexed(mut response: Response) -> Response {
+    response.headers_mut().insert("x-robots-tag", HeaderValue::from_static("noindex, noarchive"));
+    response
+}
+
 /// Redirects the browser to another page after a form (303).
 pub fn see_other(path: &str) -> Response {
     redirect(StatusCode::SEE_OTHER, path)
@@ -297,5 +309,24 @@ fn redirect(status: StatusCode, to: &str) -> Response {
     match HeaderValue::from_str(to) {
         Ok(location) => (status, [(header::LOCATION, location)]).into_response(),
         Err(_) => status.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_of_a_request_leads_to_another_host() {
+        for (path, local) in [
+            ("/p/status", "/p/status"),
+            ("/", "/"),
+            ("//evil.example/", "/evil.example/"),
+            ("///evil.example", "/evil.example"),
+            ("/\\evil.example", "/evil.example"),
+            ("/\\/evil.example", "/evil.example"),
+        ] {
+            assert_eq!(local_path(path), local, "{path}");
+        }
     }
 }

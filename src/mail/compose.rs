@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
@@ -90,7 +91,9 @@ impl Engine {
                 Ok(ended) => ended,
                 Err(error) => return Prepared::ended(ready.email, Some(self.later(error))),
             };
-            let ours = pauses.iter().filter(|p| store::is_stopped_by(&p.scope, ready.email.class));
+            let is_ours = |id: Option<Uuid>| id.is_none_or(|id| id == ready.email.organization_id);
+            let ours = pauses.iter().filter(|p| is_ours(p.organization_id));
+            let ours = ours.filter(|p| store::is_stopped_by(&p.scope, ready.email.class));
             let ours: Vec<(DateTime<Utc>, DateTime<Utc>)> = ours.map(|p| (p.began_at, p.ended_at)).collect();
             let time_off = retry_policy::paused_since(retry_policy::queued_at(&ready.email), &ours);
             match retry_policy::cancel_if_stale(&ready.email, time_off, now) {
@@ -171,6 +174,7 @@ impl Engine {
         let raw = self.sender.message(id, self.now(), &mail)?;
         let from = self.sender.return_path(&self.sender.return_token(email.id));
         Ok(Packed::Outgoing(Box::new(OutgoingMessage {
+            organization_id: email.organization_id,
             class: email.class,
             kind: email.kind.clone(),
             from,

@@ -231,6 +231,10 @@ impl Sender {
         if let Some(reply_to) = mail.reply_to.as_ref().filter(|reply_to| is_utf8 || reply_to.is_ascii()) {
             builder = builder.reply_to(Mailbox::new(None, reply_to.parse().map_err(|_| impossible("Reply-To"))?));
         }
+        // so that answering machines do not answer (RFC 3834, section 5); a letter is from the person who wrote it
+        if mail.from_local != LETTERS_LOCAL_PART {
+            builder = builder.raw_header(raw_header("Auto-Submitted", "auto-generated")?);
+        }
         for (name, value) in &mail.headers {
             builder = builder.raw_header(raw_header(name, value)?);
         }
@@ -355,6 +359,9 @@ mod tests {
         let raw = built(&mail());
         assert!(raw.is_ascii() && !raw.contains("User-Agent") && !raw.replace("\r\n", "").contains(['\r', '\n']));
         assert!(raw.contains("Date: Fri, 15 Jan 2027 08:00:00 +0000\r\n"), "{raw}");
+        assert!(raw.contains("Auto-Submitted: auto-generated\r\n"), "{raw}");
+        let letter = Composed { from_local: LETTERS_LOCAL_PART.to_owned(), ..mail() };
+        assert!(!built(&letter).contains("Auto-Submitted"), "a person wrote it");
         let read = MessageParser::default().parse(raw.as_bytes()).expect("a message");
         assert_eq!(read.subject(), Some("Carta: ¡estatus para tod@s!"));
         let from = read.from().and_then(|a| a.first()).expect("a sender");

@@ -89,10 +89,10 @@ pub use self::{
     restore_guard::{EpochStatus, accept_epoch, epoch, warning as restore_guard_warning},
     send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
     store::{
-        EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, Pause, RelayStatus,
-        Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, lanes, mail_counts, pause, pauses,
-        relays, release_first_contacts, requeue, resume, resume_at, retry_all, retry_some, sent_since,
-        set_first_contacts, set_lane, set_relay,
+        EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, OrganizationPause, Pause,
+        RelayStatus, Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, lanes, mail_counts,
+        organization_pauses, pause, pause_organization, pauses, relays, release_first_contacts, requeue, resume,
+        resume_at, resume_organization, retry_all, retry_some, sent_since, set_first_contacts, set_lane, set_relay,
     },
     suppression::{
         Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, suppress_globally, suppressed,
@@ -109,29 +109,32 @@ pub fn validate_settings(settings: &Settings) -> Vec<String> {
     {
         problems.push(error);
     }
+    if settings.is_production() && sends_in_clear(settings) {
+        problems.push(format!("{SENT_IN_CLEAR}; production sends to another machine over TLS only"));
+    }
     if lettre::Address::new(NO_REPLY_LOCAL_PART, &settings.mail.from_domain).is_err() {
         problems.push("mail.from_domain: is not a mail domain".to_owned());
     }
     problems
 }
 
+const SENT_IN_CLEAR: &str = "mail.smtp_url: mail can be read on its way to the relay; use smtps:// or ?tls=required";
+
 /// Warnings about mail settings that work but are unsafe, one line each.
 pub fn settings_warnings(settings: &Settings) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if settings.mail.transport != TransportSetting::Smtp {
-        return warnings;
-    }
-    for relay in smtp::Relays::settings(&settings.mail.smtp_url).unwrap_or_default() {
+    sends_in_clear(settings).then(|| SENT_IN_CLEAR.to_owned()).into_iter().collect()
+}
+
+/// May mail go to a relay on another machine without TLS?
+fn sends_in_clear(settings: &Settings) -> bool {
+    let is_open = |relay: &smtp::SmtpSettings| {
         let host = relay.host();
         let stays_here =
             host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if !stays_here && matches!(relay.tls(), smtp::TlsMode::None | smtp::TlsMode::Opportunistic) {
-            warnings.push(
-                "mail.smtp_url: mail can be read on its way to the relay; use smtps:// or ?tls=required".to_owned(),
-            );
-        }
-    }
-    warnings
+        !stays_here && matches!(relay.tls(), smtp::TlsMode::None | smtp::TlsMode::Opportunistic)
+    };
+    settings.mail.transport == TransportSetting::Smtp
+        && smtp::Relays::settings(&settings.mail.smtp_url).unwrap_or_default().iter().any(is_open)
 }
 
 #[cfg(test)]
@@ -158,6 +161,16 @@ mod tests {
                 (wrong, unwise),
                 "{url}"
             );
+        }
+        for (url, wrong) in [
+            ("smtp://127.0.0.1:25", 0),
+            ("smtp://relay.example.org", 1),
+            ("smtps://one.example.org smtp://relay.example.org?tls=opportunistic", 1),
+            ("smtp://relay.example.org?tls=required", 0),
+        ] {
+            let mut settings = Settings { profile: "production".to_owned(), ..settings.clone() };
+            url.clone_into(&mut settings.mail.smtp_url);
+            assert_eq!(validate_settings(&settings).len(), wrong, "{url}");
         }
         settings.mail.from_domain = "not a domain".to_owned();
         assert_eq!(validate_settings(&settings).len(), 2);

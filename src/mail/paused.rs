@@ -1,24 +1,26 @@
-//! Which classes are paused, as last read from the database: checked before each message and again before its content
+//! Which classes are paused, for everybody or for an organization, as last read from the database: checked before each message and again before its content
 //! is transmitted, when a query would be too slow.
 //!
 //! It is read before each batch is sent (`Engine::mark_letters_begun`) and, while messages are being sent, every second
 //! and on each notification of this or another process.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{sync::Notify, time::sleep};
+use uuid::Uuid;
 
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
     kinds::Class,
-    store::{self, Pause},
+    store::{self, OrganizationPause, Pause},
 };
 use crate::{
     error::Result,
@@ -35,8 +37,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The paused classes, as last read.
 #[derive(Debug, Default)]
 pub(super) struct Paused {
-    /// One bit for each class.
+    /// Of all mail: one bit for each class.
     classes: AtomicU8,
+    /// The same of the mail of organizations.
+    organizations: RwLock<HashMap<Uuid, u8>>,
     /// Notified when mail was paused or resumed.
     changed: Arc<Notify>,
 }
@@ -56,23 +60,38 @@ impl Paused {
         paused
     }
 
-    /// Is this class paused?
-    pub(super) fn is_paused(&self, class: Class) -> bool {
-        self.classes.load(Ordering::Acquire) & bit(class) != 0
+    /// Is this class paused, for everybody or for this organization?
+    pub(super) fn is_paused(&self, organization: Uuid, class: Class) -> bool {
+        let organizations = self.organizations.read().unwrap_or_else(PoisonError::into_inner);
+        let own = organizations.get(&organization).copied().unwrap_or_default();
+        (self.classes.load(Ordering::Acquire) | own) & bit(class) != 0
     }
 
     /// Reads the pauses in effect.
     async fn read(&self, kernel: &Kernel) -> Result<()> {
-        let reading = async { store::pauses(&mut *kernel.work.acquire().await?).await };
-        self.set(&with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await?);
+        let reading = async {
+            let mut conn = kernel.work.acquire().await?;
+            Ok((store::pauses(&mut conn).await?, store::organization_pauses(&mut conn, None).await?))
+        };
+        let (pauses, own) = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await?;
+        self.set(&pauses, &own);
         Ok(())
     }
 
-    fn set(&self, pauses: &[Pause]) {
-        let stopped = |class: &Class| pauses.iter().any(|p| store::is_stopped_by(&p.scope, *class));
-        let classes = Class::ALL.into_iter().filter(stopped).map(bit).sum();
+    fn set(&self, pauses: &[Pause], own: &[OrganizationPause]) {
+        let mut organizations = HashMap::<Uuid, u8>::new();
+        for pause in own {
+            *organizations.entry(pause.organization_id).or_default() |= stopped_by(&pause.scope);
+        }
+        *self.organizations.write().unwrap_or_else(PoisonError::into_inner) = organizations;
+        let classes = pauses.iter().fold(0, |classes, pause| classes | stopped_by(&pause.scope));
         self.classes.store(classes, Ordering::Release);
     }
+}
+
+/// The classes that a pause of this scope stops.
+fn stopped_by(scope: &str) -> u8 {
+    Class::ALL.into_iter().filter(|class| store::is_stopped_by(scope, *class)).map(bit).sum()
 }
 
 fn bit(class: Class) -> u8 {
@@ -114,15 +133,26 @@ mod tests {
     #[test]
     fn a_class_stops_alone_and_everything_stops_all() {
         let paused = Paused::default();
-        let pause =
-            |scope: &str| Pause { scope: scope.to_owned(), reason: String::new(), created_at: Env::system().now() };
-        let stopped = || Class::ALL.map(|class| paused.is_paused(class));
-        assert_eq!(stopped(), [false; 5]);
-        paused.set(&[pause("letter"), pause("update")]);
-        assert_eq!(stopped(), [false, false, true, false, true]);
-        paused.set(&[pause("everything")]);
-        assert_eq!(stopped(), [true; 5]);
-        paused.set(&[]);
-        assert_eq!(stopped(), [false; 5]);
+        let (env, ours, others) = (Env::system(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let pause = |scope: &str| Pause { scope: scope.to_owned(), reason: String::new(), created_at: env.now() };
+        let own = |scope: &str| OrganizationPause {
+            organization_id: ours,
+            scope: scope.to_owned(),
+            reason: String::new(),
+            created_at: env.now(),
+        };
+        let stopped = |organization| Class::ALL.map(|class| paused.is_paused(organization, class));
+        assert_eq!(stopped(ours), [false; 5]);
+        paused.set(&[pause("letter"), pause("update")], &[]);
+        assert_eq!(stopped(ours), [false, false, true, false, true]);
+        paused.set(&[pause("everything")], &[]);
+        assert_eq!(stopped(ours), [true; 5]);
+        paused.set(&[pause("letter")], &[own("notice"), own("urgent")]);
+        assert_eq!(stopped(ours), [false, true, true, true, false]);
+        assert_eq!(stopped(others), [false, false, true, false, false]);
+        paused.set(&[], &[own("everything")]);
+        assert_eq!((stopped(ours), stopped(others)), ([true; 5], [false; 5]));
+        paused.set(&[], &[]);
+        assert_eq!(stopped(ours), [false; 5]);
     }
 }

@@ -110,6 +110,7 @@ struct SendBatch {
 
 /// An outgoing message, without its row.
 pub(super) struct OutgoingMessage {
+    pub(super) organization_id: Uuid,
     pub(super) class: Class,
     pub(super) kind: String,
     /// Envelope sender (VERP): bounces come back to it.
@@ -177,7 +178,7 @@ impl Outbox for ConnectionWorker<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
         let another_is_free = waits && self.batch.left() <= self.batch.idle.load(Ordering::Relaxed);
         let mut next = if another_is_free { None } else { self.batch.next() };
-        while let Some(number) = next.filter(|number| self.engine.paused.is_paused(self.batch.mails[*number].class)) {
+        while let Some(number) = next.filter(|number| self.engine.is_paused(&self.batch.mails[*number])) {
             self.end(number, |email| Some(retry_policy::requeue_unchanged(email.due_at)));
             next = self.batch.next();
         }
@@ -408,12 +409,20 @@ impl Engine {
         prepared.into_iter().map(still_held).collect()
     }
 
+    /// Is the mail of this message paused?
+    fn is_paused(&self, message: &OutgoingMessage) -> bool {
+        self.paused.is_paused(message.organization_id, message.class)
+    }
+
     async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let read = self.read_pauses().await;
         let next_state = |email: &Claimed| match &read {
             // fail closed: while the pauses cannot be read, everything may be paused
             Err(error) => Some(self.later(error)),
-            Ok(()) => self.paused.is_paused(email.class).then(|| retry_policy::requeue_unchanged(email.due_at)),
+            Ok(()) => self
+                .paused
+                .is_paused(email.organization_id, email.class)
+                .then(|| retry_policy::requeue_unchanged(email.due_at)),
         };
         let put_back = |prepared: Prepared| match prepared {
             Prepared::Ready(ready) => match next_state(&ready.email) {
@@ -431,7 +440,7 @@ impl Engine {
         batch.idle.fetch_sub(1, Ordering::Relaxed);
         let messages: Vec<Message<'_>> = batch.mails.iter().map(OutgoingMessage::message).collect();
         let lease_held = |number: usize| {
-            let is_paused = self.paused.is_paused(batch.mails[number].class);
+            let is_paused = self.is_paused(&batch.mails[number]);
             if is_paused {
                 batch.stopped().insert(number);
             }

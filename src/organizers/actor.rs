@@ -19,6 +19,8 @@ pub struct Actor {
     pub api_token_id: Option<Uuid>,
     /// The organizer's role.
     pub role: Role,
+    /// May it change what concerns every organization? Also true while there is only one.
+    pub is_operator: bool,
     /// The token's scopes; a session has [`Scope::All`].
     pub scopes: Arc<[Scope]>,
     /// The organizer's name.
@@ -41,6 +43,18 @@ impl Actor {
         }
         Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
     }
+
+    /// Requires the right to change what concerns every organization.
+    ///
+    /// # Errors
+    /// `forbidden` (403).
+    pub fn require_operator(&self) -> Result<()> {
+        if self.is_operator {
+            return Ok(());
+        }
+        let why = "This concerns every organization here, so it is for operators (`muster organizer operator`).";
+        Err(Error::problem(Code::Forbidden, why))
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +67,7 @@ mod tests {
             organizer_id: Uuid::nil(),
             api_token_id: None,
             role,
+            is_operator: false,
             scopes: scopes.into(),
             name: "Amara".into(),
         }
@@ -60,14 +75,15 @@ mod tests {
 
     #[test]
     fn a_scope_counts_only_within_the_role() {
-        let token = actor(Role::Viewer, &[Scope::ContactsRead, Scope::ContactsExport]);
-        assert!(token.require(Scope::ContactsRead).is_ok());
-        for refused in [Scope::ContactsExport, Scope::ActionsRead] {
+        let token = actor(Role::Viewer, &[Scope::ActionsRead, Scope::ContactsRead]);
+        assert!(token.require(Scope::ActionsRead).is_ok());
+        for refused in [Scope::ContactsRead, Scope::ActionsWrite] {
             let error = token.require(refused).unwrap_err();
             assert_eq!(error.code(), Code::Forbidden);
             assert!(error.to_string().contains(refused.as_str()), "{error}");
         }
         let session = actor(Role::Organizer, &[Scope::All]);
         assert!(session.allows(Scope::ContactsExport) && !session.allows(Scope::AuditRead));
+        assert_eq!(session.require_operator().unwrap_err().code(), Code::Forbidden);
     }
 }

@@ -1,10 +1,11 @@
 //! Authentication by API token or session cookie, as extractors.
 //!
-//! A request without credentials is anonymous. One with invalid credentials (unknown, expired, revoked, disabled) is
-//! answered 401, never treated as anonymous: otherwise a client that means to vouch would perform a public act.
+//! A request without credentials is anonymous. One with an invalid token (unknown, expired, revoked, disabled) is
+//! answered 401, never treated as anonymous: otherwise a client that means to vouch would perform a public act. A session
+//! that has ended is as none, since browsers send its cookie along for as long as they have it.
 //! Results are cached for `CACHE_TTL`.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
@@ -26,6 +27,7 @@ use crate::{
         cache::Cache,
         crypto::{Key, base32, sha256},
         idempotency::{self, IdempotencyKey},
+        origin::RequestOrigin,
     },
 };
 
@@ -33,13 +35,10 @@ use crate::{
 const CACHE_TTL: Duration = Duration::from_secs(2);
 /// Header of API tokens (OSDI 1.2).
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
-/// Name of the console's session cookie.
-pub const SESSION_COOKIE: &str = "muster_session";
-/// Name of the cookie of a known device, a browser in which an organizer has signed in. The prefix keeps other hosts
-/// from setting it (RFC 6265bis, section 4.1.3.2).
-const DEVICE_COOKIE: &str = "__Host-muster_device";
-/// Name of that cookie over http (development), where browsers refuse the prefix.
-const DEVICE_COOKIE_HTTP: &str = "muster_device";
+/// The console's session cookie.
+const SESSION_COOKIE: &str = "muster_session";
+/// The cookie of a known device, a browser in which an organizer has signed in.
+const DEVICE_COOKIE: &str = "muster_device";
 /// Length of a token (after its prefix) or cookie value, in characters: base32 of 32 bytes.
 const SECRET_CHARS: usize = 52;
 
@@ -86,7 +85,7 @@ impl Authenticator {
 
     /// Deletes a session; takes effect at once in this process, and within `CACHE_TTL` in others.
     pub async fn end_session(&self, token: &str) -> Result<()> {
-        ops::sign_out(&mut *self.kernel().db.acquire().await?, token).await?;
+        ops::sign_out(self.kernel(), token).await?;
         self.0.known.invalidate(&Secret::Session(sha256(token.as_bytes())));
         Ok(())
     }
@@ -98,7 +97,13 @@ impl Authenticator {
                 Secret::Token(hash) => store::actor_by_token(&mut conn, hash).await?,
                 Secret::Session(hash) => store::actor_by_session(&mut conn, hash).await?,
             };
-            Ok(CachedActor::from_row(row.ok_or_else(invalid_credentials)?))
+            let row = row.ok_or_else(invalid_credentials)?;
+            let today = self.kernel().env.now().date_naive();
+            if let Some(token) = row.api_token_id.filter(|_| row.last_used_on.is_none_or(|day| day < today)) {
+                // a database that takes no write still answers reads
+                let _ = store::use_token(&mut conn, token, today).await;
+            }
+            Ok(CachedActor::from_row(row))
         };
         let known = self.0.known.get(&secret, load).await?;
         if known.expires_at.is_some_and(|at| at <= self.kernel().env.now()) {
@@ -111,9 +116,12 @@ impl Authenticator {
         if let Some(token) = api_token_from(&parts.headers)? {
             return self.authenticate_token(Secret::Token(sha256(token.as_bytes()))).await.map(Some);
         }
-        let Some(session) = session_token_from(&parts.headers) else { return Ok(None) };
-        let actor = self.authenticate_token(Secret::Session(sha256(session.as_bytes()))).await?;
-        if !parts.method.is_safe() && !is_same_origin(&parts.headers, &self.kernel().settings.http.public_url) {
+        let Some(session) = session_token_from(self.kernel(), &parts.headers) else { return Ok(None) };
+        let actor = self.authenticate_token(Secret::Session(sha256(session.as_bytes()))).await;
+        // an ended session is that of a visitor: a browser keeps the cookie and did not choose to send it
+        let Some(actor) = unless_unauthorized(actor)? else { return Ok(None) };
+        let public_url = &self.kernel().settings.http.public_url;
+        if !parts.method.is_safe() && RequestOrigin::of(&parts.headers, public_url) != RequestOrigin::Own {
             return Err(Error::problem(
                 Code::Forbidden,
                 "A change made with the console's session must come from the console's own pages.",
@@ -130,6 +138,7 @@ impl CachedActor {
             organizer_id: row.organizer_id,
             api_token_id: row.api_token_id,
             role: row.role,
+            is_operator: row.is_operator,
             // a scope that this version does not know allows nothing
             scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             name: row.name.into(),
@@ -152,7 +161,8 @@ where
     }
 }
 
-/// The actor of a request, `None` without credentials. Invalid credentials are answered 401.
+/// The actor of a request, `None` without credentials or with those of an ended session. An invalid token is answered
+/// 401.
 #[derive(Clone, Debug)]
 pub struct MaybeActor(pub Option<Actor>);
 
@@ -209,18 +219,14 @@ pub struct MaybeSession(pub Option<Session>);
 impl MaybeSession {
     /// Reads the session from a request's headers.
     pub async fn of(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Self> {
-        let Some(token) = session_token_from(headers) else { return Ok(Self(None)) };
+        let Some(token) = session_token_from(authenticator.kernel(), headers) else { return Ok(Self(None)) };
         let hash = sha256(token.as_bytes());
-        match authenticator.authenticate_token(Secret::Session(hash)).await {
-            Ok(actor) => {
-                let keys = authenticator.kernel().requests_key.derive("csrf");
-                let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
-                let accepted = keys.all().iter().map(csrf).collect();
-                Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
-            }
-            Err(error) if error.code() == Code::Unauthorized => Ok(Self(None)),
-            Err(error) => Err(error),
-        }
+        let actor = authenticator.authenticate_token(Secret::Session(hash)).await;
+        let Some(actor) = unless_unauthorized(actor)? else { return Ok(Self(None)) };
+        let keys = authenticator.kernel().requests_key.derive("csrf");
+        let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
+        let accepted = keys.all().iter().map(csrf).collect();
+        Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
     }
 }
 
@@ -241,7 +247,7 @@ where
 /// # Errors
 /// `internal` for a value that no header can hold.
 pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
-    set_cookie(kernel, SESSION_COOKIE, token, "/", SESSION_TTL_HOURS.unsigned_abs() * 3600)
+    set_cookie(kernel, SESSION_COOKIE, token, SESSION_TTL_HOURS.unsigned_abs() * 3600)
 }
 
 /// `Set-Cookie` of a known device. It grants no access; it only has a limit of its own for failed sign-ins.
@@ -249,16 +255,12 @@ pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
 /// # Errors
 /// As [`session_cookie`].
 pub fn device_cookie(kernel: &Kernel, device: &str) -> Result<HeaderValue> {
-    set_cookie(kernel, device_cookie_name(kernel), device, "/", DEVICE_TTL_DAYS.unsigned_abs() * 86_400)
+    set_cookie(kernel, DEVICE_COOKIE, device, DEVICE_TTL_DAYS.unsigned_abs() * 86_400)
 }
 
 /// Value of the device cookie in a request.
 pub fn device_token_from(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
-    cookie_value(headers, device_cookie_name(kernel)).filter(|value| value.len() == SECRET_CHARS)
-}
-
-fn device_cookie_name(kernel: &Kernel) -> &'static str {
-    if is_https(kernel) { DEVICE_COOKIE } else { DEVICE_COOKIE_HTTP }
+    cookie_value(kernel, headers, DEVICE_COOKIE).filter(|value| value.len() == SECRET_CHARS)
 }
 
 /// `Set-Cookie` that deletes the session cookie.
@@ -266,22 +268,42 @@ fn device_cookie_name(kernel: &Kernel) -> &'static str {
 /// # Errors
 /// As [`session_cookie`].
 pub fn clear_session_cookie(kernel: &Kernel) -> Result<HeaderValue> {
-    set_cookie(kernel, SESSION_COOKIE, "", "/", 0)
+    set_cookie(kernel, SESSION_COOKIE, "", 0)
 }
 
-/// A `Set-Cookie` for requests below `path` that our own pages cause; no script can read it.
+/// A `Set-Cookie` for requests that our own pages cause; no script can read it.
 ///
 /// # Errors
 /// `internal` for a value that no header can hold.
-pub fn set_cookie(kernel: &Kernel, name: &str, value: &str, path: &str, seconds: u64) -> Result<HeaderValue> {
+pub fn set_cookie(kernel: &Kernel, name: &str, value: &str, seconds: u64) -> Result<HeaderValue> {
     let max_age = Duration::from_secs(seconds).try_into().map_err(Error::internal)?;
-    let cookie = Cookie::build((name, value))
-        .path(path)
+    let cookie = Cookie::build((cookie_name(kernel, name), value))
+        .path("/")
         .max_age(max_age)
         .http_only(true)
         .same_site(SameSite::Strict)
         .secure(is_https(kernel));
     HeaderValue::try_from(cookie.to_string()).map_err(Error::internal)
+}
+
+/// The value of a cookie that [`set_cookie`] has set.
+pub fn cookie_value(kernel: &Kernel, headers: &HeaderMap, name: &str) -> Option<String> {
+    if !headers.contains_key(header::COOKIE) {
+        return None;
+    }
+    let jar = CookieJar::from_headers(headers);
+    jar.get(&cookie_name(kernel, name)).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// A cookie's name, with the prefix that keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2). Browsers
+/// refuse the prefix over http (development).
+fn cookie_name<'a>(kernel: &Kernel, name: &'a str) -> Cow<'a, str> {
+    if is_https(kernel) { format!("__Host-{name}").into() } else { name.into() }
+}
+
+/// The `Cookie` header of a request with this session.
+pub fn session_cookie_pair(kernel: &Kernel, token: &str) -> String {
+    Cookie::new(cookie_name(kernel, SESSION_COOKIE), token).to_string()
 }
 
 fn is_https(kernel: &Kernel) -> bool {
@@ -318,26 +340,16 @@ fn api_token_from(headers: &HeaderMap) -> Result<Option<&str>> {
     token.map(Some).ok_or_else(invalid_credentials)
 }
 
-fn session_token_from(headers: &HeaderMap) -> Option<String> {
-    cookie_value(headers, SESSION_COOKIE)
+fn session_token_from(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
+    cookie_value(kernel, headers, SESSION_COOKIE)
 }
 
-fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
-    if !headers.contains_key(header::COOKIE) {
-        return None;
+/// Makes `unauthorized` none.
+fn unless_unauthorized<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Err(error) if error.code() == Code::Unauthorized => Ok(None),
+        found => found.map(Some),
     }
-    let jar = CookieJar::from_headers(headers);
-    jar.get(name).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
-}
-
-/// Was the request sent by a page of the same origin, by `Sec-Fetch-Site` or else `Origin`? False without either.
-fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin";
-    }
-    let ours = url::Url::parse(public_url).map(|u| u.origin().ascii_serialization());
-    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    ours.is_ok_and(|ours| origin == Some(ours.as_str()))
 }
 
 fn invalid_credentials() -> Error {
@@ -373,20 +385,5 @@ mod tests {
         ] {
             assert_eq!(api_token_from(&headers(&[wrong])).unwrap_err().code(), Code::Unauthorized, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn cookie_requests_require_same_origin() {
-        let ours = "https://muster.example.org";
-        let same = |pairs: &[(&'static str, &str)]| is_same_origin(&headers(pairs), ours);
-        assert!(same(&[("sec-fetch-site", "same-origin")]));
-        assert!(same(&[("origin", ours)]));
-        assert!(same(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
-        assert!(!same(&[]));
-        assert!(!same(&[("origin", "null")]));
-        assert!(!same(&[("origin", "https://evil.example.org")]));
-        assert!(!same(&[("origin", "https://muster.example.org.evil.example")]));
-        assert!(!same(&[("sec-fetch-site", "same-site"), ("origin", ours)]));
-        assert!(!same(&[("sec-fetch-site", "cross-site")]));
     }
 }

@@ -7,7 +7,9 @@
 //!
 //! This slice does not depend on people, campaigns or mail.
 
+mod accounts;
 mod actor;
+mod audit_chain;
 mod audit_log;
 mod auth;
 mod ops;
@@ -15,15 +17,19 @@ mod password;
 mod scope;
 mod store;
 
+pub use accounts::{
+    Account, AccountChange, OpenSession, Token, change_account, list_accounts, list_sessions, list_tokens, revoke_token,
+};
 pub use actor::Actor;
+pub use audit_chain::{AuditVerification, verify_audit};
 pub use audit_log::{AuditEntry, router};
 pub use auth::{
-    Authenticator, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, device_cookie,
-    device_token_from, idempotency, session_cookie, set_cookie,
+    Authenticator, MaybeActor, MaybeSession, Session, clear_session_cookie, cookie_value, device_cookie,
+    device_token_from, idempotency, session_cookie, session_cookie_pair, set_cookie,
 };
 pub use ops::{
-    Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, audit, audit_by_service,
-    list_staff, organization_name, organization_of, profile, sign_in, sign_out,
+    Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, admit_reading, audit,
+    audit_by_service, list_staff, organization_name, organization_of, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};
 
@@ -38,11 +44,14 @@ use crate::kernel::{
 pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let sessions = JobInfo::maintenance(
         "delete_expired_sessions",
-        "deletes sessions (12 hours) and known devices (180 days) that have expired",
+        "deletes sessions (12 hours) and known devices (180 days) that have expired, and counts of reading (7 days)",
         "",
     );
     jobs.add(sessions, kernel, async |kernel, turn| {
         ops::delete_expired_sessions(&kernel.work, turn.now).await?;
         Ok(Progress::Done)
+    });
+    jobs.add(audit_chain::SEAL_JOB, kernel, async |kernel, _| {
+        audit_chain::seal(&mut *kernel.work.acquire().await?).await
     });
 }

@@ -29,6 +29,8 @@ pub(super) const TOKEN_PREFIX: &str = "mstr_";
 pub(super) const SESSION_TTL_HOURS: i64 = 12;
 /// Days for which a known device is kept after the last sign-in.
 pub(super) const DEVICE_TTL_DAYS: i64 = 180;
+/// Days for which it is kept how many people an account has read.
+const READS_KEPT_DAYS: i64 = 7;
 /// Maximum number of known devices of an organizer; older ones are forgotten.
 const MAX_DEVICES: i64 = 10;
 
@@ -128,7 +130,8 @@ async fn find_organization(
     Ok(id)
 }
 
-/// Creates an API token for an organizer and returns it. Only its hash is stored, so it cannot be shown again.
+/// Creates an API token for an organizer and returns it. Only its hash is stored, so it cannot be shown again. It ends at
+/// `expires_at`, if at all.
 ///
 /// # Errors
 /// `invalid_parameter` (400) for an unknown scope or one that the organizer's role does not allow, naming it;
@@ -139,6 +142,7 @@ pub async fn add_token(
     organizer_email: &str,
     name: &str,
     scopes: &[String],
+    expires_at: Option<DateTime<Utc>>,
 ) -> Result<String> {
     let address = EmailAddress::parse(organizer_email).map_err(|e| invalid_argument("organizer", &e))?;
     let name = parse_line("name", name)?;
@@ -165,9 +169,10 @@ pub async fn add_token(
         name: &name,
         hash: &sha256(token.as_bytes()),
         scopes: &names,
+        expires_at,
     };
     store::insert_token(&mut *conn, &row, kernel.env.now()).await?;
-    let detail = json!({ "organizer_id": organizer.id, "scopes": scopes });
+    let detail = json!({ "organizer_id": organizer.id, "scopes": scopes, "expires_date": expires_at });
     audit_by_service(conn, &kernel.env, organizer.organization_id, "token.add", Some(id), detail).await?;
     Ok(token)
 }
@@ -248,7 +253,13 @@ async fn begin_session(
     let found = store::organizer_by_email(&mut *kernel.db.acquire().await?, account).await?;
     let hash = found.as_ref().map(|row| row.password_hash.clone());
     let right = password::verify(hash, Zeroizing::new(password.to_owned())).await?;
-    let Some(row) = found.filter(|_| right) else { return Ok(None) };
+    let row = match found {
+        Some(row) if right => row,
+        found => {
+            audit_refused(kernel, found.as_ref()).await?;
+            return Ok(None);
+        }
+    };
     let session = base32(&kernel.env.random::<32>());
     let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
     let now = kernel.env.now();
@@ -274,20 +285,52 @@ async fn begin_session(
     Ok(Some(SignedIn { organizer, session, device }))
 }
 
+/// Notes a failed sign-in in the audit trail of the account's organization. For an address that nobody has the same is
+/// written and undone, so that the time of the answer tells little.
+async fn audit_refused(kernel: &Kernel, account: Option<&store::OrganizerRow>) -> Result<()> {
+    let mut tx = kernel.db.begin().await?;
+    let organization = match account {
+        Some(account) => Some(account.organization_id),
+        None => store::first_two_organizations(&mut tx).await?.first().copied(),
+    };
+    let Some(organization) = organization else { return Ok(()) };
+    let object = account.map(|account| account.id);
+    audit_by_service(&mut tx, &kernel.env, organization, "session.refused", object, json!({})).await?;
+    if account.is_some() {
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 fn wrong_credentials() -> Error {
     Error::problem(Code::Unauthorized, "E-mail address or password is wrong.")
 }
 
 /// Deletes the session with this cookie value, if there is one. [`super::Authenticator::end_session`] also removes it
 /// from the cache.
-pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
-    store::delete_session(conn, &sha256(token.as_bytes())).await
+pub async fn sign_out(kernel: &Kernel, token: &str) -> Result<()> {
+    let mut tx = kernel.db.begin().await?;
+    if let Some((organizer, organization_id)) = store::delete_session(&mut tx, &sha256(token.as_bytes())).await? {
+        let entry = store::AuditRow {
+            id: kernel.env.id(),
+            organization_id,
+            organizer_id: Some(organizer),
+            api_token_id: None,
+            verb: "session.end".to_owned(),
+            object_id: None,
+            detail: json!({}),
+            created_at: kernel.env.now(),
+        };
+        store::insert_audit(&mut tx, &entry).await?;
+    }
+    tx.commit().await
 }
 
-/// Deletes expired sessions and known devices (maintenance). Returns the number of sessions.
+/// Deletes expired sessions and known devices, and old counts of reading (maintenance). Returns the number of sessions.
 pub(super) async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut conn = db.acquire().await?;
     store::delete_expired_devices(&mut conn, now).await?;
+    store::delete_reads(&mut conn, now.date_naive() - TimeDelta::days(READS_KEPT_DAYS)).await?;
     store::delete_expired_sessions(&mut conn, now).await
 }
 
@@ -351,6 +394,36 @@ pub async fn audit(
     store::insert_audit(conn, &entry).await
 }
 
+/// Notes in the audit trail that somebody reads people, before they are shown, and counts them against the daily limit of
+/// the account (`guard.people_per_day`), unless the actor may export them anyway. `list` names the table, `object` the
+/// action or the single record.
+///
+/// # Errors
+/// `too_many_requests` (429) beyond the limit.
+pub async fn admit_reading(
+    kernel: &Kernel,
+    actor: &Actor,
+    list: &'static str,
+    object: Option<Uuid>,
+    records: usize,
+) -> Result<()> {
+    let records = i32::try_from(records).map_err(Error::internal)?;
+    if records == 0 {
+        return Ok(());
+    }
+    let mut tx = kernel.db.begin().await?;
+    let most = kernel.settings.guard.people_per_day;
+    if !actor.allows(Scope::ContactsExport) {
+        let today = kernel.env.now().date_naive();
+        if !store::count_reads(&mut tx, actor.organizer_id, today, records, most).await? {
+            let detail = format!("Without `contacts:export` an account reads {most} people a day. Go on tomorrow.");
+            return Err(Error::problem(Code::TooManyRequests, detail));
+        }
+    }
+    audit(&mut tx, &kernel.env, actor, "people.read", object, json!({ "list": list, "records": records })).await?;
+    tx.commit().await
+}
+
 /// As [`audit`], for a change by the command line or the service itself.
 pub async fn audit_by_service(
     conn: &mut PgConnection,
@@ -371,6 +444,14 @@ pub async fn audit_by_service(
         created_at: env.now(),
     };
     store::insert_audit(conn, &entry).await
+}
+
+/// The address that somebody typed, in the form in which it is stored.
+///
+/// # Errors
+/// `invalid_parameter` (400) for something that is no address.
+pub(super) fn sign_in_address(typed: &str) -> Result<String> {
+    EmailAddress::parse(typed).map(|address| sign_in_form(&address)).map_err(|e| invalid_argument("email", &e))
 }
 
 /// The address in the form in which it is stored and looked up: lower case.

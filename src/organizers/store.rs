@@ -1,6 +1,9 @@
 //! The SQL of organizations, organizers, API tokens, sessions and the audit trail.
 
-use chrono::{DateTime, Utc};
+pub(super) mod accounts;
+pub(super) mod audit_chain;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -137,17 +140,19 @@ pub(super) struct NewToken<'a> {
     pub name: &'a str,
     pub hash: &'a [u8],
     pub scopes: &'a [String],
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 pub(super) async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO api_tokens (id, organizer_id, name, token_hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO api_tokens (id, organizer_id, name, token_hash, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         token.id,
         token.organizer_id,
         token.name,
         token.hash,
         token.scopes,
-        now
+        now,
+        token.expires_at
     )
     .execute(conn)
     .await?;
@@ -161,15 +166,19 @@ pub(super) struct ActorRow {
     pub api_token_id: Option<Uuid>,
     pub name: String,
     pub role: Role,
+    pub is_operator: bool,
     pub scopes: Vec<String>,
     pub expires_at: Option<DateTime<Utc>>,
+    /// Day of a token's last use, as far as it was noted.
+    pub last_used_on: Option<NaiveDate>,
 }
 
 /// The organizer of an API token, unless it was revoked or the organizer disabled.
 pub(super) async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
-        r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role AS "role: Role", t.scopes, t.expires_at
+        r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role AS "role: Role",
+                  (r.is_operator OR NOT EXISTS (SELECT FROM organizations o WHERE o.id <> r.organization_id)) AS "is_operator!", t.scopes, t.expires_at, t.last_used_on
            FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
            WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND r.disabled_at IS NULL"#,
         hash
@@ -178,12 +187,35 @@ pub(super) async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Resu
     .await?)
 }
 
+/// The organization of a token.
+pub(super) async fn organization_of_token(conn: &mut PgConnection, id: Uuid) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT r.organization_id FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id WHERE t.id = $1",
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Notes that a token was used on a day.
+pub(super) async fn use_token(conn: &mut PgConnection, id: Uuid, today: NaiveDate) -> Result<()> {
+    sqlx::query!(
+        "UPDATE api_tokens SET last_used_on = $2 WHERE id = $1 AND (last_used_on IS NULL OR last_used_on < $2)",
+        id,
+        today
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The organizer of a session, unless disabled.
 pub(super) async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
         r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role AS "role: Role",
-                  ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?"
+                  (r.is_operator OR NOT EXISTS (SELECT FROM organizations o WHERE o.id <> r.organization_id)) AS "is_operator!",
+                  ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?", NULL::date AS last_used_on
            FROM sessions s JOIN organizers r ON r.id = s.organizer_id
            WHERE s.token_hash = $1 AND r.disabled_at IS NULL"#,
         hash
@@ -211,9 +243,16 @@ pub(super) async fn insert_session(
     Ok(())
 }
 
-pub(super) async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<()> {
-    sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", hash).execute(conn).await?;
-    Ok(())
+/// Ends a session. Returns its organizer and organization; `None` when there is none.
+pub(super) async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<(Uuid, Uuid)>> {
+    let gone = sqlx::query!(
+        "DELETE FROM sessions s USING organizers r WHERE s.token_hash = $1 AND r.id = s.organizer_id
+         RETURNING r.id, r.organization_id",
+        hash
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(gone.map(|row| (row.id, row.organization_id)))
 }
 
 pub(super) async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
@@ -279,6 +318,35 @@ pub struct AuditRow {
     pub object_id: Option<Uuid>,
     pub detail: Value,
     pub created_at: DateTime<Utc>,
+}
+
+/// Counts the people that an account reads on a day. False, and nothing counted: they would be more than `most`.
+pub(super) async fn count_reads(
+    conn: &mut PgConnection,
+    organizer: Uuid,
+    day: NaiveDate,
+    records: i32,
+    most: i32,
+) -> Result<bool> {
+    let counted = sqlx::query_scalar!(
+        "INSERT INTO contact_reads AS r (organizer_id, day, records) VALUES ($1, $2, $3)
+         ON CONFLICT (organizer_id, day) DO UPDATE SET records = r.records + excluded.records
+         WHERE r.records + excluded.records <= $4
+         RETURNING records",
+        organizer,
+        day,
+        records,
+        most
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(counted.is_some())
+}
+
+/// Deletes the counts of reading before a day.
+pub(super) async fn delete_reads(conn: &mut PgConnection, before: NaiveDate) -> Result<()> {
+    sqlx::query!("DELETE FROM contact_reads WHERE day < $1", before).execute(conn).await?;
+    Ok(())
 }
 
 pub(super) async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<()> {

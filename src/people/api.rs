@@ -28,7 +28,7 @@ use crate::{
         patch::{HelperBody, Patch},
         vault::Vault,
     },
-    organizers::{self, Actor, Authenticator, Scope, audit},
+    organizers::{self, Actor, Authenticator, Scope, admit_reading, audit},
 };
 
 /// State of this slice's handlers.
@@ -152,6 +152,8 @@ async fn list_people(
     }
     let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
     let items = PersonResource::read(&people.kernel, &mut conn, &vault, &rows).await?;
+    drop(conn);
+    admit_reading(&people.kernel, &actor, "people", None, items.len()).await?;
     let url = people.kernel.url("/api/v1/people");
     Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
@@ -172,7 +174,10 @@ async fn get_person(
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;
-    one(&people, &mut conn, &vault, id).await
+    let person = one(&people, &mut conn, &vault, id).await?;
+    drop(conn);
+    admit_reading(&people.kernel, &actor, "people", Some(id), 1).await?;
+    Ok(person)
 }
 
 /// A person of the organization.

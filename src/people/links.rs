@@ -1,5 +1,5 @@
-//! Links to what a person may do with all that is kept about them: download it, delete it. They are on every own page and
-//! belong to the person, so they stay valid when the submission has ended.
+//! Links to what a person may do with all that is kept about them: download it, delete it, void the links given before.
+//! They are on every own page and belong to the person, so they stay valid when the submission has ended.
 
 use std::sync::Arc;
 
@@ -28,22 +28,45 @@ pub const MY_DATA: Purpose = Purpose::new(16);
 /// Purpose of links that erase a person.
 pub const ERASE_PERSON: Purpose = Purpose::new(17);
 
+/// Purpose of links that void all links given to a person before.
+pub const VOID_LINKS: Purpose = Purpose::new(18);
+/// Generations that are tried for somebody of whom nothing is kept: the page then says only that.
+const GENERATIONS_OF_NOBODY: std::ops::RangeInclusive<i16> = 0..=20;
+
 /// Registers the handlers.
 pub fn register_links(kernel: &Arc<Kernel>, records: &AllRecords, handlers: &mut LinkHandlers) {
     handlers.register(MyData { kernel: kernel.clone(), records: records.clone() });
     handlers.register(ErasePerson { kernel: kernel.clone(), records: records.clone() });
+    handlers.register(VoidLinks { kernel: kernel.clone(), records: records.clone() });
 }
 
 /// The links for an own page. A file with what it says lies in the open where it was downloaded, so a protected action
-/// does not offer it.
-pub fn own_links(kernel: &Kernel, person: Uuid, locale: LocaleTag, protected: bool) -> Vec<PageLink> {
-    let to = |purpose, label: &str| PageLink { label: text(locale, label), href: kernel.links.url(purpose, person, 0) };
+/// does not offer it. Whoever left no address could get no new link, so voiding the present one is not offered.
+///
+/// # Errors
+/// A database error.
+pub async fn own_links(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    person: Uuid,
+    locale: LocaleTag,
+    protected: bool,
+) -> Result<Vec<PageLink>> {
+    let known = store::links(conn, person).await?;
+    let generation = known.as_ref().map_or(0, |links| links.generation);
+    let to = |purpose, label: &str| PageLink {
+        label: text(locale, label),
+        href: kernel.links.url(purpose, person, generation),
+    };
     let mut links = Vec::new();
     if !protected {
         links.push(to(MY_DATA, "own-data-link"));
     }
     links.push(to(ERASE_PERSON, "own-delete-link"));
-    links
+    if known.is_some_and(|links| links.has_details) {
+        links.push(to(VOID_LINKS, "own-void-link"));
+    }
+    Ok(links)
 }
 
 struct MyData {
@@ -52,6 +75,11 @@ struct MyData {
 }
 
 struct ErasePerson {
+    kernel: Arc<Kernel>,
+    records: AllRecords,
+}
+
+struct VoidLinks {
     kernel: Arc<Kernel>,
     records: AllRecords,
 }
@@ -67,7 +95,11 @@ pub async fn open(kernel: &Kernel, conn: &mut PgConnection, id: Uuid) -> Result<
 
 /// The person of a token.
 async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Option<(PersonRow, Arc<Vault>)>> {
-    token.check(0)?;
+    match store::links(conn, token.row).await? {
+        Some(links) => token.check(links.generation)?,
+        None if GENERATIONS_OF_NOBODY.into_iter().any(|generation| token.check(generation).is_ok()) => return Ok(None),
+        None => return Err(expired()),
+    }
     open(kernel, conn, token.row).await
 }
 
@@ -132,6 +164,33 @@ impl LinkHandler for ErasePerson {
             self.records.erase(&mut tx, token.row).await?;
             tx.commit().await?;
             Ok(erased(locale))
+        })
+    }
+}
+
+impl LinkHandler for VoidLinks {
+    fn purpose(&self) -> Purpose {
+        VOID_LINKS
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
+            let locale = found.ok_or_else(expired)?.0.locale();
+            let button = Some(text(locale, "own-void-button"));
+            Ok(LinkPage { button, danger: true, ..page(locale, "void", "heading", &["line-1", "line-2"]) })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.kernel.public.acquire().await?;
+            let (person, _) = find(&self.kernel, &mut conn, token).await?.ok_or_else(expired)?;
+            self.records.void_links(&self.kernel, &mut conn, person.id).await?;
+            let locale = person.locale();
+            let again = PageLink { label: text(locale, "own-void-again"), href: "/my".to_owned() };
+            let links = vec![again];
+            Ok(LinkPage { done: true, links, ..page(locale, "void", "done-heading", &["done-line"]) })
         })
     }
 }

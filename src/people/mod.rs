@@ -31,12 +31,12 @@ mod store;
 pub use api::{People, router};
 pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks};
 pub use labels::{Extras, Labels, tag_index};
-pub use links::{ERASE_PERSON, MY_DATA, open, own_links, register_links};
+pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{
     ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, apply_extras,
     merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds, set_updates_consent, submitted_person,
 };
-pub use records::{AllRecords, PersonRecord, PersonRecords};
+pub use records::{AllRecords, PersonRecord, PersonRecords, require_links};
 pub use store::TABLE as PEOPLE;
 pub use store::{
     Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, find_by_address,

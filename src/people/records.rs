@@ -3,14 +3,46 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::store::{self, PersonRow};
-use crate::{error::Result, kernel::vault::Vault};
+use crate::{
+    error::Result,
+    kernel::{Kernel, links::expired, vault::Vault},
+};
+
+/// Months after which a link to an own page ends; a new one is mailed on demand (`/my`).
+const LINK_MONTHS: Months = Months::new(12);
+
+/// Do links to what was done at a time still open its page? `from`: when the person's links were last made anew.
+fn links_hold(done_at: DateTime<Utc>, from: Option<NaiveDate>, now: DateTime<Utc>) -> bool {
+    let begun = from.map_or(done_at, |from| done_at.max(from.and_time(NaiveTime::MIN).and_utc()));
+    now < begun + LINK_MONTHS
+}
+
+/// Requires that links to what a person did at a time have not come to their end. Those of somebody who left nothing have
+/// none: no new one could be mailed, and there is nothing to be seen.
+///
+/// # Errors
+/// `link_expired` (410).
+pub async fn require_links(
+    conn: &mut PgConnection,
+    person: Uuid,
+    done_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if links_hold(done_at, None, now) {
+        return Ok(());
+    }
+    match store::links(conn, person).await? {
+        Some(links) if !links.has_details || links_hold(done_at, links.from, now) => Ok(()),
+        _ => Err(expired()),
+    }
+}
 
 /// Something that is kept about a person.
 #[derive(Clone, Debug)]
@@ -46,6 +78,12 @@ pub trait PersonRecords: Send + Sync {
         vault: &'a Vault,
         person: Uuid,
     ) -> BoxFuture<'a, Result<Vec<PersonRecord>>>;
+
+    /// Voids the links that were mailed about what came before a time, except those that wait to be confirmed. The caller
+    /// holds the lock of the person's row.
+    fn void_links<'a>(&'a self, _: &'a mut PgConnection, _: Uuid, _: DateTime<Utc>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Erases all of it. The caller holds the lock of the person's row.
     fn erase<'a>(&'a self, conn: &'a mut PgConnection, person: Uuid) -> BoxFuture<'a, Result<()>>;
@@ -110,6 +148,54 @@ impl AllRecords {
         Ok(waiting)
     }
 
+    /// The newest own page of a person: of what stands, else of what has ended.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open a row.
+    pub async fn newest_page(&self, conn: &mut PgConnection, vault: &Vault, person: Uuid) -> Result<Option<String>> {
+        let mut all = Vec::new();
+        for records in self.0.iter().filter(|records| records.label().is_some()) {
+            all.extend(records.read(conn, vault, person).await?);
+        }
+        let with_page = all.into_iter().filter(|record| record.own_page.is_some());
+        Ok(with_page.max_by_key(|record| (record.is_effective, record.at)).and_then(|record| record.own_page))
+    }
+
+    /// Voids all links that were given to a person, at her own wish.
+    ///
+    /// # Errors
+    /// A database error. What was voided by then stays so.
+    pub async fn void_links(&self, kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
+        self.begin_links(kernel, conn, person, true).await
+    }
+
+    /// Lets a person have a link again when the links to what she did have come to their end. Those stay dead.
+    ///
+    /// # Errors
+    /// As [`AllRecords::void_links`].
+    pub async fn renew_links(&self, kernel: &Kernel, conn: &mut PgConnection, person: &PersonRow) -> Result<()> {
+        let Some(begun) = store::links(conn, person.id).await? else { return Ok(()) };
+        let now = kernel.env.now();
+        if links_hold(person.created_at, begun.from, now) {
+            return Ok(());
+        }
+        self.begin_links(kernel, conn, person.id, false).await
+    }
+
+    /// Each kind of record has a transaction of its own: the order of locks between kinds is not that of this list.
+    async fn begin_links(&self, kernel: &Kernel, conn: &mut PgConnection, person: Uuid, void: bool) -> Result<()> {
+        let now = kernel.env.now();
+        // of what ended by itself only that is voided which has ended
+        let before = if void { now + TimeDelta::days(1) } else { now - LINK_MONTHS };
+        for records in &self.0 {
+            let mut tx = kernel.begin_on(conn).await?;
+            store::lock_people(&mut tx, &[person]).await?;
+            records.void_links(&mut tx, person, before).await?;
+            tx.commit().await?;
+        }
+        store::begin_links(conn, person, void, now.date_naive()).await
+    }
+
     /// Everything that is kept about a person, for the person: details, consents, and what the slices keep.
     ///
     /// # Errors
@@ -146,5 +232,22 @@ impl AllRecords {
         }
         store::delete(conn, person).await?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_end_after_a_year_unless_they_were_made_anew() {
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+        let day = |text: &str| Some(text.parse().unwrap());
+        let done = at("2026-11-28T16:00:00Z");
+        assert!(links_hold(done, None, at("2027-11-28T15:59:59Z")));
+        assert!(!links_hold(done, None, at("2027-11-28T16:00:00Z")));
+        assert!(links_hold(done, day("2028-01-05"), at("2029-01-04T23:00:00Z")));
+        assert!(!links_hold(done, day("2028-01-05"), at("2029-01-05T00:00:00Z")));
+        assert!(links_hold(done, day("2020-01-01"), at("2027-01-01T00:00:00Z")), "what is newer than that day");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -357,6 +357,41 @@ pub(super) async fn with_vault(conn: &mut PgConnection, id: Uuid) -> Result<Opti
         };
         (person, row.vault_id)
     }))
+}
+
+/// What the links of a person hang on.
+pub(super) struct PersonLinks {
+    /// Generation of the links that belong to the person.
+    pub generation: i16,
+    /// When the links were last made anew.
+    pub from: Option<NaiveDate>,
+    /// Are there details, and so an address to which a new link can be mailed?
+    pub has_details: bool,
+}
+
+/// What the links of a person hang on; `None` when the person is gone.
+pub(super) async fn links(conn: &mut PgConnection, id: Uuid) -> Result<Option<PersonLinks>> {
+    Ok(sqlx::query_as!(
+        PersonLinks,
+        r#"SELECT link_generation AS generation, links_from AS "from", sealed IS NOT NULL AS "has_details!"
+           FROM people WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Begins new links of a person: with a new generation, or only with a new day.
+pub(super) async fn begin_links(conn: &mut PgConnection, id: Uuid, void: bool, today: NaiveDate) -> Result<()> {
+    sqlx::query!(
+        "UPDATE people SET link_generation = least(link_generation + $2::integer, 32767), links_from = $3 WHERE id = $1",
+        id,
+        i32::from(void),
+        today
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Deletes a person with their consents. The slices have deleted their records before.

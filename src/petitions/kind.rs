@@ -169,6 +169,10 @@ impl SubmissionKind for SignatureKind {
         signers::of_person(conn, person).await
     }
 
+    async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {
+        signers::void_links(conn, person, before).await
+    }
+
     fn is_effective(row: &SignatureRow) -> bool {
         row.is_effective()
     }

@@ -9,7 +9,7 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderName, header},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -43,6 +43,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Interval of keep-alive comments, so that proxies do not close an idle stream.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
+/// What the answer depends on besides its URL.
+const VARY: (HeaderName, &str) = (header::VARY, "accept, accept-language");
+
 /// The number as it is sent.
 fn count_event(petition: &Petition, locale: LocaleTag) -> Value {
     let count = petition.action.published_count;
@@ -71,8 +74,8 @@ pub(super) async fn live_count(
     }
     let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
-        let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(count_event(&petition, visitor.locale)));
-        return Ok(answer.into_response());
+        let headers = [(header::CACHE_CONTROL, "public, max-age=5"), VARY];
+        return Ok((headers, Json(count_event(&petition, visitor.locale))).into_response());
     }
     let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
     let network_permit = petitions.streams_per_network.try_acquire(source.client()).ok_or_else(too_many)?;
@@ -101,5 +104,5 @@ pub(super) async fn live_count(
             None
         }
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
+    Ok(([VARY], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL))).into_response())
 }

@@ -116,6 +116,10 @@ impl ActionPage for Petitions {
         Ok(())
     }
 
+    async fn names_people(&self, petition: &Petition) -> Result<bool> {
+        Ok(self.comments(petition).await?.iter().any(|comment| !comment.name.is_empty()))
+    }
+
     async fn context(&self, petition: &Petition, text: &ActionText, locale: LocaleTag) -> Result<Value> {
         let letter = attached_letter(self, petition, locale).await?;
         let letter = letter.map(|(letter, prefilled)| prefilled.shown(&letter, locale));

@@ -1,6 +1,7 @@
 //! The API, by its URLs: through HTTP on a real Postgres, a database of its own for each test.
 
 pub mod access;
+pub mod accounts;
 pub mod actions;
 pub mod addresses;
 pub mod advocacy_campaigns;
@@ -9,6 +10,7 @@ pub mod broadcasts;
 pub mod campaigns;
 pub mod confirmations;
 pub mod contract;
+pub mod edges;
 pub mod erasure;
 pub mod event_and_letter_round_trips;
 pub mod events;

@@ -160,6 +160,7 @@ const CACHED: &[(&str, &str)] = &[
     ("letter_actions", "UPDATE"),
     ("letter_targets", "DELETE INSERT UPDATE"),
     ("letter_templates", "DELETE INSERT UPDATE"),
+    ("mail_organization_pauses", "DELETE INSERT UPDATE"),
     ("mail_pauses", "DELETE INSERT UPDATE"),
     ("milestones", "DELETE INSERT UPDATE"),
     // shown once they are a target, or somebody holds it

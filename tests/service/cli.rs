@@ -388,6 +388,109 @@ async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    let token_add = async |more: &[&str]| {
+        let given = ["token", "add", "--organizer", "olu@example.org", "--name", "CRM", "--scopes", "all"];
+        house.run(&[&given[..], more].concat()).await
+    };
+    let usual = token_add(&[]).await.ok().trim().to_owned();
+    let days: Option<i32> = sqlx::query_scalar("SELECT (expires_at::date - created_at::date) FROM api_tokens")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(days, Some(90));
+    token_add(&["--expires", "yesterday"]).await.refused(&["--expires", "never"]);
+    let lasting = token_add(&["--expires", "never"]).await.ok().trim().to_owned();
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.get("/api/v1/people", Some(&lasting)).await.expect(200);
+    let listed = house.run(&["token", "list"]).await;
+    let list = listed.ok();
+    assert_eq!((list.lines().count(), list.matches("valid").count()), (2, 2), "{list}");
+    assert!(list.contains("ends never") && list.contains("last used never") && !list.contains("mstr_"), "{list}");
+    let id = list.lines().find(|line| line.contains("ends never")).unwrap().split('\t').next().unwrap().to_owned();
+    house.run(&["token", "revoke", &id]).await.ok();
+    assert!(house.run(&["token", "list", "--organizer", "OLU@example.org"]).await.ok().contains("revoked"));
+    until("the revoked token is refused", async || {
+        (server.get("/api/v1/people", Some(&lasting)).await.status == 401).then_some(())
+    })
+    .await;
+
+    house.run(&["organizer", "role", "--email", "olu@example.org", "--role", "viewer"]).await.ok();
+    house.run(&["organizer", "operator", "--email", "olu@example.org"]).await.ok();
+    assert!(house.run(&["organizer", "list"]).await.ok().contains("olu@example.org\tOlu Owner\tviewer, operator"));
+    until("the role counts", async || (server.get("/api/v1/people", Some(&usual)).await.status == 403).then_some(()))
+        .await;
+    house
+        .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "short\n")
+        .await
+        .refused(&["10"]);
+    house
+        .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "battery staple\n")
+        .await
+        .ok();
+    assert_eq!(house.run(&["organizer", "sessions", "--email", "olu@example.org"]).await.ok(), "");
+    house
+        .run(&["organizer", "sessions", "--email", "olu@example.org", "--end", "abc"])
+        .await
+        .refused(&["no such session"]);
+    house.run(&["organizer", "sessions", "--email", "olu@example.org", "--end-all"]).await.ok();
+    house.run(&["organizer", "disable", "--email", "olu@example.org"]).await.ok();
+    assert!(house.run(&["organizer", "list"]).await.ok().contains("disabled 20"));
+    until("the organizer is disabled", async || {
+        (server.get("/api/v1/petitions", Some(&usual)).await.status == 401).then_some(())
+    })
+    .await;
+    house.run(&["organizer", "enable", "--email", "olu@example.org"]).await.ok();
+    house.run(&["organizer", "disable", "--email", "nobody@example.org"]).await.refused(&["no organizer"]);
+    server.stop().await;
+    let verbs: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT verb FROM audit_entries ORDER BY verb").fetch_all(&pool).await.unwrap();
+    for verb in [
+        "organizer.disable",
+        "organizer.enable",
+        "organizer.operator",
+        "organizer.password",
+        "organizer.role",
+        "session.end",
+        "token.add",
+        "token.revoke",
+    ] {
+        assert!(verbs.iter().any(|known| known == verb), "{verb} is not among {verbs:?}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn audit_verify_finds_what_was_changed_past_the_triggers(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    house.run_with(&add("vera@example.org", "viewer"), "correct horse\n").await.ok();
+    let verify = async |more: &[&str]| house.run(&[&["audit", "verify"][..], more].concat()).await;
+    let ran = verify(&[]).await;
+    assert!(ran.ok().starts_with("entries: 2\nhead: "), "{ran:?}");
+    let head = ran.ok().lines().last().unwrap().trim_start_matches("head: ").to_owned();
+    house.run(&["organizer", "disable", "--email", "vera@example.org"]).await.ok();
+    assert!(verify(&["--head", &head]).await.ok().starts_with("entries: 3\n"), "what was there is still there");
+    verify(&["--head", &"0".repeat(64)]).await.refused(&["does not have this head"]);
+    let past = async |sql: &str| {
+        let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    };
+    past("UPDATE audit_entries SET verb = 'organizer.removed' WHERE verb = 'organizer.disable'").await;
+    verify(&[]).await.refused(&["link 3", "changed or removed"]);
+    past("UPDATE audit_entries SET verb = 'organizer.disable' WHERE verb = 'organizer.removed'").await;
+    verify(&[]).await.ok();
+    past("INSERT INTO audit_entries (id, organization_id, verb, created_at) SELECT gen_random_uuid(), id, 'x', now() FROM organizations").await;
+    verify(&[]).await.refused(&["1 entries were added past the chain"]);
+    past("DELETE FROM audit_entries WHERE verb = 'x'").await;
+    past("DELETE FROM audit_seals WHERE number = 3; DELETE FROM audit_entries WHERE verb = 'organizer.disable'").await;
+    verify(&["--head", &head]).await.ok();
+    past("DELETE FROM audit_entries WHERE id = (SELECT entry_id FROM audit_seals WHERE number = 1)").await;
+    verify(&[]).await.refused(&["link 1"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPool) {
     let house = Installation::new(&pool);
     let printed = house.run(&["openapi"]).await.ok().to_owned();

@@ -96,7 +96,7 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
     .fetch_all(&pool)
     .await
     .unwrap();
-    assert_eq!(guarded, ["audit_entries", "consents"]);
+    assert_eq!(guarded, ["audit_entries", "audit_seals", "consents"]);
     let organization = uuid::Uuid::nil();
     sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'A', 'a', now())")
         .bind(organization)
@@ -108,8 +108,18 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    let changed = sqlx::query("UPDATE audit_entries SET verb = 'y'").execute(&pool).await;
-    assert!(changed.unwrap_err().to_string().contains("append-only"));
+    sqlx::query("SELECT seal_audit_entries(10)").execute(&pool).await.unwrap();
+    for change in [
+        "UPDATE audit_entries SET verb = 'y'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries CASCADE",
+        "UPDATE audit_seals SET number = 2",
+        "DELETE FROM audit_seals",
+        "TRUNCATE audit_seals",
+    ] {
+        let changed = sqlx::query(change).execute(&pool).await;
+        assert!(changed.unwrap_err().to_string().contains("append-only"), "{change}");
+    }
 }
 
 /// Each enum of the code has the values that the CHECK of its column allows.

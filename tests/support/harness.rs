@@ -154,9 +154,14 @@ impl TestApp {
                 organization: Some(organization.to_owned()),
             };
             organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
+            // runs the installation
+            sqlx::query("UPDATE organizers SET is_operator = true WHERE email = 'alliance@staff.example.org'")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
         }
         let scopes: Vec<String> = scopes.split(',').map(str::to_owned).collect();
-        let token = organizers::add_token(&mut tx, &self.kernel, &email, "test", &scopes).await.unwrap();
+        let token = organizers::add_token(&mut tx, &self.kernel, &email, "test", &scopes, None).await.unwrap();
         tx.commit().await.unwrap();
         token
     }

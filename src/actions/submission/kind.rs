@@ -240,6 +240,13 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// All submissions of a person.
     fn of_person(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
 
+    /// Raises the generation of a person's submissions that came before a time and do not wait to be confirmed.
+    fn void_links(
+        conn: &mut PgConnection,
+        person: Uuid,
+        before: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
     /// Does it stand: confirmed, and neither ended nor replaced?
     fn is_effective(row: &Self::Row) -> bool;
 

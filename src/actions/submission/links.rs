@@ -70,6 +70,7 @@ async fn open<K: SubmissionKind>(
     row: K::Row,
 ) -> Result<Loaded<K>> {
     token.check(row.link_generation())?;
+    people::require_links(conn, row.person_id(), row.created_at(), kernel.env.now()).await?;
     load(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(expired()))
 }
 
@@ -121,10 +122,11 @@ struct ManageLink<K: SubmissionKind> {
 }
 
 impl<K: SubmissionKind> ManageLink<K> {
-    fn with_own_links(&self, c: &Loaded<K>, mut page: LinkPage) -> LinkPage {
+    async fn with_own_links(&self, conn: &mut PgConnection, c: &Loaded<K>, mut page: LinkPage) -> Result<LinkPage> {
         let kernel = &self.submissions.kernel;
-        page.links.extend(people::own_links(kernel, c.row.person_id(), c.locale, c.is_neutral()));
-        page
+        let links = people::own_links(kernel, conn, c.row.person_id(), c.locale, c.is_neutral()).await?;
+        page.links.extend(links);
+        Ok(page)
     }
 
     /// The own pages of what else the person did that stands: "Petition signed: Status for all (6 December 2026)".
@@ -153,14 +155,16 @@ impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
             if !c.is_neutral() && !page.done {
                 page.links.extend(self.also_done(&mut conn, &c).await?);
             }
-            Ok(self.with_own_links(&c, page))
+            self.with_own_links(&mut conn, &c, page).await
         })
     }
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
+            let kernel = &self.submissions.kernel;
+            find::<K>(kernel, &mut *kernel.public.acquire().await?, token).await?;
             let c = self.submissions.withdraw(token.clone()).await?;
-            Ok(self.with_own_links(&c, K::withdrawn_page(&c)))
+            self.with_own_links(&mut *kernel.public.acquire().await?, &c, K::withdrawn_page(&c)).await
         })
     }
 }

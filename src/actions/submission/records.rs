@@ -2,6 +2,7 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -67,6 +68,15 @@ impl<K: SubmissionKind> PersonRecords for SubmissionRecords<K> {
             }
             Ok(records)
         })
+    }
+
+    fn void_links<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        person: Uuid,
+        before: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(K::void_links(conn, person, before))
     }
 
     fn erase<'a>(&'a self, conn: &'a mut PgConnection, person: Uuid) -> BoxFuture<'a, Result<()>> {

@@ -70,13 +70,13 @@ pub(super) struct MailSummary {
     /// The mailboxes for which letters of the organization wait, or that are paused.
     #[serde(rename = "muster:lanes")]
     muster_lanes: Vec<LaneResource>,
-    /// The relays of the installation.
+    /// The relays of the installation; for operators.
     #[serde(rename = "muster:relays")]
     muster_relays: Vec<RelayResource>,
     /// First mails to an address, of the whole installation.
     #[serde(rename = "muster:first_contacts")]
     muster_first_contacts: FirstContactCounts,
-    /// What is paused in the whole installation.
+    /// What is paused in the whole installation, or in the organization.
     #[serde(rename = "muster:pauses")]
     muster_pauses: Vec<PauseResource>,
     /// Mails of the organization that were sent within the last hour.
@@ -88,7 +88,7 @@ pub(super) struct MailSummary {
     /// Letters that may or may not have been delivered: an organizer decides about each.
     #[serde(rename = "muster:uncertain")]
     muster_uncertain: i64,
-    /// What became of mail within seven days, by provider, of the whole installation.
+    /// What became of mail within seven days, by provider, of the whole installation; for operators.
     #[serde(rename = "muster:providers")]
     muster_providers: Vec<ProviderCounts>,
     #[serde(rename = "_links")]
@@ -215,17 +215,17 @@ impl From<RelayStatus> for RelayResource {
 /// First mails to an address, of the whole installation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FirstContactCounts {
-    /// Sent in the present hour (UTC).
+    /// Sent in the present hour (UTC); for operators, else 0.
     this_hour: i64,
     /// At most so many go out in an hour.
     per_hour: i64,
     /// Is the limit of this hour reached? The others then wait for the next one.
     is_braked: bool,
-    /// How many wait for a later hour, counted up to 50,000.
+    /// How many wait for a later hour, counted up to 50,000; for operators, else 0.
     held: i64,
 }
 
-/// A pause, for the whole installation.
+/// A pause, for the whole installation or the organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PauseResource {
     /// `everything`, or a class of mail.
@@ -279,10 +279,20 @@ async fn summary(console: &Console, actor: &Actor) -> Result<MailSummary> {
     let names: Vec<String> = lanes.iter().map(|l| l.lane.clone()).collect();
     let offices = store::offices_of_lanes(&mut conn, actor.organization_id, &names).await?;
     let lane = |l: &Lane| LaneResource::of(l, offices.get(&l.lane).map_or(&[], Vec::as_slice));
-    let pauses = mail::pauses(&mut conn).await?;
     let pause = |p: Pause| PauseResource { scope: p.scope, reason: p.reason, created_date: p.created_at };
-    let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(SUMMARY_DAYS)).await?;
-    let relays = mail::relays(&mut conn).await?;
+    let mut pauses: Vec<PauseResource> = mail::pauses(&mut conn).await?.into_iter().map(pause).collect();
+    for own in mail::organization_pauses(&mut conn, Some(actor.organization_id)).await? {
+        if pauses.iter().all(|pause| pause.scope != own.scope) {
+            pauses.push(PauseResource { scope: own.scope, reason: own.reason, created_date: own.created_at });
+        }
+    }
+    // what tells of the mail of others is for operators
+    let (domains, relays) = if actor.is_operator {
+        let since = now.date_naive() - TimeDelta::days(SUMMARY_DAYS);
+        (store::domains(&mut conn, since).await?, mail::relays(&mut conn).await?)
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let first_contacts = mail::first_contacts(&mut conn, now).await?;
     let most = first_contacts.per_hour.unwrap_or(kernel.settings.mail.first_contacts_per_hour);
     let uncertain = counts.rows.iter().filter(|c| c.state == EmailState::Uncertain).map(|c| c.count).sum();
@@ -293,12 +303,12 @@ async fn summary(console: &Console, actor: &Actor) -> Result<MailSummary> {
         muster_lanes: lanes.iter().map(lane).collect(),
         muster_relays: relays.into_iter().map(RelayResource::from).collect(),
         muster_first_contacts: FirstContactCounts {
-            this_hour: first_contacts.this_hour,
+            this_hour: if actor.is_operator { first_contacts.this_hour } else { 0 },
             per_hour: most,
             is_braked: first_contacts.this_hour >= most,
-            held: first_contacts.held,
+            held: if actor.is_operator { first_contacts.held } else { 0 },
         },
-        muster_pauses: pauses.into_iter().map(pause).collect(),
+        muster_pauses: pauses,
         muster_sent_last_hour: mail::sent_since(&mut conn, actor.organization_id, hour).await?,
         muster_providers: domains.into_iter().map(ProviderCounts::from).collect(),
         links: Links::to_self(kernel.url("/api/v1/mail/summary"))
@@ -327,7 +337,7 @@ async fn get_mail_summary(State(console): State<Console>, actor: Actor) -> Resul
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub(super) struct PauseChanges {
-    /// All mail of the installation.
+    /// All mail.
     everything: Option<bool>,
     /// Single classes: `{"update": true}`.
     classes: BTreeMap<String, bool>,
@@ -336,8 +346,8 @@ pub(super) struct PauseChanges {
     reason: String,
 }
 
-/// Pauses or resumes mail, everything or by class, at once and for the whole installation. After a database was
-/// restored from a backup everything is paused until it is resumed here.
+/// Pauses or resumes mail, everything or by class, at once: of the whole installation for operators, else of one's own
+/// organization. After a database was restored from a backup everything is paused until an operator resumes it here.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/pauses",
@@ -367,13 +377,20 @@ async fn update_mail_pauses(
     let mut tx = kernel.db.begin().await?;
     let everything = body.everything.map(|paused| (mail::EVERYTHING.to_owned(), paused));
     for (scope, paused) in everything.into_iter().chain(body.classes) {
-        if paused {
-            mail::pause(&mut tx, &scope, &reason, kernel.env.now()).await?;
-        } else {
-            mail::resume_at(&mut tx, &scope, kernel.env.now()).await?;
+        let (organization, now) = (actor.organization_id, kernel.env.now());
+        match (paused, actor.is_operator) {
+            (true, true) => mail::pause(&mut tx, &scope, &reason, now).await?,
+            (true, false) => mail::pause_organization(&mut tx, organization, &scope, &reason, now).await?,
+            (false, is_operator) => {
+                if is_operator {
+                    mail::resume_at(&mut tx, &scope, now).await?;
+                }
+                mail::resume_organization(&mut tx, organization, &scope, now).await?;
+            }
         }
         let verb = if paused { "mail.pause" } else { "mail.resume" };
-        audit(&mut tx, &kernel.env, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
+        let detail = json!({"scope": scope, "reason": reason, "is_global": actor.is_operator});
+        audit(&mut tx, &kernel.env, &actor, verb, None, detail).await?;
     }
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
@@ -422,7 +439,8 @@ impl DailyHours {
     }
 }
 
-/// Sets rate, burst, hours or pause of a lane in which letters of the organization wait.
+/// Sets rate, burst, hours or pause of a lane in which letters of the organization wait. For operators: others may write
+/// to the same mailbox.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/lanes/{lane}",
@@ -444,6 +462,7 @@ async fn update_mail_lane(
     changes: Patch<LaneResource>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    actor.require_operator()?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
@@ -484,7 +503,7 @@ pub(super) struct RelayChanges {
     rate_per_hour: Option<i32>,
 }
 
-/// Sets the rate limit of a relay, for the whole installation.
+/// Sets the rate limit of a relay, for the whole installation. For operators.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/relays/{relay}",
@@ -506,6 +525,7 @@ async fn update_mail_relay(
     body: NewBody<RelayChanges>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    actor.require_operator()?;
     let body: RelayChanges = body.part()?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -528,7 +548,7 @@ pub(super) struct FirstContactChanges {
 }
 
 /// Sets how many first mails to an address are sent in an hour, for the whole installation, at once. Mails that wait
-/// for the limit become due again.
+/// for the limit become due again. For operators.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/first_contacts",
@@ -547,6 +567,7 @@ async fn update_first_contact_limit(
     body: NewBody<FirstContactChanges>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    actor.require_operator()?;
     let body: FirstContactChanges = body.part()?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;

@@ -35,7 +35,7 @@ use crate::{
         patch::{HelperBody, Patch},
         rate_limit::{Proof, Source},
     },
-    organizers::{self, Actor, MaybeActor, Scope, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
@@ -246,6 +246,7 @@ pub(super) async fn list_attendances(
     }
     let (rows, extent) = store::attendances(&mut conn, event.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
+    admit_reading(kernel, &actor, "attendances", Some(event.action.id), rows.len()).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(resource(&events, &event, row, &actor).await?);
@@ -269,6 +270,7 @@ pub(super) async fn get_attendance(
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let (event, row) = find_attendance(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
+    admit_reading(&events.kernel, &actor, "attendances", Some(id), 1).await?;
     Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 

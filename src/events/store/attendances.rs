@@ -109,6 +109,20 @@ pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<V
     Ok(sqlx::query_scalar!("SELECT id FROM attendances WHERE person_id = $1", person).fetch_all(conn).await?)
 }
 
+/// Voids the links mailed about the registrations of a person that came before a time, except of those that wait to be
+/// confirmed. The caller holds the lock of the person's row.
+pub(crate) async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE attendances SET link_generation = least(link_generation + 1, 32767)
+         WHERE person_id = $1 AND state <> 'pending' AND created_at < $2",
+        person,
+        before
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Those of a person that have a seat or wait for one: event and registration, by event.
 pub(crate) async fn active_of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(

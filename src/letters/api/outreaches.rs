@@ -34,7 +34,7 @@ use crate::{
         submission::{Letters, NewLetter},
         template::{MAX_MESSAGE, MAX_SUBJECT},
     },
-    organizers::{self, Actor, MaybeActor, Scope, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
@@ -332,6 +332,9 @@ pub(super) async fn list_outreaches(
         people::resolve_addresses(&mut conn, vault, filter).await?;
     }
     let (rows, extent) = store::outreaches(&mut conn, letter.action.id, filter.as_ref(), &query.page).await?;
+    drop(conn);
+    admit_reading(kernel, &actor, "outreaches", Some(letter.action.id), rows.len()).await?;
+    let mut conn = kernel.db.acquire().await?;
     let view = View { letters: &letters, letter: &letter, vault: vault.as_deref() };
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -358,6 +361,9 @@ pub(super) async fn get_outreach(
     let mut conn = letters.kernel.db.acquire().await?;
     let (letter, vault) = open(&letters, &mut conn, &key, &actor).await?;
     let row = store::outreach(&mut conn, letter.action.id, id).await?;
+    drop(conn);
+    admit_reading(&letters.kernel, &actor, "outreaches", Some(id), 1).await?;
+    let mut conn = letters.kernel.db.acquire().await?;
     let view = View { letters: &letters, letter: &letter, vault: vault.as_deref() };
     Ok(Json(view.resource(&mut conn, &row).await?))
 }

@@ -129,6 +129,20 @@ pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<V
     Ok(sqlx::query_scalar!("SELECT id FROM letters WHERE person_id = $1", person).fetch_all(conn).await?)
 }
 
+/// Voids the links mailed about the letters of a person that came before a time, except of those that wait to be
+/// confirmed. The caller holds the lock of the person's row.
+pub(crate) async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE letters SET link_generation = least(link_generation + 1, 32767)
+         WHERE person_id = $1 AND state <> 'pending' AND created_at < $2",
+        person,
+        before
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Deletes the letters of a person with their outreaches; those that count stay in the totals. The caller holds the locks of
 /// the letters and of their actions.
 pub(crate) async fn delete_of_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {

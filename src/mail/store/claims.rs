@@ -141,8 +141,15 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, epoch: i64, limit: i6
         ClaimedRow,
         r#"WITH waiting AS MATERIALIZED (
                SELECT c.class, c.priority,
-                      (SELECT count(*) FROM (SELECT FROM emails_waiting e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
-                                             AND e.due_at <= $1 LIMIT $2) AS due) AS n
+                      CASE WHEN EXISTS (SELECT FROM mail_organization_pauses) THEN
+                          (SELECT count(*) FROM (SELECT FROM emails_waiting e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
+                                                 AND e.due_at <= $1
+                                                 AND NOT EXISTS (SELECT FROM mail_organization_pauses o WHERE o.organization_id = e.organization_id
+                                                                 AND o.scope IN ('everything', c.class)) LIMIT $2) AS due)
+                      ELSE
+                          (SELECT count(*) FROM (SELECT FROM emails_waiting e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
+                                                 AND e.due_at <= $1 LIMIT $2) AS due)
+                      END AS n
                FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
                WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', c.class))
                  AND NOT EXISTS (SELECT FROM mail_epoch WHERE number < $5)
@@ -154,9 +161,11 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, epoch: i64, limit: i6
                FROM shared
            ), picked AS (
                SELECT e.ctid FROM quota q CROSS JOIN LATERAL (
-                   SELECT ctid FROM emails_waiting
-                   WHERE class = q.class AND state = 'queued' AND lane = '' AND due_at <= $1
-                   ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
+                   SELECT w.ctid FROM emails_waiting w
+                   WHERE w.class = q.class AND w.state = 'queued' AND w.lane = '' AND w.due_at <= $1
+                     AND NOT EXISTS (SELECT FROM mail_organization_pauses o WHERE o.organization_id = w.organization_id
+                                     AND o.scope IN ('everything', q.class))
+                   ORDER BY w.due_at LIMIT q.n::bigint FOR UPDATE OF w SKIP LOCKED) AS e
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked LIMIT $2))

@@ -24,6 +24,76 @@ pub struct Pause {
     pub created_at: DateTime<Utc>,
 }
 
+/// A pause of the mail of one organization.
+#[derive(Clone, Debug)]
+pub struct OrganizationPause {
+    /// Whose mail is paused.
+    pub organization_id: Uuid,
+    /// A class, or [`EVERYTHING`].
+    pub scope: String,
+    /// An organizer's text.
+    pub reason: String,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The pauses of organizations that are in effect, by scope; of one organization or of all.
+pub async fn organization_pauses(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+) -> Result<Vec<OrganizationPause>> {
+    Ok(sqlx::query_as!(
+        OrganizationPause,
+        "SELECT organization_id, scope, reason, created_at FROM mail_organization_pauses
+         WHERE $1::uuid IS NULL OR organization_id = $1 ORDER BY scope",
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Pauses a class or everything of an organization's mail; otherwise as [`pause`].
+pub async fn pause_organization(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    scope: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_organization_pauses (organization_id, scope, reason, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (organization_id, scope) DO NOTHING",
+        organization,
+        scope,
+        reason,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a pause of an organization's mail; otherwise as [`resume_at`].
+pub async fn resume_organization(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    scope: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "WITH gone AS (DELETE FROM mail_organization_pauses WHERE organization_id = $1 AND scope = $2
+                       RETURNING organization_id, scope, created_at)
+         INSERT INTO mail_pauses_ended (organization_id, scope, began_at, ended_at)
+         SELECT organization_id, scope, created_at, $3 FROM gone",
+        organization,
+        scope,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Does a pause of this scope stop mail of this class?
 pub(in crate::mail) fn is_stopped_by(scope: &str, class: Class) -> bool {
     scope == EVERYTHING || scope == class.as_str()
@@ -72,6 +142,8 @@ pub async fn resume(conn: &mut PgConnection, scope: &str) -> Result<()> {
 /// A pause that has ended.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct PastPause {
+    /// Whose mail was paused; `None`: everybody's.
+    pub(in crate::mail) organization_id: Option<Uuid>,
     pub(in crate::mail) scope: String,
     pub(in crate::mail) began_at: DateTime<Utc>,
     pub(in crate::mail) ended_at: DateTime<Utc>,
@@ -81,7 +153,7 @@ pub(in crate::mail) struct PastPause {
 pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTime<Utc>) -> Result<Vec<PastPause>> {
     Ok(sqlx::query_as!(
         PastPause,
-        "SELECT scope, began_at, ended_at FROM mail_pauses_ended WHERE ended_at > $1 ORDER BY began_at",
+        "SELECT organization_id, scope, began_at, ended_at FROM mail_pauses_ended WHERE ended_at > $1 ORDER BY began_at",
         after
     )
     .fetch_all(conn)

@@ -268,7 +268,9 @@ pub(super) async fn claim_letters(
            )
            SELECT l.lane, l.rate_per_hour, l.burst, greatest(l.next_at, $1) AS "next_at!"
            FROM open CROSS JOIN LATERAL (
-               SELECT e.lane FROM emails_waiting e WHERE e.lane = open.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1 LIMIT 1
+               SELECT e.lane FROM emails_waiting e WHERE e.lane = open.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1
+                 AND NOT EXISTS (SELECT FROM mail_organization_pauses o WHERE o.organization_id = e.organization_id
+                                 AND o.scope IN ('everything', 'letter')) LIMIT 1
            ) AS due JOIN mail_lanes l ON l.lane = due.lane
            LIMIT least($2, $3::bigint) FOR UPDATE OF l SKIP LOCKED"#,
         claim.now,
@@ -296,8 +298,10 @@ pub(super) async fn claim_letters(
         ClaimedRow,
         r#"WITH picked AS (
                SELECT e.ctid FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
-                   SELECT ctid FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
-                   ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
+                   SELECT w.ctid FROM emails_waiting w WHERE w.lane = l.lane AND w.lane <> '' AND w.state = 'queued' AND w.due_at <= $3
+                     AND NOT EXISTS (SELECT FROM mail_organization_pauses o WHERE o.organization_id = w.organization_id
+                                     AND o.scope IN ('everything', 'letter'))
+                   ORDER BY w.due_at LIMIT l.n FOR UPDATE OF w SKIP LOCKED) AS e
                WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))
                  AND NOT EXISTS (SELECT FROM mail_epoch WHERE number < $6)
            )

@@ -44,7 +44,10 @@ mod relays;
 
 pub(super) use bounces::{count_bounce, find_sent, set_bounced};
 pub(super) use claims::{ClaimRequest, claim};
-pub use controls::{EVERYTHING, Pause, Retried, Retry, pause, pauses, resume, resume_at, retry_all, retry_some};
+pub use controls::{
+    EVERYTHING, OrganizationPause, Pause, Retried, Retry, organization_pauses, pause, pause_organization, pauses,
+    resume, resume_at, resume_organization, retry_all, retry_some,
+};
 pub(super) use controls::{NOT_COMPOSED, add_provider_counts, is_stopped_by, pauses_ended, waiting};
 pub(super) use copies::{Copy, add_copies};
 pub(super) use counts::forget_counts;

@@ -33,7 +33,7 @@ use crate::{
         text::{clean_line, clean_text},
     },
     letters::{EditedText, MAX_MESSAGE, MAX_SUBJECT},
-    organizers::{self, Actor, MaybeActor, Scope, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
     petitions::{
         abuse::RequestSignals,
@@ -269,14 +269,13 @@ async fn list_signatures(
     PathParams(key): PathParams<String>,
     query: ListQuery,
 ) -> Result<Response> {
-    actor.require(Scope::ActionsRead)?;
+    actor.require(Scope::ContactsRead)?;
     let kernel = &petitions.kernel;
     let mut conn = kernel.db.acquire().await?;
     let petition = store::by_key(&mut conn, &key).await?;
     ensure_visible(Some(&actor), &petition)?;
     let mut filter = query.filter(store::SIGNATURE_FIELDS)?;
     if let Some(filter) = &mut filter {
-        actor.require(Scope::ContactsRead)?;
         // a protected petition answers no query about a person
         if !petition.action.protected {
             let vault = kernel.vaults.open(petition.action.vault_id).await?;
@@ -285,6 +284,7 @@ async fn list_signatures(
     }
     let (rows, extent) = store::signatures(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
+    admit_reading(kernel, &actor, "signatures", Some(petition.action.id), rows.len()).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(visible_resource(&petitions, &petition, row, &actor).await?);
@@ -306,7 +306,7 @@ async fn get_signature(
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
-    actor.require(Scope::ActionsRead)?;
+    actor.require(Scope::ContactsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let petition = store::by_key(&mut conn, &key).await?;
     ensure_visible(Some(&actor), &petition)?;
@@ -315,6 +315,7 @@ async fn get_signature(
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
+    admit_reading(&petitions.kernel, &actor, "signatures", Some(id), 1).await?;
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 

@@ -90,6 +90,23 @@ async fn withdrawn_comment_is_removed_from_the_page(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn a_page_with_a_name_is_not_indexed(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for (address, display, is_indexed) in
+        [("amara@example.org", "hidden", true), ("bo@example.org", "full_name", false)]
+    {
+        let path = signed(&app, &token, address, json!({"comments": "Words", "muster:display": display})).await;
+        app.put(&path, Some(&token), &json!({"muster:comment_state": "shown"})).await.expect(200);
+        app.expire_caches();
+        let page = app.get("/p/status", None).await;
+        assert!(page.text().contains("Words"));
+        assert_eq!(!page.headers.contains_key("x-robots-tag"), is_indexed, "{display}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn each_partner_has_its_own_consent_checkbox(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

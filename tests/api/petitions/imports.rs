@@ -200,11 +200,15 @@ async fn files_and_cells_are_read_as_programs_write_them(pool: PgPool) {
     let body = json!({"mapping": mapping, "consent_wording": "They agreed"});
     assert_eq!(numbers(&run(&app, &token, &uploaded, &body).await), [2, 0, 2, 0]);
 
-    let given = Request::post(format!("{IMPORTS}?separator=%3B&encoding=utf-8")).header("OSDI-API-Token", &token);
+    let given = Request::post(format!("{IMPORTS}?separator=%3B&encoding=utf-8"))
+        .header("OSDI-API-Token", &token)
+        .header(header::CONTENT_TYPE, "text/csv");
     let given = app.send(given.body(Body::from("email,a;b\nx@example.org;1\n")).unwrap()).await.expect(201);
     assert_eq!(given["columns"], json!(["email,a", "b"]));
     for wrong in ["separator=x", "encoding=ebcdic"] {
-        let request = Request::post(format!("{IMPORTS}?{wrong}")).header("OSDI-API-Token", &token);
+        let request = Request::post(format!("{IMPORTS}?{wrong}"))
+            .header("OSDI-API-Token", &token)
+            .header(header::CONTENT_TYPE, "text/csv");
         app.send(request.body(Body::from("email\n")).unwrap()).await.problem(400, "invalid_parameter", &[]);
     }
 }

@@ -1,5 +1,6 @@
 //! The signer's own page: found by mail, shows what was signed, changes it, hands it over, erases it.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -110,4 +111,72 @@ async fn own_page_of_a_protected_signature_is_neutral(pool: PgPool) {
     for named in ["Status for all", "Amara", "Download my data"] {
         assert!(!page.contains(named), "{named} is named");
     }
+}
+
+/// Does the link still show something?
+async fn opens(app: &TestApp, link: &str) -> bool {
+    let link = link.strip_prefix(&app.kernel.settings.http.public_url).unwrap_or(link);
+    app.get(link, None).await.status == 200
+}
+
+async fn mailed_again(app: &TestApp, address: &str) -> String {
+    app.form("/my", &[("email", address)]).await;
+    app.mail_to(address).await.pop().unwrap().links[0].clone()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn earlier_links_are_voided_by_their_owner_only(pool: PgPool) {
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "20")]).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    app.petition(&token, json!({"muster:slug": "permits", "title": "Permits for all"})).await;
+    let other = sign(&app, "permits", "amara@example.org").await;
+    let manage = sign(&app, "status", "amara@example.org").await;
+    let neighbour = sign(&app, "status", "bo@example.org").await;
+    // asking for a link takes none away
+    assert!(opens(&app, &mailed_again(&app, "amara@example.org").await).await && opens(&app, &manage).await);
+    let page = app.get(app.path_of(&manage), None).await.text();
+    let void = link_of(&page, "Make my earlier links invalid");
+    let (data, delete) = (link_of(&page, "Download my data"), link_of(&page, "Delete my data"));
+    assert!(opens(&app, &void).await && opens(&app, &manage).await, "looking changes nothing");
+    let done = app.form(&void, &[]).await;
+    assert!(done.status == 200 && done.text().contains("href=\"/my\""), "{}", done.text());
+    for link in [&manage, &other, &void, &data, &delete] {
+        assert!(!opens(&app, link).await, "{link}");
+    }
+    assert_eq!(app.form(&delete, &[]).await.status, 410);
+    assert_eq!(app.count("SELECT count(*) FROM people").await, 2);
+    assert!(opens(&app, &neighbour).await);
+    let fresh = mailed_again(&app, "amara@example.org").await;
+    let page = app.get(app.path_of(&fresh), None).await.text();
+    let delete = link_of(&page, "Delete my data");
+    assert!(opens(&app, &delete).await);
+    app.form(&delete, &[]).await;
+    assert_eq!(app.count("SELECT count(*) FROM people").await, 1);
+    assert!(app.form(&delete, &[]).await.text().contains("no longer keep"), "also when nothing is left");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn links_end_after_a_year_and_a_withdrawal_still_erases(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let manage = sign(&app, "status", "amara@example.org").await;
+    app.press(&manage).await;
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'withdrawn'").await, 1);
+    let page = app.get(app.path_of(&manage), None).await.text();
+    let delete = link_of(&page, "Delete my data");
+    app.kernel.env.advance(TimeDelta::days(364));
+    assert!(opens(&app, &manage).await);
+    app.kernel.env.advance(TimeDelta::days(3));
+    assert!(!opens(&app, &manage).await);
+    assert_eq!(app.press(&manage).await.status, 410);
+    assert!(opens(&app, &delete).await);
+    // on demand there is a new one; the old one stays dead
+    let fresh = mailed_again(&app, "amara@example.org").await;
+    assert!(fresh != manage && opens(&app, &fresh).await && !opens(&app, &manage).await);
+    assert_eq!(mailed_again(&app, "amara@example.org").await, fresh, "and is not made anew each time");
+    let delete = link_of(&app.get(app.path_of(&fresh), None).await.text(), "Delete my data");
+    app.form(&delete, &[]).await;
+    assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
 }

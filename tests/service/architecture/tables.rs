@@ -52,6 +52,7 @@ const OWNED: [Owned; 9] = [
             "mail_lane_bounces",
             "mail_relays",
             "mail_pauses",
+            "mail_organization_pauses",
             "mail_pauses_ended",
             "mail_controls",
             "mail_pending_callbacks",
@@ -67,8 +68,17 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "organizers",
-        tables: &["organizers", "api_tokens", "sessions", "known_devices", "audit_entries"],
-        functions: &[],
+        tables: &[
+            "organizers",
+            "api_tokens",
+            "sessions",
+            "known_devices",
+            "contact_reads",
+            "audit_entries",
+            "audit_unsealed",
+            "audit_seals",
+        ],
+        functions: &["queue_audit_entry", "audit_entry_hash", "seal_audit_entries"],
     },
     Owned {
         slice: "people",
