@@ -223,15 +223,17 @@ async fn preview<P: ActionPage>(
     let token = kernel.links.parse(&token).filter(|token| token.purpose == PREVIEW).ok_or_else(expired)?;
     // not the cached one, so that a revoked link ends at once
     let mut conn = kernel.public.acquire().await?;
-    let parent = P::Kind::parents(kernel, &mut conn, &[token.row]).await?.pop().ok_or_else(expired)?;
+    let parent = match P::Kind::parents(kernel, &mut conn, &[token.row]).await {
+        Ok(mut found) => found.pop().ok_or_else(expired)?,
+        // of an action of another kind
+        Err(error) if error.code() == Code::NotFound => return Err(expired()),
+        Err(error) => return Err(error),
+    };
     drop(conn);
     let action = action_of::<P>(&parent);
     token.check(action.preview_generation)?;
     if action.slug != slug {
-        return Ok(moved(
-            &format!("{}/preview/{}", action.path(), kernel.links.token(PREVIEW, action.id, action.preview_generation)),
-            None,
-        ));
+        return Err(expired());
     }
     let mut form = FormInput::default();
     page.prefill(&parent, visitor.locale, &mut form).await?;

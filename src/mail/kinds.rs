@@ -267,8 +267,8 @@ pub(super) fn is_paused(error: &Error) -> bool {
     matches!(error, Error::Unavailable { cause, .. } if cause.starts_with(PAUSED))
 }
 
-/// Cause of a [`put_off`] error, by which [`is_put_off`] recognises it.
-const PUT_OFF: &str = "waits: the daily number of mails to this address was reached";
+/// Cause of a [`put_off`] error, by which [`is_put_off`] recognises it; `emails.failure` of such a mail.
+pub(super) const PUT_OFF: &str = "waits: the daily number of mails to this address was reached";
 
 /// The error with which a mail waits for the next day, since its address has got its daily number of mails.
 pub(super) fn put_off() -> Error {

@@ -95,7 +95,7 @@ pub(crate) async fn by_address(
         SubmissionKey,
         "SELECT t.id, t.person_id, t.link_generation FROM people p JOIN attendances t ON t.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND t.event_id = $3 AND t.state <> 'cancelled'
-         ORDER BY t.attempt DESC LIMIT 4",
+         ORDER BY t.attempt DESC LIMIT 201",
         vault,
         email_index,
         event

@@ -115,7 +115,7 @@ pub(crate) async fn by_address(
         "SELECT l.id, l.person_id, l.link_generation FROM people p JOIN letters l ON l.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND l.letter_action_id = $3 AND NOT l.is_attached
            AND l.state IN ('pending', 'confirmed')
-         ORDER BY l.attempt DESC LIMIT 4",
+         ORDER BY l.attempt DESC LIMIT 201",
         vault,
         email_index,
         action

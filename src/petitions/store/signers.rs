@@ -40,7 +40,7 @@ pub(crate) async fn by_address(
         SubmissionKey,
         "SELECT s.id, s.person_id, s.link_generation FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
-         ORDER BY s.attempt DESC LIMIT 4",
+         ORDER BY s.attempt DESC LIMIT 201",
         vault,
         email_index,
         petition

@@ -35,7 +35,8 @@ impl Kind {
 /// The puzzle of a page.
 fn challenge_in(page: &str) -> Value {
     let json = page.split("data-challenge=\"").nth(1).expect("a challenge").split('"').next().unwrap();
-    serde_json::from_str(&json.replace("&quot;", "\"").replace("&#x2f;", "/").replace("&#34;", "\"")).unwrap()
+    let unescaped = [("&quot;", "\""), ("&#34;", "\""), ("&#x2f;", "/"), ("&amp;", "&")];
+    serde_json::from_str(&unescaped.iter().fold(json.to_owned(), |json, (from, to)| json.replace(from, to))).unwrap()
 }
 
 fn location(reply: &Reply) -> &str {

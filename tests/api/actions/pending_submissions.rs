@@ -126,6 +126,7 @@ async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
     let address = "amara@example.org";
     for kind in [petition, petition, petition, petition, event, event, letter, letter, petition] {
         kind.submit(&app, address).await;
+        app.mail().await;
     }
     let mails = app.mail_to(address).await;
     let kinds: Vec<&str> = mails.iter().map(|mail| mail.kind.as_str()).collect();
