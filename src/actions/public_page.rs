@@ -90,7 +90,7 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
     }
 
     /// The text that is signed (Markdown), in the action's own language.
-    fn body(_: &Parent<Self>) -> &str {
+    fn body(_: &Parent<Self>) -> &'static str {
         ""
     }
 
