@@ -225,15 +225,16 @@ BEGIN
     )
     SELECT array_agg(p.id) INTO persons FROM p;
 
-    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. Attached
-    -- ones go with their act, so that nobody's letters push out those of a signer.
+    -- Pending acts are not unique: anybody may type any address. The oldest 199 of a person are kept, to which links were
+    -- mailed, and the newest. Attached ones go with their act.
     WITH theirs AS MATERIALIZED (
         SELECT x.id, x.letter_action_id, x.person_id, x.attempt, x.state, x.is_attached FROM letters x WHERE x.person_id = ANY (persons)
     )
     DELETE FROM letters s USING (
-        SELECT x.id, row_number() OVER (PARTITION BY x.letter_action_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+        SELECT x.id, row_number() OVER (PARTITION BY x.letter_action_id, x.person_id ORDER BY x.attempt, x.id) AS place,
+               count(*) OVER (PARTITION BY x.letter_action_id, x.person_id) AS most
         FROM theirs x WHERE x.state = 'pending' AND NOT x.is_attached
-    ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
+    ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.mode = 'vouched';
     IF vouched IS NOT NULL THEN

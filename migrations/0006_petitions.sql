@@ -419,15 +419,16 @@ BEGIN
     SELECT a.id, a.petition_id, a.network_tag, a.domain_tag, a.created_at
     FROM unnest(acts) a WHERE NOT a.protected AND (a.network_tag IS NOT NULL OR a.domain_tag IS NOT NULL);
 
-    -- Pending acts are not unique; the newest three of a person for each petition are kept, and this batch's own in any
-    -- case. For everybody, known or not: the work must not tell them apart.
+    -- Pending acts are not unique: anybody may type any address. The oldest 199 of a person for each petition are kept, to
+    -- which links were mailed, and the newest. For everybody, known or not: the work must not tell them apart.
     WITH theirs AS MATERIALIZED (
         SELECT x.id, x.petition_id, x.person_id, x.attempt, x.state FROM signatures x WHERE x.person_id = ANY (persons)
     ), gone AS (
         DELETE FROM signatures s USING (
-            SELECT x.id, row_number() OVER (PARTITION BY x.petition_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+            SELECT x.id, row_number() OVER (PARTITION BY x.petition_id, x.person_id ORDER BY x.attempt, x.id) AS place,
+               count(*) OVER (PARTITION BY x.petition_id, x.person_id) AS most
             FROM theirs x WHERE x.state = 'pending'
-        ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a)
+        ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a)
         RETURNING s.letter_id
     )
     SELECT array_agg(g.letter_id) INTO letters_gone FROM gone g WHERE g.letter_id IS NOT NULL;

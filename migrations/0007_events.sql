@@ -26,12 +26,14 @@ CREATE TABLE events (
     waiting_seats       integer NOT NULL DEFAULT 0,
     allow_smaller_parties_first boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
-    calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
+    calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes, or it is called off
+    last_changes        text[] NOT NULL DEFAULT '{}', -- what its mails say has changed
     CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
     CONSTRAINT events_format_check CHECK (format IN ('in_person', 'online', 'hybrid')),
     CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
     CONSTRAINT events_capacity_check CHECK (capacity >= 1),
     CONSTRAINT events_seats_check CHECK (seats_taken >= 0 AND (capacity IS NULL OR seats_taken <= capacity)),
+    CONSTRAINT events_last_changes_check CHECK (last_changes <@ ARRAY['time', 'place', 'join']),
     CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);
@@ -315,14 +317,16 @@ BEGIN
     )
     SELECT array_agg(p.id) INTO persons FROM p;
 
-    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case.
+    -- Pending acts are not unique: anybody may type any address. The oldest 199 of a person are kept, to which links were
+    -- mailed, and the newest.
     WITH theirs AS MATERIALIZED (
         SELECT x.id, x.event_id, x.person_id, x.attempt, x.state FROM attendances x WHERE x.person_id = ANY (persons)
     )
     DELETE FROM attendances s USING (
-        SELECT x.id, row_number() OVER (PARTITION BY x.event_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+        SELECT x.id, row_number() OVER (PARTITION BY x.event_id, x.person_id ORDER BY x.attempt, x.id) AS place,
+               count(*) OVER (PARTITION BY x.event_id, x.person_id) AS most
         FROM theirs x WHERE x.state = 'pending'
-    ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
+    ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
     UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL

@@ -108,12 +108,12 @@ impl App {
 
     /// The registry of mail kinds: what composes each kind of mail.
     pub fn mail_kinds(&self) -> MailKinds {
-        let mut kinds = MailKinds::new();
-        petitions::register_mail(&self.petitions, &mut kinds);
-        events::register_mail(&self.events, &mut kinds);
-        letters::register_mail(&self.letters, &mut kinds);
+        let (records, mut kinds) = (self.records(), MailKinds::new());
+        petitions::register_mail(&self.petitions, &records, &mut kinds);
+        events::register_mail(&self.events, &records, &mut kinds);
+        letters::register_mail(&self.letters, &records, &mut kinds);
         broadcasts::register_mail(&self.kernel, &mut kinds);
-        actions::register_mail(&self.kernel, &self.records(), &mut kinds);
+        actions::register_mail(&self.kernel, &records, &mut kinds);
         kinds
     }
 

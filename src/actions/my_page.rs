@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Form, State},
+    extract::{DefaultBodyLimit, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
@@ -14,18 +14,20 @@ use minijinja::context;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::submission::{AttemptForm, FormState, form_page, rate_limited_page};
+use super::submission::{FormState, form_page, rate_limited_page};
 use crate::{
     error::{FieldError, Result},
     kernel::{
         Kernel,
         extract::FORM_LIMIT,
+        forms::FormInput,
         pages::Visitor,
         rate_limit::{Attempt, AttemptPurpose, Source},
         text::{EmailAddress, LocaleTag},
     },
     mail::{
-        self, Addressee, Class, Composed, Composition, Draft, MailKind, MailKinds, NewEmail, QueuedEmail, SendBasis,
+        self, Addressee, Class, Composed, Composition, Draft, MailKind, MailKinds, MergedWith, NewEmail, QueuedEmail,
+        SendBasis,
     },
     organizers,
     people::{self, AllRecords},
@@ -44,12 +46,12 @@ pub fn register_mail(kernel: &Arc<Kernel>, records: &AllRecords, kinds: &mut Mai
     kinds.register(OwnPageMail { kernel: kernel.clone(), records: records.clone() });
 }
 
-fn page(kernel: &Kernel, visitor: &Visitor, form: &AttemptForm, state: &FormState, asked: bool) -> Result<Response> {
+fn page(kernel: &Kernel, visitor: &Visitor, form: &FormInput, state: &FormState, asked: bool) -> Result<Response> {
     form_page(kernel, visitor, "pages/my.html", "/my", form, state, context! { asked })
 }
 
 async fn show(State(kernel): State<Arc<Kernel>>, visitor: Visitor) -> Result<Response> {
-    page(&kernel, &visitor, &AttemptForm::default(), &FormState::default(), false)
+    page(&kernel, &visitor, &FormInput::default(), &FormState::default(), false)
 }
 
 /// Queues a mail with the link of the own page for each organization.
@@ -57,10 +59,10 @@ async fn request(
     State(kernel): State<Arc<Kernel>>,
     visitor: Visitor,
     source: Source,
-    Form(form): Form<AttemptForm>,
+    form: FormInput,
 ) -> Result<Response> {
     let again = |state: &FormState| page(&kernel, &visitor, &form, state, false);
-    let address = match EmailAddress::parse(&form.email) {
+    let address = match EmailAddress::parse(form.text("email")) {
         Ok(address) => address,
         Err(e) => {
             let page = again(&FormState::from(FieldError::new("/email_addresses", e.code, e.detail)))?;
@@ -97,7 +99,7 @@ async fn request(
         mail::enqueue(&mut tx, &kernel.env, email).await?;
     }
     tx.commit().await?;
-    page(&kernel, &visitor, &AttemptForm::default(), &FormState::default(), true)
+    page(&kernel, &visitor, &FormInput::default(), &FormState::default(), true)
 }
 
 /// Leads the owner of an address to the newest of their own pages, which leads to the others.
@@ -123,7 +125,12 @@ impl OwnPageMail {
         let Some(url) = self.records.newest_page(conn, &vault, person.id).await? else { return Ok(None) };
         let organization = organizers::organization_name(conn, email.organization_id).await?;
         let about = OwnPage { url, locale: person.locale(), organization };
-        Ok(Some(Draft { to, vault, basis: SendBasis::FirstContact, about }))
+        Ok(Some(Draft {
+            to,
+            vault,
+            basis: SendBasis::FirstContact { about: email.organization_id, merged_with: MergedWith::Same },
+            about,
+        }))
     }
 
     async fn compose_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {

@@ -44,6 +44,7 @@ impl PersonRecords for BroadcastRecords {
                 at: received.created_at,
                 is_effective: received.state == RecipientState::Sent,
                 own_page: None,
+                confirm_page: None,
                 data: json!({
                     "subject": received.subject,
                     "state": received.state,

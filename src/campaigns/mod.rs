@@ -41,9 +41,7 @@ pub use ops::{
     archive_action, create_action, find_for, find_to_change, localized, put_action, register_partner,
     register_short_link,
 };
-pub use pages::{
-    CampaignLink, PublicPages, availability_context, campaign_context, home_context, link_page, pages, received,
-};
+pub use pages::{CampaignLink, PublicPages, campaign_context, home_context, link_page, pages};
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,

@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use chrono::{DateTime, Utc};
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,11 +17,9 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
-    action::State,
     chart,
     image_cache::ImageCache,
     images::{self, ActionImage},
-    lifecycle::Availability,
     ops::localized,
     short_link_clicks::ClickCounter,
     store::{self, UpdateRow},
@@ -34,13 +31,13 @@ use crate::{
         Kernel,
         cache::Cache,
         extract::PathParams,
+        forms::FormInput,
         i18n,
-        links::{FormInput, LinkHandlers, LinkPage, expired},
+        links::{LinkHandlers, LinkPage, expired},
         markdown,
         pages::{Visitor, html_response, private, see_other},
         paging::PageParams,
         text::LocaleTag,
-        zones,
     },
 };
 
@@ -245,31 +242,4 @@ impl CampaignLink {
         let updates = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
         Ok(Some(Self { title, url: format!("/c/{slug}"), updates }))
     }
-}
-
-/// Template context that says why an action takes no submissions; none while it takes them. A draft (in a preview)
-/// counts as open.
-pub fn availability_context(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
-    let (state, opens) = match action.availability(now) {
-        None | Some(Availability::Open) => return minijinja::Value::from(()),
-        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::day_of(locale, opens, *zones::DEFAULT)),
-        Some(Availability::Unavailable(state)) => (state.as_str(), String::new()),
-    };
-    let since = action.state_since.filter(|_| action.state != State::Published);
-    context! {
-        state, opens,
-        reason => action.state_reason.as_str(),
-        since => since.map(|at| i18n::day_of(locale, at, *zones::DEFAULT)).unwrap_or_default(),
-        next => action.next.as_ref().map(|next| context! { title => next.title.as_str(), url => next.path() }),
-    }
-}
-
-/// The page after a public form: the same for everybody whose form was valid, whatever became of the submission.
-///
-/// # Errors
-/// `internal` when the template does not render.
-pub fn received(kernel: &Kernel, visitor: &Visitor, action: &super::Action, title: &str) -> Result<Response> {
-    let mailbox_url = if kernel.settings.mail.transport == crate::config::Transport::Mailbox { "/mailbox" } else { "" };
-    let page = context! { kind => action.kind.as_str(), confirmation => action.confirmation().as_str(), title, back_url => action.path(), mailbox_url };
-    Ok(private(kernel.pages.page("pages/received.html", visitor, "", page)?).into_response())
 }

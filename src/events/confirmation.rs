@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    kind::{AttendanceKind, LoadedAttendance},
+    kind::{AttendanceKind, ConfirmedAttendance, LoadedAttendance},
     mail::EventMailKind,
     state::AttendanceState,
     store,
@@ -28,8 +28,8 @@ pub(super) async fn confirm(
     kernel: &Kernel,
     conn: &mut PgConnection,
     locked: Vec<Locked<AttendanceKind>>,
-) -> Result<Outcomes<LoadedAttendance>, BatchError> {
-    let (mut pending, mut outcomes) = (Vec::with_capacity(locked.len()), Vec::new());
+) -> Result<Outcomes<ConfirmedAttendance>, BatchError> {
+    let (mut pending, mut done, mut outcomes) = (Vec::with_capacity(locked.len()), Vec::new(), Vec::new());
     for locked in locked {
         if locked.c.row.state == AttendanceState::Pending {
             match require_open(kernel, &locked).and_then(|()| locked.c.merged_details(kernel, &locked.person)) {
@@ -37,16 +37,19 @@ pub(super) async fn confirm(
                 Err(error) => outcomes.push((locked.c.row.id, Err(error))),
             }
         } else {
-            outcomes.push((locked.c.row.id, Ok(locked.c)));
+            done.push(locked.c);
         }
     }
     let states = write(kernel, conn, &pending).await?;
-    outcomes.extend(pending.into_iter().map(|(mut c, _)| {
+    done.extend(pending.into_iter().map(|(mut c, _)| {
         if let Some(state) = states.get(&c.row.id) {
             c.row.state = *state;
         }
-        (c.row.id, Ok(c))
+        c
     }));
+    for c in done {
+        outcomes.push((c.row.id, Ok(ConfirmedAttendance::of(conn, c).await?)));
+    }
     Ok(outcomes)
 }
 

@@ -396,7 +396,7 @@ impl SessionDocument {
             None => starts_at,
         };
         let rrule = errors.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200)).to_ascii_uppercase();
-        if !rrule.is_empty() && !is_rrule(&rrule) {
+        if !rrule.is_empty() && !super::rrule::is_valid(&rrule) {
             errors.add(at("rrule"), "invalid_value", "Must be a rule such as FREQ=WEEKLY;COUNT=6.");
         }
         let (starts_at, ends_at) = (starts_at?, ends_at?);
@@ -405,20 +405,6 @@ impl SessionDocument {
         }
         Some(Session { title, starts_at, ends_at, rrule })
     }
-}
-
-/// `NAME=value` pairs with a FREQ (RFC 5545, section 3.3.10), by shape only.
-fn is_rrule(rule: &str) -> bool {
-    let part = |part: &str| {
-        part.split_once('=').is_some_and(|(name, value)| {
-            !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_uppercase())
-                && !value.is_empty()
-                && value.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b",+-".contains(&b))
-        })
-    };
-    rule.split(';').all(part)
-        && ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"].iter().any(|f| rule.split(';').any(|p| p == format!("FREQ={f}")))
 }
 
 fn parse_contact(contact: &Contact, i: usize, errors: &mut FieldErrors) -> Contact {

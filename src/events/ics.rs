@@ -1,4 +1,4 @@
-//! Calendar files (RFC 5545): one VEVENT in the event's own zone, with a VTIMEZONE, so that times stay right across
+//! Calendar files (RFC 5545): VEVENTs in the event's own zone, with a VTIMEZONE, so that times stay right across
 //! changes of daylight saving time.
 //!
 //! Never in a calendar file: the join link (calendars are synced to other devices and people), and attendees.
@@ -7,43 +7,57 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, Ti
 use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
 
 use super::plan::Event;
-use crate::{
-    campaigns::State,
-    kernel::{
-        text::LocaleTag,
-        zones::{Transition, Zone},
-    },
+use crate::kernel::{
+    text::LocaleTag,
+    zones::{Transition, Zone},
 };
 
 /// Media type of a calendar file in HTTP and mail.
 pub(super) const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
-/// The calendar file of an event. `domain` is the right-hand side of the UID; `page` is the URL of the event's page.
-pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now: DateTime<Utc>) -> String {
+/// The calendar file of an event: an entry for the event, or one for each of its sessions with the rule by which it
+/// repeats. `domain` is the right-hand side of the UIDs; `page` is the URL of the event's page.
+pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str) -> String {
     let plan = &event.plan;
     let (text, _) = event.action.text(locale, "");
-    let mut entry = Entry::with_uid(&format!("{}@{domain}", event.action.id));
-    entry
-        .timestamp(now)
-        .sequence(event.calendar_sequence.unsigned_abs())
-        .summary(&text.title)
-        .starts(in_zone(plan.starts_at, plan.zone))
-        .ends(in_zone(plan.ends_at, plan.zone))
-        .url(page)
-        .status(if event.action.state == State::Cancelled { EventStatus::Cancelled } else { EventStatus::Confirmed });
-    let description = if text.summary.is_empty() { page.to_owned() } else { format!("{}\n\n{page}", text.summary) };
-    entry.description(&description);
-    let place = event.place();
-    if !place.is_empty() {
-        entry.location(&place);
-    }
     let mut calendar = Calendar::empty();
     for (name, value) in
         [("VERSION", "2.0"), ("PRODID", "-//Muster//Muster//EN"), ("CALSCALE", "GREGORIAN"), ("METHOD", "PUBLISH")]
     {
         calendar.append_property(Property::new(name, value));
     }
-    calendar.push(entry.done());
+    let description = if text.summary.is_empty() { page.to_owned() } else { format!("{}\n\n{page}", text.summary) };
+    let status = if event.is_called_off() { EventStatus::Cancelled } else { EventStatus::Confirmed };
+    let place = event.place();
+    let entry = |uid: &str, title: &str, starts_at, ends_at| {
+        let mut entry = Entry::with_uid(&format!("{uid}@{domain}"));
+        entry
+            // when this copy came to be, so that a file that did not change is the same file
+            .timestamp(event.action.modified_at)
+            .sequence(event.calendar_sequence.unsigned_abs())
+            .summary(title)
+            .starts(in_zone(starts_at, plan.zone))
+            .ends(in_zone(ends_at, plan.zone))
+            .url(page)
+            .status(status)
+            .description(&description);
+        if !place.is_empty() {
+            entry.location(&place);
+        }
+        entry
+    };
+    let id = event.action.id;
+    for (n, session) in (1..).zip(&plan.sessions) {
+        let title = format!("{} – {}", text.title, session.title);
+        let mut entry = entry(&format!("{n}.{id}"), &title, session.starts_at, session.ends_at);
+        if !session.rrule.is_empty() {
+            entry.append_property(Property::new("RRULE", &session.rrule));
+        }
+        calendar.push(entry.done());
+    }
+    if plan.sessions.is_empty() {
+        calendar.push(entry(&id.to_string(), &text.title, plan.starts_at, plan.ends_at).done());
+    }
     let text = calendar.to_string();
     if is_utc(plan.zone) {
         return text;
@@ -175,6 +189,7 @@ fn day_code(day: Weekday) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaigns::State;
 
     fn zone(name: &str) -> Zone {
         name.parse().unwrap()
@@ -250,9 +265,7 @@ mod tests {
     fn an_hour_that_the_clocks_repeat_is_written_in_utc() {
         let mut event = super::super::tests::event();
         (event.plan.starts_at, event.plan.ends_at) = (at("2027-11-07T06:30:00Z"), at("2027-11-07T08:30:00Z"));
-        let file = |event: &Event| {
-            calendar(event, LocaleTag::En, "example.org", "https://example.org/e/x", at("2027-01-01T00:00:00Z"))
-        };
+        let file = |event: &Event| calendar(event, LocaleTag::En, "example.org", "https://example.org/e/x");
         let text = file(&event);
         assert!(text.contains("DTSTART:20271107T063000Z\r\n"), "{text}");
         assert!(text.contains("DTEND;TZID=America/Toronto:20271107T033000\r\n"), "{text}");
@@ -269,13 +282,8 @@ mod tests {
         event.action.title = format!("Asamblea; con todxs, {}", "ñandú ".repeat(30));
         event.plan.instructions.0 = "https://meet.example.org/secret".to_owned();
         event.calendar_sequence = 2;
-        let text = calendar(
-            &event,
-            LocaleTag::En,
-            "mail.example.org",
-            "https://muster.example.org/e/x",
-            at("2026-01-01T00:00:00Z"),
-        );
+        event.action.modified_at = at("2026-01-01T00:00:00Z");
+        let text = calendar(&event, LocaleTag::En, "mail.example.org", "https://muster.example.org/e/x");
         assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
         assert!(text.split("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')), "{text}");
         let lines = text.replace("\r\n ", "");
@@ -295,5 +303,24 @@ mod tests {
         }
         assert!(!text.contains("meet.example") && !text.contains("ATTENDEE"));
         assert_eq!((text.matches("UID:").count(), text.matches("DTSTAMP").count()), (1, 1));
+    }
+
+    #[test]
+    fn sessions_are_entries_with_their_rules() {
+        let mut event = super::super::tests::event();
+        let session = |title: &str, rrule: &str| crate::events::plan::Session {
+            title: title.to_owned(),
+            starts_at: at("2026-12-06T19:00:00Z"),
+            ends_at: at("2026-12-06T21:00:00Z"),
+            rrule: rrule.to_owned(),
+        };
+        event.plan.sessions = vec![session("Opening", ""), session("Vigil", "FREQ=WEEKLY;COUNT=6")];
+        event.action.state = State::Cancelled;
+        let text = calendar(&event, LocaleTag::En, "example.org", "https://example.org/e/x").replace("\r\n ", "");
+        assert_eq!(text.matches("BEGIN:VEVENT").count(), 2, "{text}");
+        assert_eq!(text.matches("STATUS:CANCELLED").count(), 2);
+        for line in [format!("UID:1.{}@example.org", event.action.id), "RRULE:FREQ=WEEKLY;COUNT=6".to_owned()] {
+            assert!(text.split("\r\n").any(|found| found == line), "{line}\n{text}");
+        }
     }
 }

@@ -36,6 +36,25 @@ pub enum AttendanceKind {}
 /// A registration with its event and opened content.
 pub(super) type LoadedAttendance = Loaded<AttendanceKind>;
 
+/// A registration whose button was pressed.
+#[derive(Clone, Debug)]
+pub struct ConfirmedAttendance {
+    /// The registration.
+    pub registration: LoadedAttendance,
+    /// It was declined, and an earlier one of the person stays: there was no room for a larger party.
+    pub keeps_place: bool,
+}
+
+impl ConfirmedAttendance {
+    /// A registration as it is now.
+    pub(super) async fn of(conn: &mut PgConnection, registration: LoadedAttendance) -> Result<Self> {
+        let row = &registration.row;
+        let keeps_place =
+            row.state == AttendanceState::Declined && store::active(conn, row.event_id, row.person_id).await?.is_some();
+        Ok(Self { registration, keeps_place })
+    }
+}
+
 /// Group commits of registrations.
 pub(super) type AttendanceSubmissions = Submissions<AttendanceKind>;
 
@@ -69,6 +88,7 @@ impl SubmissionKind for AttendanceKind {
     const CONFIRM_LINK: Purpose = links::CONFIRM_ATTENDANCE;
     const MANAGE_LINK: Purpose = links::MANAGE_ATTENDANCE;
     const REJECT_LINK: Purpose = links::REJECT_ATTENDANCE;
+    const WAITING_LINK: Purpose = links::WAITING_ATTENDANCES;
     const CONFIRM_MAIL: &'static str = "event_confirm";
     const REMINDER_MAIL: &'static str = "event_reminder";
     const OWN_LABEL: &'static str = "own-registered";
@@ -79,7 +99,7 @@ impl SubmissionKind for AttendanceKind {
     type Parent = Event;
     type Payload = AttendancePayload;
     type Beside = ();
-    type Confirmed = LoadedAttendance;
+    type Confirmed = ConfirmedAttendance;
 
     async fn parents(_: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Event>> {
         store::events_by_id(conn, ids).await
@@ -109,13 +129,13 @@ impl SubmissionKind for AttendanceKind {
 
     async fn standing(
         kernel: &Kernel,
-        _: &mut PgConnection,
+        conn: &mut PgConnection,
         c: &LoadedAttendance,
-    ) -> Result<Standing<LoadedAttendance>> {
+    ) -> Result<Standing<ConfirmedAttendance>> {
         Ok(match c.row.state {
             AttendanceState::Pending if c.has_expired(kernel.env.now()) => Standing::Over,
             AttendanceState::Pending => Standing::Pending,
-            _ => Standing::Confirmed(c.clone()),
+            _ => Standing::Confirmed(ConfirmedAttendance::of(conn, c.clone()).await?),
         })
     }
 
@@ -123,7 +143,7 @@ impl SubmissionKind for AttendanceKind {
         kernel: &Kernel,
         conn: &mut PgConnection,
         locked: Vec<Locked<Self>>,
-    ) -> Result<Outcomes<LoadedAttendance>, BatchError> {
+    ) -> Result<Outcomes<ConfirmedAttendance>, BatchError> {
         confirmation::confirm(kernel, conn, locked).await
     }
 
@@ -183,8 +203,8 @@ impl SubmissionKind for AttendanceKind {
         Ok(links::details(c))
     }
 
-    fn confirmed_page(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
-        links::confirmed_page(kernel, c)
+    fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -> LinkPage {
+        links::confirmed_page(kernel, confirmed)
     }
 
     async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedAttendance) -> Result<LinkPage> {

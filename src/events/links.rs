@@ -2,7 +2,11 @@
 
 use sqlx::PgConnection;
 
-use super::{kind::LoadedAttendance, state::AttendanceState, store};
+use super::{
+    kind::{ConfirmedAttendance, LoadedAttendance},
+    state::AttendanceState,
+    store,
+};
 use crate::{
     error::Result,
     kernel::{
@@ -18,6 +22,8 @@ pub const CONFIRM_ATTENDANCE: Purpose = Purpose::new(3);
 pub const MANAGE_ATTENDANCE: Purpose = Purpose::new(4);
 /// Purpose of "this was not me" links.
 pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
+/// Purpose of links to what else of the same address waits to be confirmed.
+pub const WAITING_ATTENDANCES: Purpose = Purpose::new(19);
 
 /// What was typed.
 pub(super) fn details(c: &LoadedAttendance) -> Vec<Detail> {
@@ -54,9 +60,11 @@ fn event_link(c: &LoadedAttendance) -> Vec<PageLink> {
 }
 
 /// The page of a confirmed registration. It says what became of it, also at a protected event: its button was pressed.
-pub(super) fn confirmed_page(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
+pub(super) fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -> LinkPage {
+    let c = &confirmed.registration;
     let state = match c.row.state {
         AttendanceState::Pending | AttendanceState::Cancelled => return c.done_page("manage"),
+        AttendanceState::Declined if confirmed.keeps_place => "kept",
         state => state.as_str(),
     };
     let mut page = c.text_page("event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);

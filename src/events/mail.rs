@@ -8,6 +8,7 @@ use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
+    announcement::Announcement,
     ics,
     kind::{AttendanceKind, LoadedAttendance},
     links::MANAGE_ATTENDANCE,
@@ -18,14 +19,17 @@ use crate::{
     actions::submission::{addressee, load},
     error::Result,
     kernel::{Kernel, text::EmailAddress},
-    mail::{self, Addressee, Attachment, Class, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
+    mail::{
+        self, Addressee, Attachment, Class, Composition, DeliveryStatus, Draft, MailKind, MergedWith, QueuedEmail,
+        SendBasis,
+    },
 };
 
 /// The kinds of mail about a registration: `emails.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case", prefix = "event_")]
 pub(super) enum EventMailKind {
-    /// It has its seats, or its event has moved.
+    /// It has its seats.
     Registered,
     /// It waits for seats.
     Waitlisted,
@@ -35,6 +39,10 @@ pub(super) enum EventMailKind {
     Promoted,
     /// Its person cancelled it by link.
     CancelledByYou,
+    /// Time, place or join link of its event have changed, or the event takes place after all.
+    Changed,
+    /// Its event was called off.
+    CalledOff,
 }
 
 crate::kernel::text_enum!(EventMailKind);
@@ -74,7 +82,11 @@ impl EventMail {
         let with_context = |kind: Option<EventMailKind>| {
             let Some((c, kind)) = kind.and_then(|kind| Some((loaded.next()?, kind))) else { return Ok(None) };
             let c = c?;
-            let holds = c.parent.is_on(kernel.env.now()) || kind == EventMailKind::CancelledByYou;
+            let holds = match kind {
+                EventMailKind::CancelledByYou => true,
+                EventMailKind::CalledOff => Announcement::CalledOff.holds(kernel, &c.parent),
+                _ => c.parent.is_on(kernel.env.now()),
+            };
             Ok(holds.then_some((c, kind)))
         };
         Ok(kinds.into_iter().map(with_context).collect())
@@ -105,6 +117,7 @@ impl EventMail {
             EventMailKind::Waitlisted => row.state == AttendanceState::Waitlisted,
             EventMailKind::Declined => row.state == AttendanceState::Declined,
             EventMailKind::CancelledByYou => row.state == AttendanceState::Cancelled,
+            EventMailKind::Changed | EventMailKind::CalledOff => row.state.is_active(),
         };
         Ok(holds.then_some((row, kind)))
     }
@@ -118,7 +131,7 @@ impl EventMail {
                     EventMailKind::Registered | EventMailKind::Waitlisted | EventMailKind::Declined
                 ) && email.class != Class::Urgent;
                 let is_unrequested = is_first && !c.action().confirms;
-                let basis = if is_unrequested { SendBasis::FirstContact } else { SendBasis::Transactional };
+                let basis = if is_unrequested { c.first_contact(MergedWith::Same) } else { SendBasis::Transactional };
                 let to = c.payload.details.address()?;
                 Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
             }))
@@ -128,24 +141,27 @@ impl EventMail {
 
     fn write(&self, c: &LoadedAttendance, kind: EventMailKind, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, c.action());
-        let has_place = matches!(kind, EventMailKind::Registered | EventMailKind::Promoted);
-        let ics = has_place && !action.protected;
+        let has_place = match kind {
+            EventMailKind::Registered | EventMailKind::Promoted => true,
+            EventMailKind::Changed => c.row.state == AttendanceState::Accepted,
+            _ => false,
+        };
+        // calendars remove what was called off when they read its file
+        let ics = (has_place || kind == EventMailKind::CalledOff) && !action.protected;
         let page = context! {
             // only for accepted registrations
             join_link_text => if has_place { c.parent.plan.instructions.0.as_str() } else { "" },
             unconfirmed => !action.confirms,
             manage_url => c.link(kernel, MANAGE_ATTENDANCE),
+            changes => c.parent.last_changes.clone(),
+            reason => action.state_reason.as_str(),
+            has_place,
             ics,
         };
         let Some(mut composed) = c.compose(kernel, kind.as_str(), to, page)? else { return Ok(None) };
         if ics {
-            let body = ics::calendar(
-                &c.parent,
-                c.locale,
-                &kernel.settings.mail.from_domain,
-                &kernel.url(&action.path()),
-                kernel.env.now(),
-            );
+            let body =
+                ics::calendar(&c.parent, c.locale, &kernel.settings.mail.from_domain, &kernel.url(&action.path()));
             composed.attachments.push(Attachment {
                 name: format!("{}.ics", action.slug),
                 content_type: ics::CONTENT_TYPE.to_owned(),

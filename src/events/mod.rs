@@ -12,6 +12,7 @@
 //! Not public: the number of registrations (the public sees open, waitlist or closed), and the join link
 //! (`instructions`), which is mailed to accepted registrations and shown on their page on the day of the event.
 
+mod announcement;
 mod api;
 mod batch;
 mod confirmation;
@@ -21,10 +22,10 @@ mod ics;
 mod kind;
 mod links;
 mod mail;
-mod moved;
 mod ops;
 mod pages;
 mod plan;
+mod rrule;
 mod state;
 mod store;
 mod submission;
@@ -34,8 +35,8 @@ mod times;
 
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
-pub use kind::AttendanceKind;
-pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE};
+pub use kind::{AttendanceKind, ConfirmedAttendance};
+pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE, WAITING_ATTENDANCES};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
@@ -46,6 +47,7 @@ pub use submission::{Events, NewAttendance, VouchedAttendance};
 
 use std::time::Duration;
 
+use self::announcement::{Announcement, AnnouncementJob};
 use crate::{
     actions,
     campaigns::Confirmation,
@@ -63,8 +65,8 @@ pub fn register_records(events: &Events, records: &mut AllRecords) {
 }
 
 /// Registers the kinds of mail of this slice.
-pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
-    actions::submission::register_mail::<AttendanceKind>(&events.kernel, kinds);
+pub fn register_mail(events: &Events, records: &AllRecords, kinds: &mut MailKinds) {
+    actions::submission::register_mail::<AttendanceKind>(&events.kernel, records, kinds);
     for kind in EventMail::all(&events.kernel) {
         kinds.register(kind);
     }
@@ -78,11 +80,12 @@ pub fn register_links(events: &Events, records: &AllRecords, purposes: &mut Link
 /// Registers the background jobs of this slice.
 pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
     let kernel = &events.kernel;
-    jobs.add_queue(
-        moved::MovedJob(kernel.clone()),
-        "mails those who have a place that their event has moved",
-        "2,000 registrations",
-    );
+    for (announcement, about) in [
+        (Announcement::Changed, "mails those who are registered or wait that time, place or join link have changed"),
+        (Announcement::CalledOff, "mails those who are registered or wait that the event was called off"),
+    ] {
+        jobs.add_queue(AnnouncementJob { kernel: kernel.clone(), announcement }, about, "2,000 registrations");
+    }
     let promote = JobInfo::tick(
         "promote_waitlists",
         Stage::Change,

@@ -9,6 +9,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
+    announcement::announce,
     fields::{EventDocument, NewEvent, require_date},
     mail::EventMailKind,
     plan::Event,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     campaigns::{self, ActionDocument, Kind},
     error::{Error, OnConstraint, Result},
-    kernel::{Kernel, jobs, patch::both, text::LocaleTag, vault::Vault},
+    kernel::{Kernel, patch::both, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
     people::{self, ConsentContext, Consents, Details},
@@ -58,8 +59,8 @@ pub async fn create_event(
     store::insert(conn, id, &new.plan).await
 }
 
-/// Changes an event, which was read under both its locks. Those who have a place are told when it moves; those who
-/// wait move up when there is room.
+/// Changes an event, which was read under both its locks. Those who are registered or wait are told when it moves
+/// or is called off; those who wait move up when there is room.
 ///
 /// # Errors
 /// 422 with a pointer for each refused field (fewer seats than are taken: `/capacity`), or `conflict`.
@@ -84,42 +85,38 @@ pub(super) async fn update_event(
         ))
     };
     both(link, if new.state.is_public() { require_date(&plan) } else { Ok(()) })?;
-    let moved = event.plan.moves(&plan);
+    let changed = event.plan.changes(&plan);
     campaigns::put_action(conn, kernel, actor, &event.action, new).await?;
-    store::save(conn, id, &plan, moved).await.on_constraint("events_seats_check", || {
+    store::save(conn, id, &plan, &changed).await.on_constraint("events_seats_check", || {
         Error::field("/capacity", "out_of_range", "More seats than that are taken.")
     })?;
-    let event = store::event(conn, id).await?;
-    if moved && event.is_on(now) {
-        match notify_moved(conn, kernel, &event, Uuid::nil()).await?.1 {
-            Some(last) => jobs::enqueue_from(conn, MOVED_JOB, event.action.organization_id, id, now, last).await?,
-            None => jobs::remove(conn, MOVED_JOB, id).await?,
-        }
-    }
+    after_change(conn, kernel, &event).await?;
     store::promote_waitlist(conn, id, now).await?;
     store::event(conn, id).await
 }
 
-/// Name of the job that mails the attendees of a moved event when they are too many for one request.
-pub(super) const MOVED_JOB: &str = "event_moved";
-/// Registrations read in one transaction.
-const REGISTRATIONS_PER_STEP: i64 = 2_000;
-
-/// Queues the mail about a move to the next accepted registrations after an id, at most [`REGISTRATIONS_PER_STEP`]
-/// rows. Returns how many were mailed, and the last id that was read if there may be more.
-pub(super) async fn notify_moved(
+/// Archives an event, which was read under both its locks.
+pub(super) async fn archive_event(
     conn: &mut PgConnection,
     kernel: &Kernel,
+    actor: &Actor,
     event: &Event,
-    after: Uuid,
-) -> Result<(usize, Option<Uuid>)> {
-    let (accepted, next) = store::accepted_after(conn, event.action.id, after, REGISTRATIONS_PER_STEP).await?;
-    notify_attendees(conn, kernel, event, Class::Urgent, EventMailKind::Registered, &accepted).await?;
-    Ok((accepted.len(), next))
+) -> Result<()> {
+    campaigns::archive_action(conn, kernel, actor, &event.action).await?;
+    after_change(conn, kernel, event).await
+}
+
+/// What follows from a change: everybody is told, and calendars take the new copy.
+async fn after_change(conn: &mut PgConnection, kernel: &Kernel, before: &Event) -> Result<()> {
+    let after = store::event(conn, before.action.id).await?;
+    if before.is_called_off() != after.is_called_off() && after.calendar_sequence == before.calendar_sequence {
+        store::raise_sequence(conn, after.action.id).await?;
+    }
+    announce(conn, kernel, before, &after).await
 }
 
 /// Queues one mail of this kind for each of these registrations.
-async fn notify_attendees(
+pub(super) async fn notify_attendees(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,

@@ -133,6 +133,20 @@ pub struct Session {
     pub rrule: String,
 }
 
+/// What attendees are told of a change: `events.last_changes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum PlanChange {
+    /// Start, end or time zone.
+    Time,
+    /// Format or place.
+    Place,
+    /// The private link or instructions.
+    Join,
+}
+
+crate::kernel::text_enum!(PlanChange);
+
 /// The columns of `events` that an organizer sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns are described in migrations/0007_events.sql")]
@@ -180,12 +194,21 @@ impl Plan {
         }
     }
 
-    /// Does the difference between the plans need a mail to attendees (time, place, format, join link)?
+    /// Which differences between the plans do attendees need to know of?
+    pub fn changes(&self, newer: &Self) -> Vec<PlanChange> {
+        let time = |plan: &Self| (plan.starts_at, plan.ends_at, plan.zone);
+        let place = |plan: &Self| (plan.format, plan.place.clone());
+        let differs = [
+            (PlanChange::Time, time(self) != time(newer)),
+            (PlanChange::Place, place(self) != place(newer)),
+            (PlanChange::Join, self.instructions != newer.instructions),
+        ];
+        differs.into_iter().filter_map(|(change, differs)| differs.then_some(change)).collect()
+    }
+
+    /// Does the difference between the plans need a mail to attendees?
     pub fn moves(&self, newer: &Self) -> bool {
-        let told = |plan: &Self| {
-            (plan.starts_at, plan.ends_at, plan.zone, plan.format, plan.place.clone(), plan.instructions.clone())
-        };
-        told(self) != told(newer)
+        !self.changes(newer).is_empty()
     }
 }
 
@@ -202,6 +225,8 @@ pub struct Event {
     pub published_status: SeatStatus,
     /// iCalendar's SEQUENCE.
     pub calendar_sequence: i32,
+    /// What attendees were last told of, as `PlanChange`.
+    pub last_changes: Vec<String>,
 }
 
 impl Event {
@@ -219,6 +244,11 @@ impl Event {
     /// Are mails about it still of use? Not when it is a draft, cancelled, archived or over.
     pub fn is_on(&self, now: DateTime<Utc>) -> bool {
         !self.is_over(now) && !matches!(self.action.state, State::Draft | State::Cancelled | State::Archived)
+    }
+
+    /// Was it called off, after it was public?
+    pub fn is_called_off(&self) -> bool {
+        matches!(self.action.state, State::Cancelled | State::Archived)
     }
 
     /// What its page says of it.

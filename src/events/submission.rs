@@ -12,9 +12,10 @@ use super::{
     kind::AttendanceSubmissions,
     ops::{self, AttendancePayload},
     plan::Event,
-    store::{self, ATTENDANCES, AttendanceOutcome, AttendanceSubmission},
+    store::{self, ATTENDANCES, AttendanceOutcome, AttendanceSubmission, Attendances},
 };
 use crate::{
+    actions::api::ActionApi,
     campaigns::{Campaigns, SubmissionMode},
     error::{Code, Error, FieldError, Result},
     kernel::{
@@ -111,6 +112,12 @@ pub struct Events {
     cache: Arc<Cache<String, Arc<Event>>>,
 }
 
+impl FromRef<Events> for ActionApi {
+    fn from_ref(events: &Events) -> Self {
+        Self::of::<Attendances>(events.kernel.clone())
+    }
+}
+
 /// Result of a vouched registration.
 #[derive(Clone, Copy, Debug)]
 pub struct VouchedAttendance {
@@ -187,7 +194,7 @@ impl Events {
     /// registered.
     ///
     /// # Errors
-    /// `idempotency_mismatch` (422), or `unavailable`.
+    /// `action_closed` (409) when it was called off; `idempotency_mismatch` (422), or `unavailable`.
     pub async fn submit_vouched(
         &self,
         event: &Event,
@@ -195,6 +202,9 @@ impl Events {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<VouchedAttendance> {
         let (kernel, action) = (&self.kernel, &event.action);
+        if event.is_called_off() {
+            return Err(Error::problem(Code::ActionClosed, "cancelled: it was called off."));
+        }
         let vault = kernel.vaults.open(action.vault_id).await?;
         let vouched = people::prepare_vouched_person(
             &mut *kernel.db.acquire().await?,

@@ -29,8 +29,8 @@ impl CachedResponse {
     /// `internal` for a body that is not JSON, such as a map with keys that are not strings.
     pub fn new(body: &impl Serialize) -> Result<Self> {
         let bytes = Bytes::from(serde_json::to_vec(body).map_err(Error::internal)?);
-        let etag = format!("\"{}\"", &HEXLOWER.encode(&sha256(&bytes))[..32]);
-        Ok(Self { bytes, etag: HeaderValue::try_from(etag).map_err(Error::internal)? })
+        let etag = HeaderValue::try_from(etag(&bytes)).map_err(Error::internal)?;
+        Ok(Self { bytes, etag })
     }
 
     /// The response to a request; 304 when the client already has these bytes.
@@ -51,6 +51,11 @@ impl CachedResponse {
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// The entity tag of these bytes.
+pub fn etag(bytes: &[u8]) -> String {
+    format!("\"{}\"", &HEXLOWER.encode(&sha256(bytes))[..32])
 }
 
 /// A public JSON response that the first request makes and all others repeat.

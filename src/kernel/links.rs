@@ -5,10 +5,7 @@
 //! the active links key; older ones stay valid until they expire. The slice that mails a link knows what it shows and
 //! does: it registers a [`LinkHandler`], and one route, `/t/{token}`, serves them all.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -16,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     crypto::{Key, base32, from_base32},
+    forms::FormInput,
     i18n::text,
     keyring::SigningKeys,
     text::LocaleTag,
@@ -228,27 +226,6 @@ impl LinkPage {
             let checkbox = Some(Checkbox { name: NEVER_AGAIN, label: part("never-again") });
             Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, checkbox, ..page }
         }
-    }
-}
-
-/// Fields of the form on a link's page; empty when there was only the button.
-#[derive(Clone, Debug, Default)]
-pub struct FormInput(BTreeMap<String, String>);
-
-impl FormInput {
-    /// Parses an `application/x-www-form-urlencoded` body.
-    pub fn of(form: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(form).into_owned().collect())
-    }
-
-    /// Was this checkbox ticked?
-    pub fn ticked(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| value == "true")
-    }
-
-    /// The value of a field.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
     }
 }
 

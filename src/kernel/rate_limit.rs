@@ -95,17 +95,20 @@ impl RateLimiter {
         Self { settings, env, db, secret, window, day_secrets }
     }
 
-    /// Counts and admits a public act.
+    /// Counts and admits a public act; a suspect one, which may be a program's, only with a proof.
     ///
     /// # Errors
-    /// `challenge_required` (428) when the source is above its free rate and sent no valid proof; `unavailable` when a
-    /// proof cannot be checked because the database cannot be reached.
-    pub async fn admit(&self, source: Source, proof: Proof<'_>) -> Result<()> {
+    /// `challenge_required` (428) when the source is above its free rate or the act is suspect, and it sent no valid
+    /// proof; `unavailable` when a proof cannot be checked because the database cannot be reached.
+    pub async fn admit(&self, source: Source, proof: Proof<'_>, is_suspect: bool) -> Result<()> {
         let count = |source: &mut SourceCount| {
             source.acts = source.acts.saturating_add(1);
             source.acts
         };
-        if self.settings.mode == GuardMode::Off || self.count_source(source, count) <= self.settings.free_per_minute {
+        if self.settings.mode == GuardMode::Off {
+            return Ok(());
+        }
+        if self.count_source(source, count) <= self.settings.free_per_minute && !is_suspect {
             return Ok(());
         }
         let work = self.settings.challenge_work;
@@ -196,7 +199,7 @@ mod tests {
             SigningKeys::fixed(Key::random(&env)),
         );
         let known = from([192, 0, 2, 1]).await;
-        limiter.admit(known, Proof::default()).await.unwrap();
+        limiter.admit(known, Proof::default(), false).await.unwrap();
         {
             let mut window = limiter.window.lock().unwrap();
             for n in 0..MAX_TRACKED_SOURCES as u64 {
@@ -205,11 +208,11 @@ mod tests {
                 window.sources.insert(hash, SourceCount::default());
             }
         }
-        limiter.admit(known, Proof::default()).await.unwrap_err();
-        limiter.admit(from([192, 0, 2, 2]).await, Proof::default()).await.unwrap();
+        limiter.admit(known, Proof::default(), false).await.unwrap_err();
+        limiter.admit(from([192, 0, 2, 2]).await, Proof::default(), false).await.unwrap();
         assert!(limiter.window.lock().unwrap().sources.len() <= MAX_TRACKED_SOURCES + 1, "memory stays bounded");
         env.advance(TimeDelta::minutes(1));
-        limiter.admit(known, Proof::default()).await.unwrap();
+        limiter.admit(known, Proof::default(), false).await.unwrap();
         assert_eq!(limiter.window.lock().unwrap().sources.len(), 1, "the minute before is forgotten");
     }
 }

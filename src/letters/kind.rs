@@ -77,6 +77,7 @@ impl SubmissionKind for LetterKind {
     const CONFIRM_LINK: Purpose = links::CONFIRM_LETTER;
     const MANAGE_LINK: Purpose = links::MANAGE_LETTER;
     const REJECT_LINK: Purpose = links::REJECT_LETTER;
+    const WAITING_LINK: Purpose = links::WAITING_LETTERS;
     const CONFIRM_MAIL: &'static str = "letter_confirm";
     const REMINDER_MAIL: &'static str = "letter_reminder";
     const OWN_LABEL: &'static str = "own-wrote";

@@ -22,6 +22,8 @@ pub const CONFIRM_LETTER: Purpose = Purpose::new(5);
 pub const MANAGE_LETTER: Purpose = Purpose::new(6);
 /// Purpose of "this was not me" links.
 pub const REJECT_LETTER: Purpose = Purpose::new(9);
+/// Purpose of links to what else of the same address waits to be confirmed.
+pub const WAITING_LETTERS: Purpose = Purpose::new(20);
 
 fn detail(c: &LoadedLetter, label: &str, value: String) -> Detail {
     Detail { label: text(c.locale, label), value }

@@ -32,7 +32,7 @@ pub use attached::{confirm_attached_letters, drop_attached_letter, withdraw_atta
 pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
 pub use kind::LetterKind;
-pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER};
+pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER, WAITING_LETTERS};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::{FORM_FIELDS, pages};
 pub use state::{LetterState, OutreachState};
@@ -42,6 +42,7 @@ pub use store::{
 };
 pub use submission::{LETTERS, LetterPayload, LetterSender, Letters, NewLetter};
 pub use template::{EditedText, Prefilled, TemplateError, check as check_template};
+pub(crate) use template::{MAX_MESSAGE, MAX_SUBJECT};
 
 use crate::{
     actions,
@@ -59,8 +60,8 @@ pub fn register_records(letters: &Letters, records: &mut AllRecords) {
 }
 
 /// Registers the kinds of mail of this slice.
-pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
-    actions::submission::register_mail::<LetterKind>(&letters.kernel, kinds);
+pub fn register_mail(letters: &Letters, records: &AllRecords, kinds: &mut MailKinds) {
+    actions::submission::register_mail::<LetterKind>(&letters.kernel, records, kinds);
     kinds.register(mail::LetterMail(letters.clone()));
     kinds.register(mail::ThanksMail(letters.clone()));
 }

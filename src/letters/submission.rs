@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::{
     batch::{LetterBatch, PreparedLetter},
     kind::LetterSubmissions,
-    store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, SubmissionResult, Target},
+    store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, Outreaches, SubmissionResult, Target},
     template::{self, ComposeInput},
 };
 use crate::{
+    actions::api::ActionApi,
     campaigns::{Campaigns, SubmissionMode, SubmissionOutcome},
     error::{Error, FieldError, Result},
     kernel::{
@@ -132,6 +133,12 @@ pub struct Letters {
     pub(super) submissions: LetterSubmissions,
     #[from_ref(skip)]
     cache: Arc<Cache<String, Arc<LetterAction>>>,
+}
+
+impl FromRef<Letters> for ActionApi {
+    fn from_ref(letters: &Letters) -> Self {
+        Self::of::<Outreaches>(letters.kernel.clone())
+    }
 }
 
 impl Letters {

@@ -19,17 +19,23 @@ use minijinja::{
     value::{Serde, ValueKind},
 };
 use serde::Serialize;
+use serde_json::json;
 
 use super::store::{LetterAction, OfficialName, Target, TemplateText};
 use crate::{
     error::{Error, Result},
-    kernel::text::{LocaleTag, clean_text},
+    kernel::{
+        forms::{FieldErrors, FormInput},
+        text::{LocaleTag, clean_line, clean_text},
+    },
 };
 
 /// Maximum length of a template and of its rendered text, in characters.
 pub(super) const MAX_BODY: usize = 20_000;
 /// Maximum length of a subject, in characters.
-pub(super) const MAX_SUBJECT: usize = 200;
+pub(crate) const MAX_SUBJECT: usize = 200;
+/// Maximum length of a letter's text, in characters.
+pub(crate) const MAX_MESSAGE: usize = 10_000;
 /// Maximum instructions (minijinja fuel) of one rendering; a letter takes a few dozen.
 const FUEL: u64 = 5_000;
 /// Maximum length of a string literal, in characters.
@@ -361,8 +367,26 @@ pub struct EditedText {
 }
 
 impl Prefilled {
+    /// The letter as forms show it.
+    pub fn shown(&self, letter: &LetterAction, locale: LocaleTag) -> serde_json::Value {
+        let targets = letter.targets.iter().zip(&self.greetings);
+        let targets = targets.map(|(target, greeting)| {
+            json!({"office": target.title_in(locale), "holder": target.holder_line(), "greeting": greeting})
+        });
+        let targets: Vec<serde_json::Value> = targets.collect();
+        json!({"editable": letter.editable, "live": letter.live, "targets": targets, "subjects": self.subjects})
+    }
+
+    /// Subject and text of a form; empty where they were not changed, so that the template is used.
+    pub fn read(&self, form: &FormInput, errors: &mut FieldErrors) -> EditedText {
+        let subject = errors.text("/subject", clean_line(form.text("subject"), MAX_SUBJECT));
+        let most = MAX_MESSAGE.max(self.message.chars().count());
+        let message = errors.text("/message", clean_text(form.text("message"), most));
+        self.edited_text(subject, message)
+    }
+
     /// Compares the values of a form with its initial values.
-    pub fn edited_text(&self, subject: String, message: String) -> EditedText {
+    fn edited_text(&self, subject: String, message: String) -> EditedText {
         let suggested = self.subjects.iter().position(|s| *s == subject);
         let edited_text = message != self.message;
         EditedText {

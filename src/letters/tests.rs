@@ -17,9 +17,10 @@ use crate::{
     kernel::{
         Kernel,
         env::Env,
+        forms::FormInput,
         jobs,
         keyring::Keyring,
-        links::{FormInput, LinkHandlers, Purpose},
+        links::{LinkHandlers, Purpose},
         text::{EmailAddress, LocaleTag, Slug},
     },
     mail::{Class, Composed, DeliveryStatus, MailKind, MailKinds, QueuedEmail, compose_one},
@@ -218,7 +219,7 @@ async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert_eq!(fixture.states().await, ["pending", "pending"]);
     assert_eq!(fixture.queued("letter_confirm").await.len(), 1);
     let mut kinds = MailKinds::new();
-    register_mail(&fixture.letters, &mut kinds);
+    register_mail(&fixture.letters, &crate::people::AllRecords::default(), &mut kinds);
     let composed = compose_one(kinds.get("letter_confirm").unwrap(), &fixture.queued("letter_confirm").await[0])
         .await
         .unwrap()
@@ -346,7 +347,7 @@ async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool
     let action = fixture.action("protected").await;
     fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
     let mut kinds = MailKinds::new();
-    register_mail(&fixture.letters, &mut kinds);
+    register_mail(&fixture.letters, &crate::people::AllRecords::default(), &mut kinds);
     let composed = compose_one(kinds.get("letter_confirm").unwrap(), &fixture.queued("letter_confirm").await[0])
         .await
         .unwrap()

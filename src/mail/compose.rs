@@ -135,6 +135,7 @@ impl Engine {
             Ok(Packed::Outgoing(outgoing)) => return Prepared::Ready(Box::new(Ready { email, outgoing: *outgoing })),
             Ok(Packed::Nothing) => NextState::Settle(DeliveryStatus::Cancelled, None),
             Ok(Packed::Impossible) => NextState::AddressDead("the address cannot be written to".to_owned()),
+            Err(error) if kinds::is_put_off(&error) => retry_policy::next_day(&email, now, error.to_string()),
             Err(error) if kinds::is_paused(&error) => retry_policy::while_paused(now, jitter, error.to_string()),
             Err(error @ Error::Unavailable { .. }) => self.later(&error),
             // 410: what it is about has ended

@@ -101,6 +101,11 @@ impl QueuedEmail {
         self.refs.get(COPY).is_some()
     }
 
+    /// Was it put off to a later day than the one it was queued on?
+    pub fn is_put_off(&self) -> bool {
+        self.due_at.date_naive() > self.created_at.date_naive()
+    }
+
     /// The ids under `name` in the `refs` of each of the mails.
     ///
     /// # Errors
@@ -260,6 +265,19 @@ pub fn paused(what: &str) -> Error {
 /// Is this error one of [`paused`]?
 pub(super) fn is_paused(error: &Error) -> bool {
     matches!(error, Error::Unavailable { cause, .. } if cause.starts_with(PAUSED))
+}
+
+/// Cause of a [`put_off`] error, by which [`is_put_off`] recognises it.
+const PUT_OFF: &str = "waits: the daily number of mails to this address was reached";
+
+/// The error with which a mail waits for the next day, since its address has got its daily number of mails.
+pub(super) fn put_off() -> Error {
+    Error::Unavailable { retry_after: 60, cause: PUT_OFF.to_owned() }
+}
+
+/// Is this error one of [`put_off`]?
+pub(super) fn is_put_off(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { cause, .. } if cause == PUT_OFF)
 }
 
 /// The supporter whom a mail goes to.

@@ -87,7 +87,7 @@ pub use self::{
     progress::Progress,
     render::{Rendered, render},
     restore_guard::{EpochStatus, accept_epoch, epoch, warning as restore_guard_warning},
-    send_basis::{Draft, SendBasis, compose_permitted},
+    send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
     store::{
         EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, OrganizationPause, Pause,
         RelayStatus, Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, lanes, mail_counts,
@@ -95,8 +95,7 @@ pub use self::{
         resume_at, resume_organization, retry_all, retry_some, sent_since, set_first_contacts, set_lane, set_relay,
     },
     suppression::{
-        Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, may_send_confirmation,
-        suppress_globally, suppressed,
+        Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, suppress_globally, suppressed,
     },
     transport::{MailTransport, Transport, probe_relays},
     unsuppress::{Lifted, unsuppress},

@@ -177,6 +177,15 @@ pub(super) fn while_paused(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>
     NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::Paused }
 }
 
+/// To the start of the next day (UTC), before the mails that are queued then, in the order in which they were queued.
+pub(super) fn next_day(email: &Claimed, now: DateTime<Utc>, why: impl AsRef<str>) -> NextState {
+    let today = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+    // of a protected mail the time of day is not known
+    let order = (email.created_at - today).max(TimeDelta::zero()) / 100_000;
+    let due_at = today + TimeDelta::days(1) + order;
+    NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::None }
+}
+
 /// Puts a mail back as it was.
 pub(super) fn requeue_unchanged(due_at: DateTime<Utc>) -> NextState {
     NextState::Retry { due_at, counted: false, why: None, note: RetryNote::None }

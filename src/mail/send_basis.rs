@@ -3,21 +3,37 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::{
-    kinds::{Composition, QueuedEmail},
-    suppression::{self, Recipient},
+    kinds::{self, Composition, QueuedEmail},
+    suppression::{self, FirstContactMail, Permission, Recipient},
 };
 use crate::{
     error::Result,
     kernel::{Kernel, text::EmailAddress, vault::Vault},
 };
 
+/// With what a first contact is merged when it is over the daily number of its address and sent the next day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergedWith {
+    /// All that were put off in the vault: the mail tells of what else waits there.
+    Vault,
+    /// Those about the same action or organization: the mail says the same.
+    Same,
+}
+
 /// The basis on which a mail may be sent; selects the suppression and frequency checks of [`compose_permitted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendBasis {
-    /// To an address that nobody has confirmed: not if it is suppressed, and only up to a daily limit
-    /// ([`suppression::may_send_confirmation`]).
-    FirstContact,
+    /// To an address that nobody has confirmed: not if it is suppressed; over the daily number of the address it is put
+    /// off to the next day and merged there ([`suppression::may_send_confirmation`]).
+    FirstContact {
+        /// The action or organization that it is about.
+        about: Uuid,
+        /// With what it is merged.
+        merged_with: MergedWith,
+    },
     /// A notice or news: not if the address is suppressed ([`suppression::suppressed`]).
     Notice,
     /// Requested by or owed to the owner of the address: always.
@@ -44,34 +60,42 @@ impl<T> Draft<T> {
 }
 
 /// Composes those drafts that may be sent: one result for each mail, in the same order. `Ok(None)`, so that the mail is
-/// cancelled, where there is no draft or the address may not be written to.
+/// cancelled, where there is no draft or the address may not be written to; [`kinds::put_off`], so that it is sent the
+/// next day, over the daily number of the address.
 pub async fn compose_permitted<T>(
     kernel: &Kernel,
     emails: &[QueuedEmail],
     drafts: Vec<Result<Option<Draft<T>>>>,
     compose: impl Fn(T, EmailAddress) -> Composition,
 ) -> Result<Vec<Composition>> {
-    let mut refused = vec![false; drafts.len()];
-    let with = |basis| {
-        let drafts = drafts.iter().enumerate();
-        let found = drafts.filter_map(|(n, draft)| Some((n, draft.as_ref().ok()?.as_ref()?)));
-        found.filter(move |(_, draft)| draft.basis == basis).collect::<Vec<_>>()
-    };
-    let (unrequested, notices) = (with(SendBasis::FirstContact), with(SendBasis::Notice));
-    let asked: Vec<_> = unrequested.iter().map(|(n, draft)| (&emails[*n], draft.recipient())).collect();
-    if !asked.is_empty() {
-        for ((n, _), may) in unrequested.iter().zip(suppression::may_send_confirmation(kernel, &asked).await?) {
-            refused[*n] = !may;
+    let mut permissions = vec![Permission::Send; drafts.len()];
+    let (mut first_contacts, mut notices) = (Vec::new(), Vec::new());
+    for (n, draft) in drafts.iter().enumerate() {
+        let Ok(Some(draft)) = draft else { continue };
+        match draft.basis {
+            SendBasis::FirstContact { about, merged_with } => {
+                let mail = FirstContactMail { email: &emails[n], recipient: draft.recipient(), about, merged_with };
+                first_contacts.push((n, mail));
+            }
+            SendBasis::Notice => notices.push((n, draft.recipient())),
+            SendBasis::Transactional => {}
         }
     }
-    let asked: Vec<_> = notices.iter().map(|(_, draft)| draft.recipient()).collect();
-    if !asked.is_empty() {
-        for ((n, _), is_suppressed) in notices.iter().zip(suppression::suppressed(kernel, &asked).await?) {
-            refused[*n] = is_suppressed;
+    if !first_contacts.is_empty() {
+        let (places, mails): (Vec<usize>, Vec<FirstContactMail<'_>>) = first_contacts.into_iter().unzip();
+        for (n, permission) in places.into_iter().zip(suppression::may_send_confirmation(kernel, &mails).await?) {
+            permissions[n] = permission;
         }
     }
-    let answers = drafts.into_iter().zip(refused).map(|(draft, refused)| match draft? {
-        Some(draft) if !refused => compose(draft.about, draft.to),
+    if !notices.is_empty() {
+        let (places, recipients): (Vec<usize>, Vec<Recipient<'_>>) = notices.into_iter().unzip();
+        for (n, is_suppressed) in places.into_iter().zip(suppression::suppressed(kernel, &recipients).await?) {
+            permissions[n] = if is_suppressed { Permission::Refuse } else { Permission::Send };
+        }
+    }
+    let answers = drafts.into_iter().zip(permissions).map(|(draft, permission)| match (draft?, permission) {
+        (Some(draft), Permission::Send) => compose(draft.about, draft.to),
+        (Some(_), Permission::PutOff) => Err(kinds::put_off()),
         _ => Ok(None),
     });
     Ok(answers.collect())

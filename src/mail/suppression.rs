@@ -1,4 +1,4 @@
-//! Suppression: whether an address may be written to, and the daily cap on unrequested confirmations.
+//! Suppression: whether an address may be written to, and the daily number of unrequested confirmations.
 //!
 //! Anybody can type anybody's address into a form; suppressions and cap keep forms from being used to flood a person
 //! with mail. The cap counts keyed hashes under a secret that is deleted with the day, in unlogged tables, which are
@@ -10,7 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::kinds::{Addressee, Class, MailKind, QueuedEmail};
+use super::{
+    kinds::{Addressee, Class, MailKind, QueuedEmail},
+    send_basis::MergedWith,
+};
 use crate::{
     error::Result,
     kernel::{Kernel, crypto::Key, day_secret, text::EmailAddress, vault::Vault},
@@ -285,31 +288,56 @@ pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTim
     Ok(())
 }
 
-/// Which of these unrequested confirmations, to addresses whose owners may know nothing of the act, may be sent?
-///
-/// Not to a suppressed address, nor beyond the daily cap of the address (`mail.confirmations_per_day`). Unsubscribed
-/// addresses may still confirm; to an address that bounced one new confirmation is sent as a probe. Each mail is
-/// counted once, however often it is tried. Not for join, change or cancel mails, which the owner requested.
-pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)]) -> Result<Vec<bool>> {
-    let recipients: Vec<Recipient<'_>> = mails.iter().map(|(_, recipients)| *recipients).collect();
+/// May a mail be sent now?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Yes.
+    Send,
+    /// No: the address is suppressed, or the mail was merged into another one.
+    Refuse,
+    /// The next day: the address has got its daily number of mails.
+    PutOff,
+}
+
+/// A mail to an address that nobody has confirmed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FirstContactMail<'a> {
+    /// The mail.
+    pub email: &'a QueuedEmail,
+    /// Its recipient.
+    pub recipient: Recipient<'a>,
+    /// The action or organization that it is about.
+    pub about: Uuid,
+    /// With what it is merged.
+    pub merged_with: MergedWith,
+}
+
+/// Which of these mails, to addresses that nobody has confirmed, may be sent? None to a suppressed address; unsubscribed
+/// ones get them. Over the daily number of an address (`mail.confirmations_per_day`) only the first of each action, up to
+/// [`MOST_PER_DAY`]; the others are put off to the next day, where the first of them is sent for all that it is
+/// [`merged_with`](FirstContactMail::merged_with). So nobody can be flooded, and nobody can be cut off from confirming
+/// by acts of others. A mail to an address that bounced is the probe of it.
+pub(super) async fn may_send_confirmation(kernel: &Kernel, mails: &[FirstContactMail<'_>]) -> Result<Vec<Permission>> {
+    let recipients: Vec<Recipient<'_>> = mails.iter().map(|mail| mail.recipient).collect();
     let status = status(kernel, &recipients).await?;
     let now = kernel.env.now();
-    let may_try = |(status, (email, _)): (&SuppressionStatus, &(&QueuedEmail, Recipient<'_>))| match status {
+    let may_try = |(status, mail): (&SuppressionStatus, &FirstContactMail<'_>)| match status {
         SuppressionStatus::Clear | SuppressionStatus::Unsubscribed => true,
-        SuppressionStatus::OnProbe(trial) => trial.mail == email.id || now - trial.at >= PROBE_PERIOD,
+        SuppressionStatus::OnProbe(trial) => trial.mail == mail.email.id || now - trial.at >= PROBE_PERIOD,
         SuppressionStatus::Bounced { may_try, .. } => *may_try,
         SuppressionStatus::Suppressed => false,
     };
-    let mut may: Vec<bool> = status.iter().zip(mails).map(may_try).collect();
-    apply_daily_cap(kernel, mails, &mut may).await?;
+    let permission = |may| if may { Permission::Send } else { Permission::Refuse };
+    let mut permissions: Vec<Permission> = status.iter().zip(mails).map(may_try).map(permission).collect();
+    apply_daily_number(kernel, mails, &mut permissions).await?;
     for (n, status) in status.iter().enumerate() {
         if let SuppressionStatus::Bounced { suppression, .. } = status
-            && may[n]
+            && permissions[n] == Permission::Send
         {
-            may[n] = begin_probe(kernel, *suppression, mails[n].0).await?;
+            permissions[n] = permission(begin_probe(kernel, *suppression, mails[n].email).await?);
         }
     }
-    Ok(may)
+    Ok(permissions)
 }
 
 /// Makes a mail the probe to an address that bounced. False when another mail already is.
@@ -325,10 +353,18 @@ async fn begin_probe(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) ->
     Ok(done.rows_affected() == 1)
 }
 
-/// Applies the daily cap: sets `may` to false for mails beyond the cap of their address.
-async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)], may: &mut [bool]) -> Result<()> {
+/// Maximum number of first contacts of a mailbox in a day, also where each is the first of its action.
+const MOST_PER_DAY: i16 = 12;
+
+/// Applies the daily numbers to the mails that would be sent.
+async fn apply_daily_number(
+    kernel: &Kernel,
+    mails: &[FirstContactMail<'_>],
+    permissions: &mut [Permission],
+) -> Result<()> {
     // a retried mail was counted at its first attempt
-    let counted: Vec<usize> = (0..mails.len()).filter(|&n| may[n] && mails[n].0.attempts <= 1).collect();
+    let is_counted = |&n: &usize| permissions[n] == Permission::Send && mails[n].email.attempts <= 1;
+    let counted: Vec<usize> = (0..mails.len()).filter(is_counted).collect();
     if counted.is_empty() {
         return Ok(());
     }
@@ -339,62 +375,92 @@ async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)
         Some(secret) => secret,
         None => day_secret::for_day(&mut *kernel.work.acquire().await?, &kernel.env, day).await?,
     };
-    // `attempts` may be 1 again after an uncounted attempt, so each counted mail is recorded, too, by a hash of its id
-    let acts: Vec<CountedConfirmation> = counted
-        .iter()
-        .map(|&n| CountedConfirmation {
-            mark: secret.mac(&[b"mail", mails[n].0.id.as_bytes()]).to_vec(),
-            address: secret.mac(&[b"address", mails[n].1.0.index_form().as_bytes()]).to_vec(),
-        })
-        .collect();
-    for (n, allowed) in counted.into_iter().zip(count(kernel, day, &acts).await?) {
-        may[n] = allowed;
+    let marks: Vec<FirstContactMarks> = counted.iter().map(|&n| FirstContactMarks::of(&secret, &mails[n])).collect();
+    for (n, permission) in counted.into_iter().zip(count(kernel, day, &marks).await?) {
+        permissions[n] = permission;
     }
     Ok(())
 }
 
-/// Keyed hashes of a mail's id and of its address, under the secret of the day.
-struct CountedConfirmation {
-    mark: Vec<u8>,
-    address: Vec<u8>,
+/// What is counted and remembered of a mail for a day: hashes under the secret of the day.
+struct FirstContactMarks {
+    /// Of the mailbox; tags and dots in its address make no other one.
+    mailbox: Vec<u8>,
+    /// Of the mailbox and the action: a mail about it was sent today.
+    action: Vec<u8>,
+    /// Of the mail: it was counted. `attempts` may be 1 again after an attempt that did not count.
+    mail: Vec<u8>,
+    /// Of a mail that was put off: the exact address and what it is merged with. One of them was sent today.
+    merged: Option<Vec<u8>>,
 }
 
-/// Counts mails against the cap of their addresses, except those counted before. Returns which are within the cap.
-async fn count(kernel: &Kernel, day: NaiveDate, mails: &[CountedConfirmation]) -> Result<Vec<bool>> {
-    let cap = kernel.settings.mail.confirmations_per_day;
-    let marks: Vec<Vec<u8>> = mails.iter().map(|mail| mail.mark.clone()).collect();
+impl FirstContactMarks {
+    fn of(secret: &Key, mail: &FirstContactMail<'_>) -> Self {
+        let (address, vault) = mail.recipient;
+        let mailbox = address.mailbox();
+        let (mailbox, about) = (mailbox.as_bytes(), mail.about.as_bytes().as_slice());
+        let scope = match mail.merged_with {
+            MergedWith::Vault => vault.id.as_bytes().as_slice(),
+            MergedWith::Same => about,
+        };
+        let merged = || secret.mac(&[b"merged", scope, address.as_str().as_bytes()]).to_vec();
+        Self {
+            mailbox: secret.mac(&[b"address", mailbox]).to_vec(),
+            action: secret.mac(&[b"action", about, mailbox]).to_vec(),
+            mail: secret.mac(&[b"mail", mail.email.id.as_bytes()]).to_vec(),
+            merged: mail.email.is_put_off().then(merged),
+        }
+    }
+
+    /// Those that say that something was done today.
+    fn done(&self) -> impl Iterator<Item = &Vec<u8>> {
+        [&self.action, &self.mail].into_iter().chain(&self.merged)
+    }
+}
+
+/// Counts mails against the daily numbers of their mailboxes, except those counted before.
+async fn count(kernel: &Kernel, day: NaiveDate, mails: &[FirstContactMarks]) -> Result<Vec<Permission>> {
+    let per_day = kernel.settings.mail.confirmations_per_day;
+    let asked: Vec<Vec<u8>> = mails.iter().flat_map(FirstContactMarks::done).cloned().collect();
     let mut tx = kernel.work.begin().await?;
-    let known = sqlx::query_scalar!(
-        "SELECT address_hash FROM confirmation_caps WHERE day = $1 AND address_hash = ANY ($2)",
-        day,
-        &marks
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let known: HashSet<Vec<u8>> = known.into_iter().collect();
-    let addresses: BTreeSet<&[u8]> =
-        mails.iter().filter(|mail| !known.contains(&mail.mark)).map(|mail| mail.address.as_slice()).collect();
     // sorted: the rows are locked in the same order by all processes, against deadlocks
-    let addresses: Vec<Vec<u8>> = addresses.into_iter().map(<[u8]>::to_vec).collect();
+    let mailboxes: BTreeSet<&Vec<u8>> = mails.iter().map(|mail| &mail.mailbox).collect();
+    let mailboxes: Vec<Vec<u8>> = mailboxes.into_iter().cloned().collect();
     let rows = sqlx::query!(
         "INSERT INTO confirmation_caps AS c (day, address_hash, sent) SELECT $1, a, 0 FROM unnest($2::bytea[]) WITH ORDINALITY u (a, n) ORDER BY n
          ON CONFLICT (day, address_hash) DO UPDATE SET sent = c.sent RETURNING address_hash, sent",
         day,
-        &addresses
+        &mailboxes
     )
     .fetch_all(&mut *tx)
     .await?;
     let mut sent: BTreeMap<Vec<u8>, i16> = rows.into_iter().map(|row| (row.address_hash, row.sent)).collect();
-    let (mut allowed, mut new_marks) = (Vec::with_capacity(mails.len()), Vec::new());
-    for mail in mails {
-        let is_known = known.contains(&mail.mark);
-        let fits = !is_known && sent.get(&mail.address).is_some_and(|&sent| sent < cap);
-        if fits {
-            sent.entry(mail.address.clone()).and_modify(|sent| *sent += 1);
-            new_marks.push(mail.mark.clone());
+    // read under the locks of their mailboxes
+    let done = sqlx::query_scalar!(
+        "SELECT address_hash FROM confirmation_caps WHERE day = $1 AND address_hash = ANY ($2)",
+        day,
+        &asked
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let before: HashSet<Vec<u8>> = done.into_iter().collect();
+    let mut done = before.clone();
+    let mut decide = |mail: &FirstContactMarks| {
+        if done.contains(&mail.mail) {
+            return Permission::Send;
         }
-        allowed.push(is_known || fits);
-    }
+        if mail.merged.as_ref().is_some_and(|merged| done.contains(merged)) {
+            return Permission::Refuse;
+        }
+        let sent = sent.entry(mail.mailbox.clone()).or_default();
+        if *sent >= per_day && (done.contains(&mail.action) || *sent >= MOST_PER_DAY) {
+            return Permission::PutOff;
+        }
+        *sent += 1;
+        done.extend(mail.done().cloned());
+        Permission::Send
+    };
+    let permissions: Vec<Permission> = mails.iter().map(&mut decide).collect();
     let (hashes, numbers): (Vec<Vec<u8>>, Vec<i16>) = sent.into_iter().unzip();
     sqlx::query!(
         "UPDATE confirmation_caps c SET sent = u.sent FROM unnest($2::bytea[], $3::smallint[]) u (a, sent)
@@ -405,13 +471,16 @@ async fn count(kernel: &Kernel, day: NaiveDate, mails: &[CountedConfirmation]) -
     )
     .execute(&mut *tx)
     .await?;
+    let new: Vec<Vec<u8>> = done.difference(&before).cloned().collect();
     sqlx::query!(
         "INSERT INTO confirmation_caps (day, address_hash, sent) SELECT $1, m, 1 FROM unnest($2::bytea[]) m ON CONFLICT DO NOTHING",
         day,
-        &new_marks
+        &new
     )
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(allowed)
+    let put_off = permissions.iter().filter(|permission| **permission == Permission::PutOff).count();
+    metrics::counter!("muster_mail_put_off_total").increment(put_off.try_into().unwrap_or(u64::MAX));
+    Ok(permissions)
 }

@@ -9,7 +9,7 @@ use validator::Validate;
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        forms::FormFields,
+        forms::{FormFields, FormInput},
         text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
     },
 };
@@ -135,6 +135,13 @@ pub struct Consents {
 }
 
 impl Consents {
+    /// The boxes that were ticked in an HTML form.
+    pub fn of_form(form: &FormInput) -> Self {
+        let partners = form.with_prefix("partner-").filter(|(_, value)| *value == "true");
+        let partners = partners.map(|(slug, _)| (slug.to_owned(), true)).collect();
+        Self { updates: form.ticked("updates"), partners }.cleaned()
+    }
+
     /// Without entries that no form of ours has: invalid slugs, and those beyond `MAX_PARTNERS`.
     #[must_use]
     pub fn cleaned(mut self) -> Self {
@@ -256,36 +263,23 @@ impl PersonBody {
     }
 
     /// The person in an HTML form.
-    pub fn of_form(given_name: &str, family_name: &str, email: &str, locale: LocaleTag) -> Self {
-        let email = EmailBody { address: email.to_owned(), primary: true };
-        Self {
-            given_name: given_name.to_owned(),
-            family_name: family_name.to_owned(),
-            email_addresses: if email.address.trim().is_empty() { Vec::new() } else { vec![email] },
-            preferred_language: Some(locale.as_str().to_owned()),
-            ..Self::default()
-        }
-    }
-
-    /// Adds the postal fields of a form.
-    #[must_use]
-    pub fn with_postal(mut self, postal_code: &str, locality: &str, country: &str) -> Self {
-        self.postal_addresses = vec![PostalBody {
-            postal_code: postal_code.to_owned(),
-            locality: locality.to_owned(),
-            country: country.to_owned(),
+    pub fn of_form(form: &FormInput, locale: LocaleTag) -> Self {
+        let text = |name: &str| form.text(name).to_owned();
+        let given = |name: &str| Some(text(name)).filter(|value| !value.trim().is_empty());
+        let postal = PostalBody {
+            postal_code: text("postal_code"),
+            locality: text("city"),
+            country: text("country"),
             ..PostalBody::default()
-        }];
-        self
-    }
-
-    /// Adds the telephone number of a form.
-    #[must_use]
-    pub fn with_phone(mut self, number: &str) -> Self {
-        if !number.trim().is_empty() {
-            self.phone_numbers = vec![PhoneBody { number: number.to_owned(), primary: true }];
+        };
+        Self {
+            given_name: text("given_name"),
+            family_name: text("family_name"),
+            email_addresses: given("email").map(|address| EmailBody { address, primary: true }).into_iter().collect(),
+            postal_addresses: if postal.is_empty() { Vec::new() } else { vec![postal] },
+            phone_numbers: given("phone").map(|number| PhoneBody { number, primary: true }).into_iter().collect(),
+            preferred_language: Some(locale.as_str().to_owned()),
         }
-        self
     }
 
     /// Validates and normalises. `at` is the JSON pointer of this object in the request body.

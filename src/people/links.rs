@@ -15,8 +15,9 @@ use crate::{
     error::Result,
     kernel::{
         Kernel,
+        forms::FormInput,
         i18n::text,
-        links::{Download, FormInput, LinkHandler, LinkHandlers, LinkPage, PageLink, Purpose, Token, expired},
+        links::{Download, LinkHandler, LinkHandlers, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
         vault::Vault,
     },

@@ -57,6 +57,8 @@ pub struct PersonRecord {
     pub is_effective: bool,
     /// The URL of its own page, if it has one.
     pub own_page: Option<String>,
+    /// The URL of the page on which it is confirmed, while it waits for that.
+    pub confirm_page: Option<String>,
     /// All of it, opened.
     pub data: Value,
 }
@@ -169,6 +171,29 @@ impl AllRecords {
             tx.commit().await?;
         }
         store::begin_links(conn, person, void, now.date_naive()).await
+    }
+
+    /// What waits to be confirmed besides `but`: of each title the newest, with the URL of its page.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open a row.
+    pub async fn waiting(
+        &self,
+        conn: &mut PgConnection,
+        vault: &Vault,
+        person: Uuid,
+        but: &str,
+    ) -> Result<Vec<(String, String)>> {
+        let mut waiting: Vec<(String, String)> = Vec::new();
+        for records in &self.0 {
+            for record in records.read(conn, vault, person).await? {
+                let Some(url) = record.confirm_page else { continue };
+                if record.title != but && waiting.iter().all(|(title, _)| *title != record.title) {
+                    waiting.push((record.title, url));
+                }
+            }
+        }
+        Ok(waiting)
     }
 
     /// Everything that is kept about a person, for the person: details, consents, and what the slices keep.

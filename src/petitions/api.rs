@@ -3,12 +3,9 @@
 mod abuse;
 mod counts;
 mod deliveries;
-mod history;
 mod imports;
 mod invalidations;
 mod paper;
-mod preview;
-mod short_links;
 mod signatures;
 
 use axum::{
@@ -31,6 +28,7 @@ use super::{
     submission::Petitions,
 };
 use crate::{
+    actions,
     campaigns::{self, Kind},
     error::{Error, Result},
     kernel::{
@@ -51,9 +49,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(get_petition, update_petition, delete_petition))
         .merge(signatures::router())
         .merge(counts::router())
-        .merge(history::router())
-        .merge(preview::router())
-        .merge(short_links::router())
+        .merge(actions::api::router(Kind::Petition))
         .merge(paper::router())
         .merge(deliveries::router())
         .merge(imports::router())

@@ -23,14 +23,15 @@ use super::{
         self, Petition,
         imports::{self, Import, RowError},
     },
-    submission::{NewSignature, Petitions},
+    submission::{MAX_COMMENT, NewSignature, Petitions},
 };
 use crate::{
     campaigns::SubmissionOutcome,
     error::{Error, FieldError, Result},
     kernel::{
+        forms::{FieldErrors, FormInput},
         jobs::{self, Job, JobKind, NextStep},
-        text::{EmailAddress, LocaleTag},
+        text::{EmailAddress, LocaleTag, clean_text},
         vault::Vault,
     },
     people::{Consents, PersonBody},
@@ -365,39 +366,31 @@ fn parse_row<'a>(
     let language = LocaleTag::parse(&import_cells::language(cell("language"))).unwrap_or(petition.action.locale);
     let country = import_cells::country(cell("country"));
     let is_code = |country: &str| country.is_empty() || country.len() == 2;
-    let mut errors = Vec::new();
+    let mut errors = FieldErrors::default();
     if !is_code(&country) {
         let detail = "No country has this name. Write it in English, French or Spanish, or as two letters, such as CA.";
         errors.push(FieldError::new("/country", "unknown_value", detail));
     }
     let mut whole = |field: &str, digits: Result<String, DigitsLost>| {
-        digits.unwrap_or_else(|DigitsLost| {
+        let lost = |DigitsLost| {
             let detail = "The spreadsheet kept only the first digits of this number. Format the cell as text, and \
                           enter it again.";
-            errors.push(FieldError::new(format!("/{field}"), "invalid_value", detail));
-            String::new()
-        })
+            FieldError::new(format!("/{field}"), "invalid_value", detail)
+        };
+        errors.field(digits.map_err(lost)).unwrap_or_default()
     };
-    let phone = whole("phone", import_cells::digits(cell("phone")));
-    let postal_code = whole("postal_code", import_cells::postal_code(cell("postal_code"), &country));
+    let mut form = FormInput::default();
+    form.set("given_name", text("given_name"));
+    form.set("family_name", text("family_name"));
+    form.set("email", import_cells::address(cell("email")));
+    form.set("phone", whole("phone", import_cells::digits(cell("phone"))));
+    form.set("postal_code", whole("postal_code", import_cells::postal_code(cell("postal_code"), &country)));
+    form.set("city", text("city"));
     // a code of a country that is not known is not checked as a Canadian one
-    let known_country = if is_code(&country) { country.as_str() } else { "ZZ" };
-    let email = import_cells::address(cell("email"));
-    let person = PersonBody::of_form(&text("given_name"), &text("family_name"), &email, language)
-        .with_postal(&postal_code, &text("city"), known_country)
-        .with_phone(&phone)
-        .parse("");
-    let person = match person {
-        Ok(person) if errors.is_empty() => person,
-        Ok(_) => return Err(Error::Fields(errors)),
-        Err(Error::Fields(more)) => {
-            errors.extend(more);
-            return Err(Error::Fields(errors));
-        }
-        Err(error) => return Err(error),
-    };
-    let comments = crate::kernel::text::clean_text(&text("comments"), 5000)
-        .map_err(|e| Error::field("/comments", e.code, e.detail))?;
+    form.set("country", if is_code(&country) { country.as_str() } else { "ZZ" });
+    let person = errors.fields(PersonBody::of_form(&form, language).parse(""))?;
+    let comments = errors.text("/comments", clean_text(&text("comments"), MAX_COMMENT));
+    let person = errors.finish(person)?;
     let now = petitions.kernel.env.now();
     let signed_at = match text("signed_on").as_str() {
         "" => now,

@@ -75,6 +75,7 @@ impl SubmissionKind for SignatureKind {
     const CONFIRM_LINK: Purpose = links::CONFIRM_SIGNATURE;
     const MANAGE_LINK: Purpose = links::MANAGE_SIGNATURE;
     const REJECT_LINK: Purpose = links::REJECT_SIGNATURE;
+    const WAITING_LINK: Purpose = links::WAITING_SIGNATURES;
     const CONFIRM_MAIL: &'static str = CONFIRM_MAIL;
     const REMINDER_MAIL: &'static str = REMINDER_MAIL;
     const OWN_LABEL: &'static str = "own-signed";

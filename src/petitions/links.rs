@@ -19,9 +19,8 @@ pub const CONFIRM_SIGNATURE: Purpose = Purpose::new(1);
 pub const MANAGE_SIGNATURE: Purpose = Purpose::new(2);
 /// Purpose of "this was not me" links.
 pub const REJECT_SIGNATURE: Purpose = Purpose::new(7);
-/// Purpose of links that show a petition before it is public. Not mailed: organizers share them, and they are not under
-/// `/t/`.
-pub const PREVIEW_PETITION: Purpose = Purpose::new(10);
+/// Purpose of links to what else of the same address waits to be confirmed.
+pub const WAITING_SIGNATURES: Purpose = Purpose::new(18);
 /// Purpose of links that change how a signer's name is shown.
 pub const SHOW_NAME: Purpose = Purpose::new(11);
 

@@ -15,7 +15,7 @@ use crate::{
     actions::submission::{SubmissionKind, addressee, load_found},
     error::Result,
     kernel::Kernel,
-    mail::{self, Addressee, Composed, Composition, MailKind, QueuedEmail, SendBasis},
+    mail::{self, Addressee, Composed, Composition, MailKind, MergedWith, QueuedEmail, SendBasis},
     organizers,
 };
 
@@ -114,7 +114,9 @@ impl ThanksMail {
             }
         }
         // without confirmation the mail goes to an unconfirmed address and is limited as a first contact
-        let basis = |c: &LoadedSignature| if c.action().confirms { SendBasis::Notice } else { SendBasis::FirstContact };
+        let basis = |c: &LoadedSignature| {
+            if c.action().confirms { SendBasis::Notice } else { c.first_contact(MergedWith::Same) }
+        };
         let drafts = found.into_iter().map(|c| {
             Ok(c?.filter(|c| c.row.is_effective()).and_then(|c| {
                 let basis = basis(&c);

@@ -45,7 +45,7 @@ pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
 pub use kind::SignatureKind;
-pub use links::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME};
+pub use links::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE, REJECT_SIGNATURE, SHOW_NAME, WAITING_SIGNATURES};
 pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
@@ -68,8 +68,8 @@ pub fn register_records(petitions: &Petitions, records: &mut AllRecords) {
 }
 
 /// Registers the messages of this slice.
-pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
-    actions::submission::register_mail::<SignatureKind>(&petitions.kernel, kinds);
+pub fn register_mail(petitions: &Petitions, records: &AllRecords, kinds: &mut MailKinds) {
+    actions::submission::register_mail::<SignatureKind>(&petitions.kernel, records, kinds);
     kinds.register(mail::ThanksMail(petitions.clone()));
     kinds.register(mail::MilestoneMail(petitions.clone()));
 }

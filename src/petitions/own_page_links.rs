@@ -14,8 +14,9 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
+        forms::FormInput,
         i18n::{text, text_of},
-        links::{ChoiceList, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
+        links::{ChoiceList, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
     },
 };
 

@@ -13,7 +13,10 @@ use validator::Validate;
 use super::{store::Petition, submission::NewSignature};
 use crate::{
     error::{Error, FieldError, Result},
-    kernel::text::{LocaleTag, TextError, clean_line, clean_text, required_line},
+    kernel::{
+        forms::{FieldErrors, FormInput},
+        text::{LocaleTag, TextError, clean_line, clean_text, required_line},
+    },
 };
 
 /// Maximum number of questions of a form.
@@ -61,6 +64,14 @@ pub struct Fields {
     pub comments: Option<FieldRequirement>,
 }
 
+// names in forms, and JSON pointers into the API's body
+const FAMILY_NAME: (&str, &str) = ("family_name", "/person/family_name");
+const POSTAL_CODE: (&str, &str) = ("postal_code", "/person/postal_addresses/0/postal_code");
+const CITY: (&str, &str) = ("city", "/person/postal_addresses/0/locality");
+const COUNTRY: (&str, &str) = ("country", "/person/postal_addresses/0/country");
+const PHONE: (&str, &str) = ("phone", "/person/phone_numbers");
+const COMMENTS: (&str, &str) = ("comments", "/comments");
+
 impl Fields {
     /// The fields as the page shows them.
     pub fn shown(self, protected: bool) -> Value {
@@ -77,31 +88,42 @@ impl Fields {
         })
     }
 
-    /// Clears fields that are off, and returns errors for required ones that are missing.
-    fn apply(self, new: &mut NewSignature, public: bool) -> Vec<FieldError> {
+    /// Clears fields that are off, and refuses required ones that are missing.
+    fn apply(self, new: &mut NewSignature, public: bool, errors: &mut FieldErrors) {
         let details = &mut new.person.details;
         let members = [
-            (self.family_name, &mut details.family_name, "/person/family_name"),
-            (self.postal_code, &mut details.postal_code, "/person/postal_addresses/0/postal_code"),
-            (self.city, &mut details.locality, "/person/postal_addresses/0/locality"),
-            (self.country, &mut details.country, "/person/postal_addresses/0/country"),
-            (self.phone, &mut details.phone, "/person/phone_numbers"),
-            (self.comments, &mut new.comments, "/comments"),
+            (self.family_name, &mut details.family_name, FAMILY_NAME),
+            (self.postal_code, &mut details.postal_code, POSTAL_CODE),
+            (self.city, &mut details.locality, CITY),
+            (self.country, &mut details.country, COUNTRY),
+            (self.phone, &mut details.phone, PHONE),
+            (self.comments, &mut new.comments, COMMENTS),
         ];
-        let mut errors = Vec::new();
-        for (wanted, value, pointer) in members {
+        for (wanted, value, (_, pointer)) in members {
             match wanted {
                 Some(FieldRequirement::Off) => value.clear(),
-                Some(FieldRequirement::Required) if public && value.is_empty() => {
-                    errors.push(FieldError::new(pointer, "required", "This petition needs it."));
-                }
+                Some(FieldRequirement::Required) if public => errors.require(pointer, !value.is_empty()),
                 _ => {}
             }
         }
         if self.postal_code == Some(FieldRequirement::Off) && self.country == Some(FieldRequirement::Off) {
             details.region.clear();
         }
-        errors
+    }
+
+    /// Refuses required fields that are empty in a form whose person was refused.
+    pub(super) fn require_in(self, form: &FormInput, errors: &mut FieldErrors) {
+        let wanted = [
+            (self.family_name, FAMILY_NAME),
+            (self.postal_code, POSTAL_CODE),
+            (self.city, CITY),
+            (self.country, COUNTRY),
+            (self.phone, PHONE),
+            (self.comments, COMMENTS),
+        ];
+        for (_, (name, pointer)) in wanted.iter().filter(|(wanted, _)| *wanted == Some(FieldRequirement::Required)) {
+            errors.require(pointer, !form.text(name).trim().is_empty());
+        }
     }
 }
 
@@ -372,30 +394,40 @@ pub enum GivenAnswer {
     Ticked(bool),
 }
 
+/// Answers as they were sent, by key.
+pub(super) type GivenAnswers = BTreeMap<String, Value>;
+
 /// Checks a signature against the petition's fields and questions: fields that are off are cleared, required ones
 /// must be there (`public`: organizers who vouch may leave them out), answers to unknown questions are dropped.
 ///
 /// # Errors
 /// 422 with a pointer for each refused field.
-pub(super) fn check(petition: &Petition, new: &mut NewSignature, public: bool) -> Result<()> {
-    let mut errors = petition.fields.apply(new, public);
+pub(super) fn check(petition: &Petition, new: &mut NewSignature, given: &GivenAnswers, public: bool) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    petition.fields.apply(new, public, &mut errors);
+    new.answers = check_answers(petition, given, public, &mut errors);
+    errors.finish(Some(()))
+}
+
+/// The answers to the petition's questions.
+pub(super) fn check_answers(
+    petition: &Petition,
+    given: &GivenAnswers,
+    public: bool,
+    errors: &mut FieldErrors,
+) -> BTreeMap<String, String> {
     let mut answers = BTreeMap::new();
     for question in &petition.questions {
-        let pointer = || format!("/muster:answers/{}", question.key);
-        match question.check(new.given_answers.get(&question.key)) {
-            Ok(answer) if answer.is_empty() => {
-                if question.required && public {
-                    errors.push(FieldError::new(pointer(), "required", "This petition needs an answer."));
-                }
-            }
+        let pointer = format!("/muster:answers/{}", question.key);
+        match question.check(given.get(&question.key)) {
+            Ok(answer) if answer.is_empty() => errors.require(&pointer, !(question.required && public)),
             Ok(answer) => {
                 answers.insert(question.key.clone(), answer);
             }
-            Err(error) => errors.push(FieldError::new(pointer(), error.code, error.detail)),
+            Err(error) => errors.push(FieldError::new(pointer, error.code, error.detail)),
         }
     }
-    new.answers = answers;
-    if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+    answers
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use super::{
     live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
     mail::{CONFIRM_MAIL, ThanksMail},
     state::CommentState,
-    store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
+    store::{self, Petition, SignatureSubmission, SubmissionResult, counts::Signatures, imports::Import},
 };
 use crate::{
+    actions::api::ActionApi,
     campaigns::{self, Campaigns, Cells, Dimension, SubmissionMode, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
@@ -41,6 +42,8 @@ use crate::{
 
 /// Lifetime of the cached secret of the day.
 const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
+/// Maximum length of a comment, in characters.
+pub(super) const MAX_COMMENT: usize = 5000;
 /// Name of the table, part of the associated data of sealed values.
 pub const SIGNATURES: &str = "signatures";
 
@@ -96,9 +99,7 @@ pub struct NewSignature {
     pub display: Display,
     /// Consents.
     pub consents: Consents,
-    /// Answers as they were sent.
-    pub given_answers: BTreeMap<String, serde_json::Value>,
-    /// Answers as checked by [`super::questions::check`].
+    /// Answers to the petition's own questions, by key; set by [`super::questions::check`].
     pub answers: BTreeMap<String, String>,
     /// The name may be part of deliveries.
     pub delivers_name: bool,
@@ -161,6 +162,12 @@ impl Deref for Petitions {
 impl FromRef<Petitions> for Arc<Kernel> {
     fn from_ref(petitions: &Petitions) -> Self {
         petitions.kernel.clone()
+    }
+}
+
+impl FromRef<Petitions> for ActionApi {
+    fn from_ref(petitions: &Petitions) -> Self {
+        Self::of::<Signatures>(petitions.kernel.clone())
     }
 }
 
@@ -557,7 +564,6 @@ impl NewSignature {
             comments: String::new(),
             display: Display::Hidden,
             consents: Consents::default(),
-            given_answers: BTreeMap::new(),
             answers: BTreeMap::new(),
             delivers_name: false,
             keep_nothing: false,

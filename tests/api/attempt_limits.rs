@@ -357,7 +357,7 @@ async fn without_a_database_sign_in_fails_closed_and_public_acts_pass(pool: PgPo
     let Ok(source) = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await;
     app.kernel.db.close().await;
     assert_eq!(form.status(&app, "203.0.113.1", OWNER, PASSWORD).await, 503);
-    app.kernel.rate_limiter.admit(source, Proof::default()).await.unwrap();
-    let asked = app.kernel.rate_limiter.admit(source, Proof::default()).await.unwrap_err();
+    app.kernel.rate_limiter.admit(source, Proof::default(), false).await.unwrap();
+    let asked = app.kernel.rate_limiter.admit(source, Proof::default(), false).await.unwrap_err();
     assert_eq!(asked.code(), Code::ChallengeRequired);
 }

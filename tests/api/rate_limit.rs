@@ -143,9 +143,9 @@ async fn a_proof_is_valid_in_every_process_but_only_once(pool: PgPool) {
     let beside = Kernel::new(kernel.settings.clone(), kernel.env.clone(), kernel.db.clone(), Arc::new(keyring));
     let source = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap();
     let with = |altcha| Proof { altcha, ticket: None };
-    beside.rate_limiter.admit(source, with(None)).await.unwrap();
-    beside.rate_limiter.admit(source, with(None)).await.unwrap_err();
-    beside.rate_limiter.admit(source, with(Some(&proof))).await.unwrap();
+    beside.rate_limiter.admit(source, with(None), false).await.unwrap();
+    beside.rate_limiter.admit(source, with(None), false).await.unwrap_err();
+    beside.rate_limiter.admit(source, with(Some(&proof)), false).await.unwrap();
     gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
 }
 

@@ -87,6 +87,8 @@ async fn without_a_database_it_returns_503_and_recovers() {
         )
         .await;
     assert_unavailable(&form, "text/html");
+    let again = form.text();
+    assert!(again.contains("value=\"during@example.org\"") && again.contains("could not save your form"), "{again}");
     until("no readiness", async || (server.admin("/readyz").await.status == 503).then_some(())).await;
     assert_eq!(server.admin("/healthz").await.status, 200, "it lives, so nobody needs to restart it");
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use muster::{broadcasts, events, kernel::links::Purpose, letters, people, petitions};
+use muster::{actions, broadcasts, events, kernel::links::Purpose, letters, people, petitions};
 
 /// Mailed links contain these bytes: they never change, and no two purposes share one.
 #[test]
 fn purposes_keep_their_bytes() {
-    let purposes: [(Purpose, u8); 15] = [
+    let purposes: [(Purpose, u8); 18] = [
         (petitions::CONFIRM_SIGNATURE, 1),
         (petitions::MANAGE_SIGNATURE, 2),
         (events::CONFIRM_ATTENDANCE, 3),
@@ -17,12 +17,15 @@ fn purposes_keep_their_bytes() {
         (petitions::REJECT_SIGNATURE, 7),
         (events::REJECT_ATTENDANCE, 8),
         (letters::REJECT_LETTER, 9),
-        (petitions::PREVIEW_PETITION, 10),
+        (actions::PREVIEW, 10),
         (petitions::SHOW_NAME, 11),
         (broadcasts::UNSUBSCRIBE, 14),
         (broadcasts::PREFERENCES, 15),
         (people::MY_DATA, 16),
         (people::ERASE_PERSON, 17),
+        (petitions::WAITING_SIGNATURES, 18),
+        (events::WAITING_ATTENDANCES, 19),
+        (letters::WAITING_LETTERS, 20),
     ];
     for (purpose, byte) in purposes {
         assert_eq!(purpose.byte(), byte);

@@ -224,8 +224,18 @@ impl TestApp {
         self.request(Method::DELETE, path, token, &[], None).await
     }
 
-    /// A form of a page.
+    /// A form of a page, and the page to which an accepted one leads.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let reply = self.post_form(path, fields).await;
+        if reply.status != 303 {
+            return reply;
+        }
+        let location = reply.headers[header::LOCATION].to_str().unwrap();
+        self.get(location.split('#').next().unwrap(), None).await
+    }
+
+    /// A form of a page.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(body)).unwrap()).await
@@ -234,6 +244,11 @@ impl TestApp {
     /// Presses the button of a mailed link.
     pub async fn press(&self, url: &str) -> Reply {
         self.form(self.path_of(url), &[]).await
+    }
+
+    /// Presses the button of the page at a path.
+    pub async fn press_path(&self, path: &str) -> Reply {
+        self.form(path, &[]).await
     }
 
     /// The path of an address of ours.

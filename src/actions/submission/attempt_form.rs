@@ -5,15 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minijinja::{Value, context, value::Serde};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
-        forms::{FormFields, challenge_context, field_of, form_errors},
+        forms::{ANSWER_ANCHOR, FormFields, FormInput, challenge_context, field_of, form_errors},
         pages::{Visitor, private},
-        rate_limit::Proof,
     },
     people::PERSON_FORM_FIELDS,
 };
@@ -21,26 +19,8 @@ use crate::{
 /// Fields of the forms besides those of a person, by JSON pointers as the API has them.
 const FORM_FIELDS: &FormFields = &[("muster:code", "code")];
 
-/// What was typed.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub struct AttemptForm {
-    /// The address.
-    pub email: String,
-    /// The code of a mail; the form for it only.
-    pub code: String,
-    #[serde(skip_serializing)]
-    altcha: String,
-    #[serde(skip_serializing)]
-    wait_ticket: String,
-}
-
-impl AttemptForm {
-    /// The answer to the challenge.
-    pub fn proof(&self) -> Proof<'_> {
-        Proof::of_form(&self.altcha, &self.wait_ticket)
-    }
-}
+/// Fields of the forms.
+const FIELDS: &[&str] = &["email", "code"];
 
 /// What a form says when it is shown again.
 pub struct FormState {
@@ -71,13 +51,13 @@ pub fn form_page(
     visitor: &Visitor,
     template: &str,
     path: &str,
-    form: &AttemptForm,
+    form: &FormInput,
     state: &FormState,
     page: Value,
 ) -> Result<Response> {
     let field = |pointer: &str| field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS]);
     let errors = Serde(form_errors(visitor.locale, &state.errors, field));
-    let form = context! { action => path, values => Serde(form), errors, locale => visitor.locale.as_str() };
+    let form = context! { action => path, answer => ANSWER_ANCHOR, values => Serde(form.clone().to_show(FIELDS)), errors, locale => visitor.locale.as_str() };
     let page = context! { form, challenge => state.challenge.clone(), ..page };
     Ok(private(kernel.pages.page(template, visitor, "", page)?))
 }

@@ -3,7 +3,7 @@
 
 use axum::{
     Router,
-    extract::{Form, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
@@ -12,7 +12,7 @@ use minijinja::context;
 
 use super::{
     Submissions,
-    attempt_form::{AttemptForm, FormState, form_page, rate_limited_page},
+    attempt_form::{FormState, form_page, rate_limited_page},
     kind::{SubmissionKey, SubmissionKind},
     owner_acts::Credential,
 };
@@ -21,6 +21,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         extract::PathParams,
+        forms::FormInput,
         pages::Visitor,
         rate_limit::{Attempt, AttemptPurpose, Source},
         text::EmailAddress,
@@ -37,7 +38,7 @@ fn page<K: SubmissionKind>(
     submissions: &Submissions<K>,
     visitor: &Visitor,
     slug: &str,
-    form: &AttemptForm,
+    form: &FormInput,
     state: &FormState,
 ) -> Result<Response> {
     let path = format!("{}{slug}/code", K::KIND.page_prefix());
@@ -49,7 +50,7 @@ async fn show<K: SubmissionKind>(
     visitor: Visitor,
     PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
-    page(&submissions, &visitor, &slug, &AttemptForm::default(), &FormState::default())
+    page(&submissions, &visitor, &slug, &FormInput::default(), &FormState::default())
 }
 
 /// Confirms a submission with the code from the mail, like the mailed link.
@@ -58,14 +59,14 @@ async fn submit<K: SubmissionKind>(
     visitor: Visitor,
     source: Source,
     PathParams(slug): PathParams<String>,
-    Form(form): Form<AttemptForm>,
+    form: FormInput,
 ) -> Result<Response> {
     let kernel = &submissions.kernel;
     let page = |state: &FormState| page(&submissions, &visitor, &slug, &form, state);
     let refused = |error: FieldError| -> Result<Response> {
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&error.into())?).into_response())
     };
-    let address = match EmailAddress::parse(&form.email) {
+    let address = match EmailAddress::parse(form.text("email")) {
         Ok(address) => address,
         Err(e) => return refused(FieldError::new("/email_addresses", e.code, e.detail)),
     };
@@ -85,7 +86,7 @@ async fn submit<K: SubmissionKind>(
         Ok(counted) => counted,
         Err(error) => return rate_limited_page(kernel, error, page),
     };
-    match confirm(&submissions, &action, &address, &form.code).await {
+    match confirm(&submissions, &action, &address, form.text("code")).await {
         Ok(Some(confirmed)) => {
             counted.succeeded().await;
             link_page(kernel, &K::confirmed_page(kernel, &confirmed))

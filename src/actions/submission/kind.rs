@@ -141,6 +141,8 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     const MANAGE_LINK: Purpose;
     /// Purpose of "this was not me" links.
     const REJECT_LINK: Purpose;
+    /// Purpose of links to what else of the same address waits to be confirmed.
+    const WAITING_LINK: Purpose;
     /// `emails.kind` of the mail that asks to confirm.
     const CONFIRM_MAIL: &'static str;
     /// `emails.kind` of the reminder.

@@ -1,7 +1,7 @@
 //! Pages of the links in mails to the owners of submissions: confirm, the own page with the button to withdraw, and
 //! "this was not me". A page about a protected action discloses nothing before its button is pressed.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
@@ -16,8 +16,9 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        i18n::{self, text},
-        links::{FormInput, LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
+        forms::FormInput,
+        i18n::{self, text, text_of},
+        links::{LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
         zones,
     },
     mail,
@@ -32,7 +33,8 @@ pub fn register_links<K: SubmissionKind>(
 ) {
     handlers.register(ConfirmLink(submissions.clone()));
     handlers.register(ManageLink { submissions: submissions.clone(), records: records.clone() });
-    handlers.register(RejectLink::<K>(submissions.kernel.clone(), std::marker::PhantomData));
+    handlers.register(RejectLink::<K>(submissions.kernel.clone(), PhantomData));
+    handlers.register(WaitingLink::<K>(submissions.kernel.clone(), PhantomData));
 }
 
 /// The submission of a token; one that was deleted looks like an expired link.
@@ -96,6 +98,10 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
             }
             if is_pending {
                 page.links.push(c.page_link(kernel, K::REJECT_LINK, "token-not-me-link"));
+            }
+            // a neutral page has it in any case, so that it tells nothing
+            if c.is_neutral() || !others_waiting(kernel, &mut conn, &c).await?.is_empty() {
+                page.links.push(c.page_link(kernel, K::WAITING_LINK, "token-waiting-link"));
             }
             Ok(page)
         })
@@ -163,7 +169,7 @@ impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
     }
 }
 
-struct RejectLink<K>(Arc<Kernel>, std::marker::PhantomData<K>);
+struct RejectLink<K>(Arc<Kernel>, PhantomData<K>);
 
 impl<K: SubmissionKind> LinkHandler for RejectLink<K> {
     fn purpose(&self) -> Purpose {
@@ -198,6 +204,72 @@ impl<K: SubmissionKind> LinkHandler for RejectLink<K> {
             people::delete_unconfirmed_people(&mut tx, &[c.row.person_id()]).await?;
             tx.commit().await?;
             Ok(LinkPage::not_me(c.locale, true))
+        })
+    }
+}
+
+/// Maximum number of waiting submissions that a page lists.
+const MAX_WAITING: usize = 50;
+
+/// The other submissions of the same address on the same action that wait to be confirmed, newest first.
+async fn others_waiting<K: SubmissionKind>(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    c: &Loaded<K>,
+) -> Result<Vec<Loaded<K>>> {
+    let Some(address) = c.payload.details().address() else { return Ok(Vec::new()) };
+    let keys = K::by_address(conn, c.action().id, c.vault.id, &c.vault.email_index(&address)).await?;
+    let others = keys.iter().map(|key| key.id).filter(|id| *id != c.row.id()).take(MAX_WAITING);
+    let mut rows = K::rows(conn, &others.collect::<Vec<_>>()).await?;
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.created_at(), row.id())));
+    let others: Result<Vec<Loaded<K>>> = load(kernel, conn, rows).await?.into_iter().collect();
+    let now = kernel.env.now();
+    Ok(others?.into_iter().filter(|other| other.waits(now)).collect())
+}
+
+/// What else of the same address waits to be confirmed on an action: anybody may have typed the address into its form.
+/// Each has a page of its own to confirm it, and one to say "this was not me".
+struct WaitingLink<K>(Arc<Kernel>, PhantomData<K>);
+
+impl<K: SubmissionKind> LinkHandler for WaitingLink<K> {
+    fn purpose(&self) -> Purpose {
+        K::WAITING_LINK
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.public.acquire().await?;
+            let c: Loaded<K> = find(&self.0, &mut conn, token).await?;
+            let button = Some(text(c.locale, "token-waiting-button"));
+            Ok(LinkPage { button, ..c.text_page("waiting", "heading", &["line-1"]) })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut conn = kernel.public.acquire().await?;
+            let c: Loaded<K> = find(kernel, &mut conn, token).await?;
+            let others = others_waiting(kernel, &mut conn, &c).await?;
+            let line = if others.is_empty() { "none" } else { "line-2" };
+            let mut page = c.text_page("waiting", "heading", &[line]);
+            for other in &others {
+                let at = other.row.created_at();
+                let when = if c.is_neutral() {
+                    i18n::day_of(c.locale, at, *zones::DEFAULT)
+                } else {
+                    i18n::date_time(c.locale, at, *zones::DEFAULT)
+                };
+                let name = if c.is_neutral() { String::new() } else { other.payload.details().full_name() };
+                let of = if name.is_empty() { when } else { format!("{name}, {when}") };
+                let link_to = |purpose, key: &str| PageLink {
+                    label: text_of(c.locale, key, "what", of.clone()),
+                    href: other.link(kernel, purpose),
+                };
+                page.links.push(link_to(K::CONFIRM_LINK, "token-waiting-mine"));
+                page.links.push(link_to(K::REJECT_LINK, "token-waiting-not-mine"));
+            }
+            Ok(page)
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
-    mail::{self, Class, Composed, Composition, Draft, NewEmail, SendBasis},
+    mail::{self, Class, Composed, Composition, Draft, MergedWith, NewEmail, SendBasis},
     people::{DetailsChange, PersonRow},
 };
 
@@ -141,6 +141,11 @@ impl<K: SubmissionKind> Loaded<K> {
         self.row.confirm_expires_at().is_none_or(|at| at <= now)
     }
 
+    /// Does it wait for the owner of the address to confirm it, who still can?
+    pub fn waits(&self, now: DateTime<Utc>) -> bool {
+        self.row.is_pending() && !self.has_expired(now) && K::is_open(self, now)
+    }
+
     /// May the owner of the address confirm it now?
     ///
     /// # Errors
@@ -199,6 +204,11 @@ impl<K: SubmissionKind> Loaded<K> {
             protected: self.action().protected,
             due_at: None,
         }
+    }
+
+    /// The basis of a mail about it to an address that nobody has confirmed.
+    pub fn first_contact(&self, merged_with: MergedWith) -> SendBasis {
+        SendBasis::FirstContact { about: self.action().id, merged_with }
     }
 
     /// The draft of a mail about it, unless it has no address (any more).

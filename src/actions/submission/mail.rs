@@ -4,7 +4,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use minijinja::context;
+use minijinja::{Value, context};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,7 +15,8 @@ use super::{
 use crate::{
     error::Result,
     kernel::Kernel,
-    mail::{self, Addressee, Composition, MailKind, MailKinds, QueuedEmail, SendBasis},
+    mail::{self, Addressee, Composition, Draft, MailKind, MailKinds, MergedWith, QueuedEmail},
+    people::AllRecords,
 };
 
 /// A pending submission whose owner is to be reminded.
@@ -44,14 +45,16 @@ pub async fn addressee<K: SubmissionKind>(
 }
 
 /// Registers the mails that ask to confirm.
-pub fn register_mail<K: SubmissionKind>(kernel: &Arc<Kernel>, kinds: &mut MailKinds) {
+pub fn register_mail<K: SubmissionKind>(kernel: &Arc<Kernel>, records: &AllRecords, kinds: &mut MailKinds) {
     for (kind, is_first_contact) in [(K::CONFIRM_MAIL, true), (K::REMINDER_MAIL, false)] {
-        kinds.register(AskingMail::<K> { kernel: kernel.clone(), kind, is_first_contact, of: PhantomData });
+        let (kernel, records) = (kernel.clone(), records.clone());
+        kinds.register(AskingMail::<K> { kernel, records, kind, is_first_contact, of: PhantomData });
     }
 }
 
 struct AskingMail<K> {
     kernel: Arc<Kernel>,
+    records: AllRecords,
     kind: &'static str,
     is_first_contact: bool,
     of: PhantomData<K>,
@@ -83,12 +86,20 @@ impl<K: SubmissionKind> AskingMail<K> {
     async fn compose_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.kernel;
         let ids = QueuedEmail::ref_ids(emails, K::REF)?;
-        let found = load_found::<K>(kernel, &mut *kernel.work.acquire().await?, &ids).await?;
+        let mut conn = kernel.work.acquire().await?;
+        let found = load_found::<K>(kernel, &mut conn, &ids).await?;
         let now = kernel.env.now();
-        let waits = |c: &Loaded<K>| c.row.is_pending() && !c.has_expired(now) && K::is_open(c, now);
-        let drafts =
-            found.into_iter().map(|c| Ok(c?.filter(waits).and_then(|c| c.draft(SendBasis::FirstContact)))).collect();
-        let write = |c: Loaded<K>, to| {
+        let mut drafts = Vec::with_capacity(found.len());
+        for (c, email) in found.into_iter().zip(emails) {
+            drafts.push(match c {
+                Ok(Some(c)) if c.waits(now) => self.draft(&mut conn, email, c).await,
+                Ok(_) => Ok(None),
+                Err(error) => Err(error),
+            });
+        }
+        drop(conn);
+        let write = |asking: Asking<K>, to| {
+            let c = asking.submission;
             let confirm_url = c.link(kernel, K::CONFIRM_LINK);
             // the page for codes names the action, so a neutral mail contains no code
             let mut code = String::new();
@@ -97,8 +108,34 @@ impl<K: SubmissionKind> AskingMail<K> {
                 code.insert(code.len() / 2, '-');
             }
             let code_url = kernel.url(&format!("{}/code", c.action().path()));
-            c.compose(kernel, self.kind, to, context! { confirm_url, code, code_url })
+            let waiting: Vec<Value> = asking.waiting.into_iter().map(|(title, url)| context! { title, url }).collect();
+            c.compose(kernel, self.kind, to, context! { confirm_url, code, code_url, waiting })
         };
         mail::compose_permitted(kernel, emails, drafts, write).await
     }
+
+    async fn draft(
+        &self,
+        conn: &mut PgConnection,
+        email: &QueuedEmail,
+        c: Loaded<K>,
+    ) -> Result<Option<Draft<Asking<K>>>> {
+        let Some(to) = c.payload.details().address() else { return Ok(None) };
+        // those that were put off are merged into one, which names all that waits; a protected action has a vault of
+        // its own, whose mails name nothing
+        let waiting = if email.is_put_off() && !c.is_neutral() {
+            self.records.waiting(conn, &c.vault, c.row.person_id(), &c.title()).await?
+        } else {
+            Vec::new()
+        };
+        let (vault, basis) = (c.vault.clone(), c.first_contact(MergedWith::Vault));
+        Ok(Some(Draft { to, vault, basis, about: Asking { submission: c, waiting } }))
+    }
+}
+
+/// What a mail asks to confirm.
+struct Asking<K: SubmissionKind> {
+    submission: Loaded<K>,
+    /// Titles and pages of what else waits.
+    waiting: Vec<(String, String)>,
 }

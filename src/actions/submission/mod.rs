@@ -20,7 +20,7 @@ mod withdrawal;
 
 use std::sync::Arc;
 
-pub use attempt_form::{AttemptForm, FormState, form_page, rate_limited_page};
+pub use attempt_form::{FormState, form_page, rate_limited_page};
 pub use code::code_pages;
 pub use confirmation::{Locked, save_confirmed};
 pub use jobs::register_jobs;

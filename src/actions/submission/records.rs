@@ -62,6 +62,7 @@ impl<K: SubmissionKind> PersonRecords for SubmissionRecords<K> {
                     at: c.row.created_at(),
                     is_effective: K::is_effective(&c.row),
                     own_page: Some(c.link(&self.0, K::MANAGE_LINK)),
+                    confirm_page: c.waits(self.0.env.now()).then(|| c.link(&self.0, K::CONFIRM_LINK)),
                     data,
                 });
             }

@@ -315,7 +315,7 @@ pub(super) async fn create_attendance(
     let new = parse_attendance(&event, body)?;
     let Some(actor) = actor else {
         events.ensure_open(&event)?;
-        kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
+        kernel.rate_limiter.admit(source, Proof::of_body(challenge.as_deref()), false).await?;
         events.submit(&event, new).await?;
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &event.action))).into_response());
     };

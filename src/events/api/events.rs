@@ -216,7 +216,8 @@ pub(super) async fn create_event(
     Ok(private_json(StatusCode::CREATED, &body))
 }
 
-/// Changes an event; absent members stay. Those who have a place are mailed when time or place moves.
+/// Changes an event; absent members stay. Those who are registered or wait are mailed when time, place or join link change, or
+/// it is called off.
 #[utoipa::path(
     put,
     path = "/api/v1/events/{id}",
@@ -267,8 +268,9 @@ pub(super) async fn delete_event(
     actor.require(Scope::ActionsWrite)?;
     let mut tx = events.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
+    store::lock_seats(&mut tx, action.id).await?;
     let event = store::event(&mut tx, action.id).await?;
-    campaigns::archive_action(&mut tx, &events.kernel, &actor, &event.action).await?;
+    ops::archive_event(&mut tx, &events.kernel, &actor, &event).await?;
     tx.commit().await?;
     Ok(Json(Notice { notice: "This event was archived. Its registrations are kept." }))
 }

@@ -10,6 +10,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{plan::Event, submission::Events};
 use crate::{
+    actions,
+    campaigns::Kind,
     error::{Error, Result},
     organizers::Actor,
 };
@@ -17,6 +19,7 @@ use crate::{
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Events> {
     OpenApiRouter::new()
+        .merge(actions::api::router(Kind::Event))
         .routes(routes!(events::list_events, events::create_event))
         .routes(routes!(events::get_event, events::update_event, events::delete_event))
         .routes(routes!(attendances::list_attendances, attendances::create_attendance))

@@ -262,16 +262,16 @@ pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<
     Ok(())
 }
 
-/// The accepted ones among the next `most` registrations after an id, and the last id that was read if there may be
+/// Those that are registered or wait among the next `most` registrations after an id, and the last id that was read if there may be
 /// more.
-pub(crate) async fn accepted_after(
+pub(crate) async fn active_after(
     conn: &mut PgConnection,
     event: Uuid,
     after: Uuid,
     most: i64,
 ) -> Result<(Vec<Uuid>, Option<Uuid>)> {
     let rows = sqlx::query!(
-        r#"SELECT id, state = 'accepted' AS "accepted!" FROM attendances WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+        r#"SELECT id, state IN ('accepted', 'waitlisted') AS "active!" FROM attendances WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
         event,
         after,
         most
@@ -279,5 +279,5 @@ pub(crate) async fn accepted_after(
     .fetch_all(conn)
     .await?;
     let next = rows.last().filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read >= most)).map(|row| row.id);
-    Ok((rows.into_iter().filter(|row| row.accepted).map(|row| row.id).collect(), next))
+    Ok((rows.into_iter().filter(|row| row.active).map(|row| row.id).collect(), next))
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Compares an event's counters and the counters of its `events` row with its registrations.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Attendances;
 
 /// Counters in the `events` row, by column name.

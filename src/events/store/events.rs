@@ -8,7 +8,7 @@ use crate::{
     campaigns::{self, Action, Kind, State},
     error::Result,
     events::{
-        plan::{Contact, Event, EventKind, Format, Plan, Private, Session, Venue},
+        plan::{Contact, Event, EventKind, Format, Plan, PlanChange, Private, Session, Venue},
         state::SeatStatus,
     },
     kernel::{
@@ -39,7 +39,8 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
     let row = sqlx::query!(
         r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
                 instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
-                waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence
+                waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence,
+                last_changes
          FROM events WHERE id = $1"#,
         action.id
     )
@@ -76,6 +77,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         seats_taken: row.seats_taken,
         published_status: row.published_status,
         calendar_sequence: row.calendar_sequence,
+        last_changes: row.last_changes,
     })
 }
 
@@ -136,19 +138,26 @@ pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Re
     )
     .execute(&mut *conn)
     .await?;
-    Ok(save(conn, id, plan, false).await?)
+    Ok(save(conn, id, plan, &[]).await?)
 }
 
-/// Updates all columns that organizers set; `moved` raises iCalendar's SEQUENCE.
+/// Updates all columns that organizers set; what attendees need to know is noted and raises iCalendar's SEQUENCE.
 ///
 /// # Errors
 /// A breach of `events_seats_check` when fewer seats remain than are taken.
-pub(crate) async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
+pub(crate) async fn save(
+    conn: &mut PgConnection,
+    id: Uuid,
+    plan: &Plan,
+    changes: &[PlanChange],
+) -> Result<(), sqlx::Error> {
+    let changes: Vec<String> = changes.iter().map(|change| change.as_str().to_owned()).collect();
     sqlx::query!(
         "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
                            contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, allow_smaller_parties_first = $22,
-                           calendar_sequence = calendar_sequence + $23::boolean::integer
+                           calendar_sequence = calendar_sequence + least(cardinality($23::text[]), 1),
+                           last_changes = CASE WHEN cardinality($23) > 0 THEN $23 ELSE last_changes END
          WHERE id = $1",
         id,
         plan.kind as EventKind,
@@ -172,10 +181,16 @@ pub(crate) async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: 
         plan.capacity,
         plan.waitlist,
         plan.allow_smaller_parties_first,
-        moved
+        &changes
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Raises iCalendar's SEQUENCE, so that calendars take the new copy (RFC 5546, section 2.1.4).
+pub(crate) async fn raise_sequence(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE events SET calendar_sequence = calendar_sequence + 1 WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 

@@ -12,12 +12,12 @@ mod submissions;
 mod waitlist;
 
 pub(crate) use attendances::{
-    ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_after, active,
-    active_of_person, attendance, attendances, attendances_by_id, by_address, delete_of_person, delete_pending, keys,
-    lock_attendance, lock_attendances, of_person, set_sealed, take_due_reminders, void_links, waiting_parties,
+    ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, active, active_after, active_of_person,
+    attendance, attendances, attendances_by_id, by_address, delete_of_person, delete_pending, keys, lock_attendance,
+    lock_attendances, of_person, set_sealed, take_due_reminders, void_links, waiting_parties,
 };
 pub(crate) use counts::Attendances;
-pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, save};
+pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, raise_sequence, save};
 pub(crate) use seats::{
     add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, publish_seat_status, resize,
 };

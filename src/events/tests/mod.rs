@@ -75,6 +75,7 @@ pub(super) fn event() -> Event {
         seats_taken: 0,
         published_status: SeatStatus::Open,
         calendar_sequence: 0,
+        last_changes: Vec::new(),
     }
 }
 
@@ -350,7 +351,7 @@ async fn waitlist_is_promoted_in_order(db: PgPool) {
         &mut db.acquire().await.unwrap(),
         event_fixture.event,
         &Plan { capacity: Some(1), has_date: true, ..Plan::empty(event_fixture.now) },
-        false,
+        &[],
     )
     .await;
     assert!(matches!(smaller, Err(sqlx::Error::Database(e)) if e.constraint() == Some("events_seats_check")));

@@ -29,6 +29,11 @@ impl<'a> Proof<'a> {
     pub fn of_form(altcha: &'a str, ticket: &'a str) -> Self {
         Self { altcha: Some(altcha).filter(|a| !a.is_empty()), ticket: Some(ticket).filter(|t| !t.is_empty()) }
     }
+
+    /// `muster:challenge` of an API body, which may be either.
+    pub fn of_body(challenge: Option<&'a str>) -> Self {
+        Self { altcha: challenge, ticket: challenge }
+    }
 }
 
 impl RateLimiter {

@@ -102,6 +102,14 @@ impl EmailAddress {
         format!("{local}@{}", provider.domains[0])
     }
 
+    /// The mailbox for limits: as [`Self::index_form`], and without tag and dots whatever the provider does with them.
+    pub fn mailbox(&self) -> String {
+        let form = self.index_form();
+        let (local, domain) = form.rsplit_once('@').unwrap_or((&form, ""));
+        let base = local.split('+').next().filter(|base| !base.is_empty()).unwrap_or(local);
+        format!("{}@{domain}", base.replace('.', ""))
+    }
+
     fn split(&self) -> (&str, &str) {
         // `parse` accepts no address without an @
         self.address.rsplit_once('@').unwrap_or((&self.address, ""))

@@ -7,14 +7,18 @@ mod outreaches;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::submission::Letters;
-use crate::organizers::{Actor, Scope};
+use crate::{
+    actions::api as action_api,
+    campaigns::Kind,
+    organizers::{Actor, Scope},
+};
 
 pub use actions::{LetterTemplateBody, check_templates};
-pub(super) use outreaches::MAX_MESSAGE;
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Letters> {
     OpenApiRouter::new()
+        .merge(action_api::router(Kind::Letter))
         .routes(routes!(offices::list_offices, offices::create_office))
         .routes(routes!(offices::get_office, offices::update_office))
         .routes(routes!(offices::list_officials, offices::create_official))

@@ -32,14 +32,11 @@ use crate::{
         state::OutreachState,
         store::{self, LetterAction, OutreachRow},
         submission::{Letters, NewLetter},
-        template::MAX_SUBJECT,
+        template::{MAX_MESSAGE, MAX_SUBJECT},
     },
     organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
     people::{self, Consents, ContactDetails, PersonBody},
 };
-
-/// Maximum length of a supporter's text, in characters.
-pub(crate) const MAX_MESSAGE: usize = 10_000;
 
 /// A letter to send. An absent subject or message is taken from the action's template.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -399,7 +396,7 @@ pub(super) async fn create_outreach(
     let new = body.check(&letter)?;
     letter.action.require_open(letters.kernel.env.now())?;
     let proof = body.muster_challenge.as_deref();
-    kernel.rate_limiter.admit(source, Proof { altcha: proof, ticket: proof }).await?;
+    kernel.rate_limiter.admit(source, Proof::of_body(proof), false).await?;
     letters.submit(&letter, new).await?;
     Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &letter.action))).into_response())
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Compares a letter action's counters with its outreaches: those of confirmed letters that were not cancelled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outreaches;
 
 impl Countable for Outreaches {

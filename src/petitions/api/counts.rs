@@ -1,6 +1,4 @@
-//! `petitions/{id}/counts`: the published number for everybody, exact numbers for organizers; and the recount.
-
-use std::time::Duration;
+//! `petitions/{id}/counts`: the published number for everybody, exact numbers for organizers.
 
 use axum::{
     extract::{RawQuery, State},
@@ -9,33 +7,26 @@ use axum::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{ensure_visible, store};
 use crate::{
-    campaigns::{
-        self, Cells, Confirmation, Dimension, Kind, exact_cells, exact_total,
-        recount::{ROWS_PER_RANGE, recount},
-    },
+    campaigns::{Cells, Confirmation, Dimension, exact_cells, exact_total},
     error::{Code, Error, Result},
     kernel::{
-        background::TURN_LIMIT,
-        db::with_timeout,
         extract::PathParams,
-        hal::{Links, Notice},
+        hal::Links,
         http_cache::{IfNoneMatch, cacheable_json, private_json},
     },
-    organizers::{Actor, MaybeActor, Scope, audit},
-    petitions::{Petition, Petitions, Signatures},
-    telemetry,
+    organizers::MaybeActor,
+    petitions::{Petition, Petitions},
 };
 
 /// Routes of the counts.
 pub(super) fn router() -> OpenApiRouter<Petitions> {
-    OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(recount_petition))
+    OpenApiRouter::new().routes(routes!(get_counts))
 }
 
 /// The dimension of the breakdown, from the query.
@@ -168,75 +159,4 @@ async fn get_counts(
     body.muster_counts_date = Some(cells.as_ref().map(|c| c.0));
     body.muster_counts = Some(cells.map(|c| c.1));
     Ok(cacheable_json(&asked, &body))
-}
-
-/// A count that was off.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RepairedCount {
-    /// What it is broken down by, or `total`.
-    by: String,
-    /// Its key, such as `CA-ON`; empty for the total.
-    key: String,
-    /// The count minus the number of rows.
-    off: i64,
-}
-
-/// What a recount has found.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RecountResource {
-    /// When it began.
-    #[serde(rename = "muster:verified_date")]
-    muster_verified_date: DateTime<Utc>,
-    /// The counts that were off; they are right now.
-    #[serde(rename = "muster:repaired")]
-    muster_repaired: Vec<RepairedCount>,
-}
-
-/// Timeout of a request for a recount; it continues in the background.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Compares the counters with the rows and repairs them. A long recount continues after the answer.
-#[utoipa::path(
-    post,
-    path = "/api/v1/petitions/{id}/recount",
-    tag = "petitions",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses(
-        (status = 200, description = "What was wrong, if anything", body = RecountResource),
-        (
-            status = 202,
-            description = "It takes longer; `muster:verified_date` of the counts moves when it is done",
-            body = Notice,
-        ),
-        (status = 401),
-        (status = 404),
-        (status = 409, description = "It is being counted already, or changes too fast"),
-    ),
-)]
-async fn recount_petition(
-    State(petitions): State<Petitions>,
-    actor: Actor,
-    PathParams(key): PathParams<String>,
-) -> Result<Response> {
-    actor.require(Scope::ActionsWrite)?;
-    let mut tx = petitions.kernel.db.begin().await?;
-    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?.id;
-    tx.commit().await?;
-    let counting = telemetry::spawn_in_span(async move {
-        let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
-        let counting = async {
-            let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
-            let detail = json!({"repaired": wrong.len()});
-            audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail)
-                .await?;
-            Ok(wrong)
-        };
-        let wrong = with_timeout(TURN_LIMIT, "a recount for an organizer", counting).await?;
-        let muster_repaired = wrong.into_iter().map(|(by, key, off)| RepairedCount { by, key, off }).collect();
-        Ok::<_, Error>(RecountResource { muster_verified_date: now, muster_repaired })
-    });
-    match timeout(RESPONSE_TIMEOUT, counting).await {
-        Ok(counted) => Ok(private_json(StatusCode::OK, &counted.map_err(Error::internal)??)),
-        Err(_) => Ok(private_json(StatusCode::ACCEPTED, &Notice { notice: "This is being counted; it takes longer." })),
-    }
 }

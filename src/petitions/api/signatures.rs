@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         extract::{ListQuery, PathParams},
+        forms::FieldErrors,
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
         idempotency,
@@ -31,7 +32,7 @@ use crate::{
         rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
-    letters::EditedText,
+    letters::{EditedText, MAX_MESSAGE, MAX_SUBJECT},
     organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
     people::{self, Consents, ContactDetails, PersonBody},
     petitions::{
@@ -41,7 +42,7 @@ use crate::{
         ops, questions,
         state::{CommentState, QuarantineReason, SignatureState, Vetting},
         store::{self, Petition, SignatureRow},
-        submission::{AttachedLetterInput, Display, NewSignature, Petitions, SignaturePayload},
+        submission::{AttachedLetterInput, Display, MAX_COMMENT, NewSignature, Petitions, SignaturePayload},
     },
 };
 
@@ -342,13 +343,11 @@ async fn create_signature(
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
-    let mut new = parse_signature(body)?;
-    questions::check(&petition, &mut new, actor.is_none())?;
+    let new = parse_signature(&petition, body, actor.is_none().then_some(source))?;
     let Some(actor) = actor else {
-        new.signals.source = Some(source);
         petitions.ensure_open(&petition).await?;
         let letter = petitions.prepare_attached_letter(&petition, &new).await?;
-        kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
+        kernel.rate_limiter.admit(source, Proof::of_body(challenge.as_deref()), false).await?;
         petitions.submit(&petition, new, letter).await?;
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &petition.action))).into_response());
     };
@@ -368,39 +367,30 @@ async fn create_signature(
     Ok(private_json(status, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
-fn parse_signature(body: SignatureBody) -> Result<NewSignature> {
-    let person = body.person.parse("/person");
-    let comments = clean_text(&body.comments, 5000).map_err(|e| Error::field("/comments", e.code, e.detail));
-    let (person, comments) = match (person, comments) {
-        (Ok(person), Ok(comments)) => (person, comments),
-        (Err(Error::Fields(mut one)), Err(Error::Fields(other))) => {
-            one.extend(other);
-            return Err(Error::Fields(one));
-        }
-        (Err(e), _) | (_, Err(e)) => return Err(e),
+fn parse_signature(petition: &Petition, body: SignatureBody, source: Option<Source>) -> Result<NewSignature> {
+    let mut errors = FieldErrors::default();
+    let person = errors.fields(body.person.parse("/person"))?;
+    let comments = errors.text("/comments", clean_text(&body.comments, MAX_COMMENT));
+    let letter = body.muster_letter;
+    let text = EditedText {
+        subject: errors.text("/muster:letter/subject", clean_line(&letter.subject, MAX_SUBJECT)),
+        message: errors.text("/muster:letter/message", clean_text(&letter.message, MAX_MESSAGE)),
+        ..EditedText::default()
     };
-    let subject = clean_line(&body.muster_letter.subject, 200)
-        .map_err(|e| Error::field("/muster:letter/subject", e.code, e.detail))?;
-    let message = clean_text(&body.muster_letter.message, 10_000)
-        .map_err(|e| Error::field("/muster:letter/message", e.code, e.detail))?;
-    let letter = AttachedLetterInput {
-        text: EditedText { subject, message, ..EditedText::default() },
-        show_email: body.muster_letter.show_email,
-    };
-    let signals = RequestSignals { form_seconds: body.muster_form_seconds, ..RequestSignals::default() };
-    Ok(NewSignature {
-        given_answers: body.muster_answers,
-        answers: BTreeMap::new(),
+    let Some(person) = person else { return errors.finish(None) };
+    let mut new = NewSignature {
         delivers_name: body.muster_deliver_name,
-        signals,
-        person,
+        signals: RequestSignals { source, form_seconds: body.muster_form_seconds, ..RequestSignals::default() },
         comments,
         display: body.muster_display,
         consents: body.muster_consents.cleaned(),
         keep_nothing: body.muster_keep_nothing,
         source: body.referrer_data.source,
-        letter,
-    })
+        letter: AttachedLetterInput { text, show_email: letter.show_email },
+        ..NewSignature::of(person)
+    };
+    errors.fields(questions::check(petition, &mut new, &body.muster_answers, source.is_some()))?;
+    errors.finish(Some(new))
 }
 
 /// Decides about a signature: its comment, its name, whether it is genuine.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The signatures behind a petition's counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Signatures;
 
 impl Countable for Signatures {

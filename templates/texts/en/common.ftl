@@ -57,6 +57,7 @@ update-kind-story = Story
 update-source = Source
 
 optional = (optional)
+title-has-errors = Error:
 form-errors-title = { $count ->
     [one] There is a problem with one answer
    *[other] There is a problem with { $n } answers
@@ -132,6 +133,14 @@ token-own-count = { $count ->
     [one] You are the first to sign.
    *[other] With you, { $n } people have signed.
 }
+token-waiting-link = Other forms sent with this address
+token-waiting-heading = Other forms with your email address
+token-waiting-line-1 = Other forms may have been sent here with your email address, by you or by somebody else. Press the button to see those that are not confirmed.
+token-waiting-line-2 = These forms are waiting to be confirmed. Confirm the ones that are yours, and tell us which were not you. Nothing counts until you confirm it.
+token-waiting-none = No other form with your email address is waiting.
+token-waiting-button = Show them
+token-waiting-mine = This is mine: { $what }
+token-waiting-not-mine = This was not me: { $what }
 token-not-me-link = This was not me
 token-not-me-heading = Was this not you?
 token-not-me-line-1 = Someone may have entered your address by mistake or without asking you.
@@ -173,6 +182,10 @@ detail-status = Status
 value-yes = Yes
 value-no = No
 
+share-title-petition = Share this petition
+share-title-event = Share this event
+share-title-letter = Share this letter
+share-poster = Poster with QR code
 share-whatsapp = Share on WhatsApp
 share-telegram = Share on Telegram
 share-facebook = Share on Facebook

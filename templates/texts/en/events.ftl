@@ -57,7 +57,30 @@ token-event-manage-line-2 = If you can’t come, please cancel so that someone e
 token-event-manage-button = Cancel my registration
 token-event-manage-done-heading = Your registration has been cancelled
 token-event-manage-done-line-1 = You are no longer registered for “{ $title }”. Thank you for letting us know.
+token-event-confirm-done-heading-kept = Your earlier registration stays
+token-event-confirm-done-line-kept = There is no room for a larger group at “{ $title }”. Your earlier registration stays as it is.
 event-state-accepted = Registered
 event-state-waitlisted = On the waitlist
 event-state-cancelled = Cancelled
 event-state-declined = Event full
+repeats-daily = { $count ->
+    [one] every day
+   *[other] every { $n } days
+}
+repeats-weekly = { $count ->
+    [one] every week
+   *[other] every { $n } weeks
+}
+repeats-monthly = { $count ->
+    [one] every month
+   *[other] every { $n } months
+}
+repeats-yearly = { $count ->
+    [one] every year
+   *[other] every { $n } years
+}
+repeats-count = { $count ->
+    [one] once
+   *[other] { $n } times
+}
+repeats-until = until { $date }

@@ -48,8 +48,6 @@ petition-extra = plus { $n } on paper
 petition-deliver-name = Include my name when the petition is delivered to { $targets }
 detail-deliver_name = Name included in the delivery
 petition-demands-title = Our demands
-petition-share-title = Share this petition
-petition-poster = Poster with QR code
 
 # delivery
 petition-deliveries-title = Petition delivery

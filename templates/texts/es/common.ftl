@@ -55,6 +55,7 @@ update-kind-story = Testimonio
 update-source = Fuente
 
 optional = (opcional)
+title-has-errors = Hay un error:
 form-errors-title = { $count ->
     [one] Hay un problema con una respuesta
    *[other] Hay un problema con { $n } respuestas
@@ -130,6 +131,14 @@ token-own-count = { $count ->
     [one] Usted es la primera persona en firmar.
    *[other] Con usted, han firmado { $n } personas.
 }
+token-waiting-link = Otros formularios enviados con esta dirección
+token-waiting-heading = Otros formularios con su correo electrónico
+token-waiting-line-1 = Es posible que usted u otra persona haya enviado aquí otros formularios con su correo electrónico. Pulse el botón para ver los que no están confirmados.
+token-waiting-line-2 = Estos formularios esperan confirmación. Confirme los suyos y díganos cuáles no son de usted. Nada cuenta hasta que lo confirme.
+token-waiting-none = No hay otro formulario con su correo electrónico en espera.
+token-waiting-button = Mostrarlos
+token-waiting-mine = Este es mío: { $what }
+token-waiting-not-mine = No fui yo: { $what }
 token-not-me-link = No fui yo
 token-not-me-heading = ¿No fue usted?
 token-not-me-line-1 = Es posible que alguien haya escrito su dirección por error o sin preguntarle.
@@ -171,6 +180,10 @@ detail-status = Estado
 value-yes = Sí
 value-no = No
 
+share-title-petition = Comparta esta petición
+share-title-event = Compartir este evento
+share-title-letter = Compartir esta carta
+share-poster = Cartel con código QR
 share-whatsapp = Compartir en WhatsApp
 share-telegram = Compartir en Telegram
 share-facebook = Compartir en Facebook

@@ -26,6 +26,7 @@ error-unavailable-detail = No podemos procesar su solicitud en este momento. Int
 error-internal-title = Se produjo un error
 error-internal-detail = El problema está de nuestro lado. Inténtelo de nuevo en unos minutos.
 
+field-error-unavailable = No pudimos guardar su formulario en este momento. No se perdió nada de lo que escribió: espere un momento y vuelva a pulsar el botón.
 field-error-required = Este campo es obligatorio.
 field-error-too_long = Es demasiado largo. Acorte el texto.
 field-error-invalid_characters = Contiene caracteres no permitidos.

@@ -57,7 +57,30 @@ token-event-manage-line-2 = Si no puede venir, cancele para que otra persona ten
 token-event-manage-button = Cancelar mi inscripción
 token-event-manage-done-heading = Su inscripción está cancelada
 token-event-manage-done-line-1 = Ya no tiene inscripción en «{ $title }». Gracias por avisarnos.
+token-event-confirm-done-heading-kept = Su inscripción anterior sigue vigente
+token-event-confirm-done-line-kept = No hay lugar para un grupo más grande en «{ $title }». Su inscripción anterior sigue igual.
 event-state-accepted = Inscripción confirmada
 event-state-waitlisted = En la lista de espera
 event-state-cancelled = Inscripción cancelada
 event-state-declined = Evento completo
+repeats-daily = { $count ->
+    [1] cada día
+   *[other] cada { $n } días
+}
+repeats-weekly = { $count ->
+    [1] cada semana
+   *[other] cada { $n } semanas
+}
+repeats-monthly = { $count ->
+    [1] cada mes
+   *[other] cada { $n } meses
+}
+repeats-yearly = { $count ->
+    [1] cada año
+   *[other] cada { $n } años
+}
+repeats-count = { $count ->
+    [1] una vez
+   *[other] { $n } veces
+}
+repeats-until = hasta el { $date }

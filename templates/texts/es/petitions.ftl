@@ -48,8 +48,6 @@ petition-extra = más { $n } en papel
 petition-deliver-name = Incluir mi nombre cuando se entregue la petición a { $targets }
 detail-deliver_name = Nombre incluido en la entrega
 petition-demands-title = Nuestras demandas
-petition-share-title = Comparta esta petición
-petition-poster = Cartel con código QR
 
 # delivery
 petition-deliveries-title = Entrega de la petición

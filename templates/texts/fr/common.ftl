@@ -55,6 +55,7 @@ update-kind-story = Témoignage
 update-source = Lire la source
 
 optional = (facultatif)
+title-has-errors = Erreur :
 form-errors-title = { $count ->
     [one] Il y a un problème avec une réponse
    *[other] Il y a un problème avec { $n } réponses
@@ -130,6 +131,14 @@ token-own-count = { $count ->
     [one] Vous êtes la première personne à signer.
    *[other] Avec vous, { $n } personnes ont signé.
 }
+token-waiting-link = Autres formulaires envoyés avec cette adresse
+token-waiting-heading = Autres formulaires avec votre adresse courriel
+token-waiting-line-1 = D’autres formulaires ont peut-être été envoyés ici avec votre adresse courriel, par vous ou par quelqu’un d’autre. Appuyez sur le bouton pour voir ceux qui ne sont pas confirmés.
+token-waiting-line-2 = Ces formulaires attendent d’être confirmés. Confirmez les vôtres et dites-nous lesquels ne sont pas de vous. Rien ne compte avant votre confirmation.
+token-waiting-none = Aucun autre formulaire avec votre adresse courriel n’attend.
+token-waiting-button = Les afficher
+token-waiting-mine = C’est bien moi : { $what }
+token-waiting-not-mine = Ce n’était pas moi : { $what }
 token-not-me-link = Ce n’était pas moi
 token-not-me-heading = Ce n’était pas vous?
 token-not-me-line-1 = Quelqu’un a peut-être saisi votre adresse par erreur ou sans vous le demander.
@@ -171,6 +180,10 @@ detail-status = État
 value-yes = Oui
 value-no = Non
 
+share-title-petition = Partagez cette pétition
+share-title-event = Partager cet événement
+share-title-letter = Partager cette lettre
+share-poster = Affiche avec code QR
 share-whatsapp = Partager sur WhatsApp
 share-telegram = Partager sur Telegram
 share-facebook = Partager sur Facebook

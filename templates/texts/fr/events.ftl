@@ -57,7 +57,30 @@ token-event-manage-line-2 = Si vous ne pouvez pas venir, annulez pour libérer v
 token-event-manage-button = Annuler mon inscription
 token-event-manage-done-heading = Votre inscription est annulée
 token-event-manage-done-line-1 = Votre inscription à « { $title } » est annulée. Merci de nous avoir prévenus.
+token-event-confirm-done-heading-kept = Votre inscription précédente reste valable
+token-event-confirm-done-line-kept = Il n’y a pas de place pour un plus grand groupe à « { $title } ». Votre inscription précédente reste telle quelle.
 event-state-accepted = Inscription confirmée
 event-state-waitlisted = Sur la liste d’attente
 event-state-cancelled = Inscription annulée
 event-state-declined = Événement complet
+repeats-daily = { $count ->
+    [1] chaque jour
+   *[other] tous les { $n } jours
+}
+repeats-weekly = { $count ->
+    [1] chaque semaine
+   *[other] toutes les { $n } semaines
+}
+repeats-monthly = { $count ->
+    [1] chaque mois
+   *[other] tous les { $n } mois
+}
+repeats-yearly = { $count ->
+    [1] chaque année
+   *[other] tous les { $n } ans
+}
+repeats-count = { $count ->
+    [1] une fois
+   *[other] { $n } fois
+}
+repeats-until = jusqu’au { $date }

@@ -48,8 +48,6 @@ petition-extra = plus { $n } sur papier
 petition-deliver-name = Inclure mon nom lors de la remise de la pétition à { $targets }
 detail-deliver_name = Nom inclus dans la remise
 petition-demands-title = Nos revendications
-petition-share-title = Partagez cette pétition
-petition-poster = Affiche avec code QR
 
 # delivery
 petition-deliveries-title = Remise de la pétition

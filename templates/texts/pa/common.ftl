@@ -55,6 +55,7 @@ update-kind-story = ਆਪਬੀਤੀ
 update-source = ਸਰੋਤ
 
 optional = (ਜ਼ਰੂਰੀ ਨਹੀਂ)
+title-has-errors = ਗਲਤੀ:
 form-errors-title = { $count ->
     [one] { $n } ਜਵਾਬ ਵਿੱਚ ਸਮੱਸਿਆ ਹੈ
    *[other] { $n } ਜਵਾਬਾਂ ਵਿੱਚ ਸਮੱਸਿਆ ਹੈ
@@ -130,6 +131,14 @@ token-own-count = { $count ->
     [one] ਤੁਸੀਂ ਦਸਤਖ਼ਤ ਕਰਨ ਵਾਲੇ ਪਹਿਲੇ ਵਿਅਕਤੀ ਹੋ।
    *[other] ਤੁਹਾਡੇ ਸਮੇਤ { $n } ਲੋਕਾਂ ਨੇ ਦਸਤਖ਼ਤ ਕੀਤੇ ਹਨ।
 }
+token-waiting-link = ਇਸ ਪਤੇ ਨਾਲ ਭੇਜੇ ਹੋਰ ਫਾਰਮ
+token-waiting-heading = ਤੁਹਾਡੇ ਈਮੇਲ ਪਤੇ ਵਾਲੇ ਹੋਰ ਫਾਰਮ
+token-waiting-line-1 = ਹੋ ਸਕਦਾ ਹੈ ਤੁਸੀਂ ਜਾਂ ਕਿਸੇ ਹੋਰ ਨੇ ਤੁਹਾਡੇ ਈਮੇਲ ਪਤੇ ਨਾਲ ਇੱਥੇ ਹੋਰ ਫਾਰਮ ਭੇਜੇ ਹੋਣ। ਜਿਨ੍ਹਾਂ ਦੀ ਪੁਸ਼ਟੀ ਨਹੀਂ ਹੋਈ, ਉਹ ਦੇਖਣ ਲਈ ਬਟਨ ਦਬਾਓ।
+token-waiting-line-2 = ਇਹ ਫਾਰਮ ਪੁਸ਼ਟੀ ਦੀ ਉਡੀਕ ਵਿੱਚ ਹਨ। ਜਿਹੜੇ ਤੁਹਾਡੇ ਹਨ ਉਨ੍ਹਾਂ ਦੀ ਪੁਸ਼ਟੀ ਕਰੋ, ਅਤੇ ਸਾਨੂੰ ਦੱਸੋ ਕਿਹੜੇ ਤੁਹਾਡੇ ਨਹੀਂ। ਤੁਹਾਡੀ ਪੁਸ਼ਟੀ ਤੱਕ ਕੁਝ ਨਹੀਂ ਗਿਣਿਆ ਜਾਂਦਾ।
+token-waiting-none = ਤੁਹਾਡੇ ਈਮੇਲ ਪਤੇ ਵਾਲਾ ਹੋਰ ਕੋਈ ਫਾਰਮ ਉਡੀਕ ਵਿੱਚ ਨਹੀਂ ਹੈ।
+token-waiting-button = ਦਿਖਾਓ
+token-waiting-mine = ਇਹ ਮੇਰਾ ਹੈ: { $what }
+token-waiting-not-mine = ਇਹ ਮੈਂ ਨਹੀਂ ਸੀ: { $what }
 token-not-me-link = ਇਹ ਮੈਂ ਨਹੀਂ ਸੀ
 token-not-me-heading = ਕੀ ਇਹ ਤੁਸੀਂ ਨਹੀਂ ਸੀ?
 token-not-me-line-1 = ਹੋ ਸਕਦਾ ਹੈ ਕਿਸੇ ਨੇ ਤੁਹਾਡਾ ਪਤਾ ਗ਼ਲਤੀ ਨਾਲ ਜਾਂ ਤੁਹਾਨੂੰ ਪੁੱਛੇ ਬਿਨਾਂ ਭਰਿਆ ਹੋਵੇ।
@@ -171,6 +180,10 @@ detail-status = ਸਥਿਤੀ
 value-yes = ਹਾਂ
 value-no = ਨਹੀਂ
 
+share-title-petition = ਇਹ ਪਟੀਸ਼ਨ ਸਾਂਝੀ ਕਰੋ
+share-title-event = ਇਹ ਸਮਾਗਮ ਸਾਂਝਾ ਕਰੋ
+share-title-letter = ਇਹ ਚਿੱਠੀ ਸਾਂਝੀ ਕਰੋ
+share-poster = QR ਕੋਡ ਵਾਲਾ ਪੋਸਟਰ
 share-whatsapp = WhatsApp ’ਤੇ ਸਾਂਝਾ ਕਰੋ
 share-telegram = Telegram ’ਤੇ ਸਾਂਝਾ ਕਰੋ
 share-facebook = Facebook ’ਤੇ ਸਾਂਝਾ ਕਰੋ

@@ -57,7 +57,30 @@ token-event-manage-line-2 = ਜੇ ਤੁਸੀਂ ਨਹੀਂ ਆ ਸਕਦੇ
 token-event-manage-button = ਮੇਰੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਰੱਦ ਕਰੋ
 token-event-manage-done-heading = ਤੁਹਾਡੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਰੱਦ ਹੋ ਗਈ ਹੈ
 token-event-manage-done-line-1 = ਤੁਸੀਂ ਹੁਣ “{ $title }” ਲਈ ਰਜਿਸਟਰ ਨਹੀਂ ਹੋ। ਸਾਨੂੰ ਦੱਸਣ ਲਈ ਧੰਨਵਾਦ।
+token-event-confirm-done-heading-kept = ਤੁਹਾਡੀ ਪਹਿਲੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਕਾਇਮ ਹੈ
+token-event-confirm-done-line-kept = “{ $title }” ਵਿੱਚ ਵੱਡੇ ਸਮੂਹ ਲਈ ਥਾਂ ਨਹੀਂ ਹੈ। ਤੁਹਾਡੀ ਪਹਿਲੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਉਸੇ ਤਰ੍ਹਾਂ ਕਾਇਮ ਹੈ।
 event-state-accepted = ਰਜਿਸਟਰ ਹੋ
 event-state-waitlisted = ਉਡੀਕ ਸੂਚੀ ਵਿੱਚ
 event-state-cancelled = ਰੱਦ
 event-state-declined = ਸਮਾਗਮ ਭਰਿਆ ਹੋਇਆ
+repeats-daily = { $count ->
+    [1] ਹਰ ਰੋਜ਼
+   *[other] ਹਰ { $n } ਦਿਨਾਂ ਬਾਅਦ
+}
+repeats-weekly = { $count ->
+    [1] ਹਰ ਹਫ਼ਤੇ
+   *[other] ਹਰ { $n } ਹਫ਼ਤਿਆਂ ਬਾਅਦ
+}
+repeats-monthly = { $count ->
+    [1] ਹਰ ਮਹੀਨੇ
+   *[other] ਹਰ { $n } ਮਹੀਨਿਆਂ ਬਾਅਦ
+}
+repeats-yearly = { $count ->
+    [1] ਹਰ ਸਾਲ
+   *[other] ਹਰ { $n } ਸਾਲਾਂ ਬਾਅਦ
+}
+repeats-count = { $count ->
+    [1] ਇੱਕ ਵਾਰ
+   *[other] { $n } ਵਾਰ
+}
+repeats-until = { $date } ਤੱਕ

@@ -48,8 +48,6 @@ petition-extra = ਅਤੇ { $n } ਕਾਗ਼ਜ਼ ਤੇ
 petition-deliver-name = ਪਟੀਸ਼ਨ ਸੌਂਪਣ ਵੇਲੇ ਮੇਰਾ ਨਾਂ ਸ਼ਾਮਲ ਕਰੋ ({ $targets })
 detail-deliver_name = ਸੌਂਪਣ ਵੇਲੇ ਨਾਂ ਸ਼ਾਮਲ
 petition-demands-title = ਸਾਡੀਆਂ ਮੰਗਾਂ
-petition-share-title = ਇਹ ਪਟੀਸ਼ਨ ਸਾਂਝੀ ਕਰੋ
-petition-poster = QR ਕੋਡ ਵਾਲਾ ਪੋਸਟਰ
 
 # delivery
 petition-deliveries-title = ਪਟੀਸ਼ਨ ਸੌਂਪਣਾ

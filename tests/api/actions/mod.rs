@@ -1,6 +1,7 @@
 //! What petitions, events and letter actions share.
 
 pub mod counters;
+pub mod pages;
 pub mod pending_submissions;
 pub mod recount;
 pub mod submissions;

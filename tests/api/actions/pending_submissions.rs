@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::submissions::{KINDS, all_kinds};
 use crate::{
     fixtures::{event, letter_action, office},
     harness::{TestApp, merge, signer},
@@ -42,8 +43,6 @@ async fn many_submissions_for_one_address_keep_the_owners_signature(pool: PgPool
         "/api/v1/advocacy_campaigns/letter/outreaches",
     ] {
         flood(&app, path, &json!({})).await;
-        // one more act of hers leaves the newest three
-        app.post(path, None, &signer("victim@example.org")).await.expect(202);
     }
     for (table, others) in [("signatures", 8), ("attendances", 8), ("letters", 8)] {
         let per_person = format!("SELECT count(*) FROM {table} GROUP BY person_id ORDER BY 1 DESC");
@@ -54,18 +53,121 @@ async fn many_submissions_for_one_address_keep_the_owners_signature(pool: PgPool
     }
 }
 
+/// The links of a page with this label, by path.
+fn links_with(page: &str, label: &str) -> Vec<String> {
+    let links = page.split("<a href=\"").skip(1).filter(|rest| rest.split("</a>").next().unwrap().contains(label));
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
 #[sqlx::test(migrations = "./migrations")]
-async fn newest_pending_signature_of_a_protected_petition_keeps_its_link(pool: PgPool) {
-    let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
-    let token = app.owner().await;
-    app.petition(&token, json!({"muster:privacy": "protected"})).await;
-    for round in 0..9 {
-        app.post("/api/v1/petitions/status/signatures", None, &signer("amara@example.org")).await.expect(202);
-        let newest = app.mail_to("amara@example.org").await.pop().unwrap();
-        let page = app.get(app.path_of(&newest.links[0]), None).await;
-        assert_eq!(page.status, 200, "round {round}: the link that was just mailed is dead");
+async fn a_mailed_link_survives_whatever_strangers_submit(pool: PgPool) {
+    let (app, _) = all_kinds(pool, json!({})).await;
+    for kind in &KINDS {
+        let address = format!("amara-{}@example.org", kind.name);
+        kind.submit(&app, &address).await;
+        let own = app.mail_to(&address).await.pop().unwrap();
+        let own = app.path_of(&own.links[0]).to_owned();
+        assert!(links_with(&app.get(&own, None).await.text(), "Other forms").is_empty(), "{}", kind.name);
+        for _ in 0..6 {
+            kind.submit(&app, &address).await;
+        }
+        let page = app.get(&own, None).await;
+        assert_eq!(page.status, 200, "{}", kind.name);
+        let others = links_with(&page.text(), "Other forms").pop().expect("a link to the others");
+        let others = app.path_of(&others).to_owned();
+        let closed = app.get(&others, None).await.text();
+        assert!(links_with(&closed, "This is mine").is_empty(), "{}: they stand behind a press", kind.name);
+        let open = app.press_path(&others).await.text();
+        let (mine, not_mine) = (links_with(&open, "This is mine"), links_with(&open, "This was not me"));
+        assert_eq!((mine.len(), not_mine.len()), (6, 6), "{}: {open}", kind.name);
+        for link in &not_mine[1..] {
+            assert_eq!(app.press(link).await.status, 200);
+        }
+        assert_eq!(app.press(&mine[0]).await.status, 200, "one of the others can be confirmed");
+        if kind.name == "event" {
+            continue; // a later registration takes the place of an earlier one
+        }
+        assert_eq!(app.press_path(&own).await.status, 200);
+        assert_eq!(kind.count(&app, kind.effective).await, 1, "{}: one of one person", kind.name);
     }
-    assert_eq!(app.count("SELECT count(*) FROM signatures").await, 3);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_protected_action_tells_of_other_submissions_only_after_a_press(pool: PgPool) {
+    let (app, _) = all_kinds(pool, json!({"muster:privacy": "protected"})).await;
+    for kind in &KINDS {
+        let (one, two) = (format!("one-{}@example.org", kind.name), format!("two-{}@example.org", kind.name));
+        for address in [&one, &two, &two] {
+            kind.submit(&app, address).await;
+        }
+        let mut pages = Vec::new();
+        for (address, others) in [(&one, 0), (&two, 1)] {
+            let mail = app.mail_to(address).await.remove(0);
+            let page = app.get(app.path_of(&mail.links[0]), None).await.text();
+            let link = links_with(&page, "Other forms").pop().expect("always there");
+            let path = app.path_of(&link).to_owned();
+            let shown = app.get(&path, None).await.text();
+            pages.push((page.replace(app.path_of(&mail.links[0]), ""), shown));
+            let open = app.press_path(&path).await.text();
+            assert_eq!(links_with(&open, "This is mine").len(), others, "{}: {open}", kind.name);
+            assert!(!open.contains("Jane") && !open.contains("Status"), "{}: {open}", kind.name);
+        }
+        assert_eq!(pages[0].1, pages[1].1, "{}", kind.name);
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
+    let (app, _) = all_kinds(pool, json!({})).await;
+    // from noon on, so that no day ends in between
+    let noon = chrono::TimeDelta::hours(36) - app.kernel.env.now().time().signed_duration_since(chrono::NaiveTime::MIN);
+    app.kernel.env.advance(noon);
+    let [petition, event, letter] = &KINDS;
+    let address = "amara@example.org";
+    for kind in [petition, petition, petition, petition, event, event, letter, letter, petition] {
+        kind.submit(&app, address).await;
+    }
+    let mails = app.mail_to(address).await;
+    let kinds: Vec<&str> = mails.iter().map(|mail| mail.kind.as_str()).collect();
+    let mut sent = kinds.clone();
+    sent.sort_unstable();
+    let first_of_each = ["event_confirm", "letter_confirm", "petition_confirm", "petition_confirm", "petition_confirm"];
+    assert_eq!(sent, first_of_each, "the number, and the first of each action");
+    for table in ["signatures", "attendances", "letters"] {
+        let kept = format!("SELECT count(*) FROM {table} WHERE state = 'pending'");
+        let kept: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(kept)).fetch_one(&app.kernel.db).await.unwrap();
+        assert!(kept >= 2, "{table}: nothing acknowledged is gone");
+    }
+
+    app.kernel.env.advance(chrono::TimeDelta::hours(13));
+    let next = app.mail_to(address).await;
+    assert_eq!(next.len(), 6, "one mail for all that was put off");
+    let merged = &next[5];
+    let titles = ["Status for all", "Assembly", "Write to the minister"];
+    assert!(titles.iter().all(|title| merged.text.contains(title)), "{}", merged.text);
+    let links: Vec<&String> = merged.links.iter().filter(|link| link.contains("/t/")).collect();
+    assert_eq!(links.len(), 3, "{:?}", merged.links);
+    for link in links {
+        assert_eq!(app.press(link).await.status, 200, "{link}");
+    }
+    assert_eq!(
+        app.count("SELECT count(*) FROM emails_waiting WHERE class = 'confirmation' AND state = 'queued'").await,
+        0
+    );
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn tags_and_dots_are_one_mailbox_for_the_daily_number(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for address in ["am.ara", "amara", "amara+1", "amara+2", "a.m.a.r.a+news", "amara+3"] {
+        let body = signer(&format!("{address}@union.example"));
+        app.post("/api/v1/petitions/status/signatures", None, &body).await.expect(202);
+    }
+    let sent = app.mail().await;
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert!(sent.iter().any(|mail| mail.to.contains("am.ara@union.example")), "written to as it was typed");
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -17,23 +17,23 @@ use crate::{
     harness::{TestApp, signer},
 };
 
-struct Kind {
+pub struct Kind {
     /// Prefix of its mails.
-    name: &'static str,
+    pub name: &'static str,
     /// Its page.
-    page: &'static str,
+    pub page: &'static str,
     /// Where one submits.
-    submit: &'static str,
-    table: &'static str,
+    pub submit: &'static str,
+    pub table: &'static str,
     /// States of a submission that was confirmed.
-    effective: &'static str,
-    confirm: Purpose,
-    manage: Purpose,
+    pub effective: &'static str,
+    pub confirm: Purpose,
+    pub manage: Purpose,
     /// States after withdrawing.
-    withdrawn: &'static str,
+    pub withdrawn: &'static str,
 }
 
-const KINDS: [Kind; 3] = [
+pub const KINDS: [Kind; 3] = [
     Kind {
         name: "petition",
         page: "/p/status",
@@ -67,7 +67,7 @@ const KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    async fn create(&self, app: &TestApp, token: &str, more: Value) {
+    pub async fn create(&self, app: &TestApp, token: &str, more: Value) {
         match self.name {
             "petition" => drop(app.petition(token, more).await),
             "event" => drop(event(app, token, more).await),
@@ -78,11 +78,11 @@ impl Kind {
         }
     }
 
-    async fn submit(&self, app: &TestApp, address: &str) {
+    pub async fn submit(&self, app: &TestApp, address: &str) {
         app.post(self.submit, None, &signer(address)).await.expect(202);
     }
 
-    async fn count(&self, app: &TestApp, condition: &str) -> i64 {
+    pub async fn count(&self, app: &TestApp, condition: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {} WHERE {condition}", self.table);
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&app.kernel.db).await.unwrap()
     }
@@ -113,7 +113,7 @@ fn reject_link(page: &str) -> &str {
 }
 
 /// A fresh database for each kind would be a test for each kind and capability: they do not meet in one.
-async fn all_kinds(pool: PgPool, more: Value) -> (TestApp, String) {
+pub async fn all_kinds(pool: PgPool, more: Value) -> (TestApp, String) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     for kind in &KINDS {

@@ -1,4 +1,5 @@
 //! `/api/v1/events`.
 
+pub mod announcements;
 pub mod seats;
 pub mod time_zones;

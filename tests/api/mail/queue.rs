@@ -20,9 +20,9 @@ use muster::{
         zones::Zone,
     },
     mail::{
-        self, Class, Composed, Composition, DeliveryStatus, Engine, FileMailbox, Hours, LaneLimits, MailKind,
-        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, delete_expired, enqueue, may_send_confirmation,
-        one_by_one, render, requeue, set_lane, set_relay,
+        self, Class, Composed, Composition, DeliveryStatus, Draft, Engine, FileMailbox, Hours, LaneLimits, MailKind,
+        MailKinds, MergedWith, NewEmail, Progress, QueuedEmail, SendBasis, Sender, cancel, compose_permitted,
+        delete_expired, enqueue, one_by_one, render, requeue, set_lane, set_relay,
     },
 };
 use serde_json::{Value, json};
@@ -73,9 +73,13 @@ impl MailKind for TestKind {
                 Some("paused") => return Err(mail::paused("a test")),
                 Some("confirm") => {
                     let vault = self.kernel.vaults.open(email.ref_id("vault")?).await?;
-                    if !may_send_confirmation(&self.kernel, &[(email, (&to, &vault))]).await?[0] {
-                        return Ok(None);
-                    }
+                    let basis =
+                        SendBasis::FirstContact { about: email.organization_id, merged_with: MergedWith::Vault };
+                    let draft = Draft { about: (), to, vault, basis };
+                    let write = |(), to| Ok(Some(Composed::new(to, "Test", "A mail", "Hello\n")));
+                    let drafts = vec![Ok(Some(draft))];
+                    let email = std::slice::from_ref(email);
+                    return compose_permitted(&self.kernel, email, drafts, write).await?.remove(0);
                 }
                 _ => {}
             }
@@ -677,7 +681,7 @@ async fn vault(harness: &MailHarness) -> Uuid {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn confirmations_to_an_address_are_capped_per_day(db: PgPool) {
+async fn confirmations_over_the_daily_number_are_put_off_and_merged(db: PgPool) {
     let (harness, sink) = harness(
         db,
         Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later"), Step::RejectMail("421 4.3.2 bye")]),
@@ -704,10 +708,17 @@ async fn confirmations_to_an_address_are_capped_per_day(db: PgPool) {
     }
     confirm("other@example.org").await;
     let rest = engine.drain().await.expect("sent");
-    assert_eq!((rest.sent, rest.cancelled), (2, 3));
-    harness.advance(TimeDelta::days(1));
+    assert_eq!((rest.sent, rest.cancelled), (2, 0));
+    let put_off =
+        "SELECT count(*) FROM emails_waiting WHERE state = 'queued' AND failure LIKE 'waits: the daily number%'";
+    let waiting: i64 = sqlx::query_scalar(put_off).fetch_one(&harness.kernel.db).await.expect("a count");
+    assert_eq!(waiting, 3, "none is dropped");
+    harness.advance(TimeDelta::hours(11));
+    assert_eq!(engine.drain().await.expect("nothing is due").claimed, 0);
+    harness.advance(TimeDelta::hours(1));
     confirm("jane@example.org").await;
-    assert_eq!(engine.drain().await.expect("a new day").sent, 1);
+    let next = engine.drain().await.expect("a new day");
+    assert_eq!((next.sent, next.cancelled), (2, 2), "one for those of yesterday, and one of today");
     let secrets: i64 =
         sqlx::query_scalar("SELECT count(*) FROM day_secrets").fetch_one(&harness.kernel.db).await.expect("a count");
     assert_eq!(secrets, 1, "yesterday's secret is thrown away");

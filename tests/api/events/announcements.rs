@@ -1,0 +1,151 @@
+//! Everybody who is registered or waits is told once when an event is called off or changes.
+
+use axum::http::header;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    fixtures::{confirm, event},
+    harness::{TestApp, merge, signer},
+};
+
+const EVENT: &str = "/api/v1/events/assembly";
+const REGISTER: &str = "/api/v1/events/assembly/attendances";
+
+/// An event with one seat: Ana is registered, Bo waits, Cem has not confirmed. Cleared of their mails.
+async fn hall(pool: PgPool, more: Value) -> (TestApp, String) {
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
+    let token = app.owner().await;
+    let mut body = json!({"capacity": 1});
+    merge(&mut body, more);
+    event(&app, &token, body).await;
+    for name in ["ana", "bo", "cem"] {
+        app.post(REGISTER, None, &signer(&format!("{name}@example.org"))).await.expect(202);
+        if name != "cem" {
+            confirm(&app, &format!("{name}@example.org")).await;
+        }
+    }
+    app.mail().await;
+    (app, token)
+}
+
+/// The mails of these kinds to an address, as kind and text.
+async fn told(app: &TestApp, address: &str) -> Vec<(String, String, String)> {
+    let mails = app.mail_to(&format!("{address}@example.org")).await.into_iter();
+    let told = mails.filter(|mail| ["event_changed", "event_called_off"].contains(&mail.kind.as_str()));
+    told.map(|mail| (mail.kind, mail.subject, mail.text)).collect()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn calling_off_tells_everybody_once_and_calendars_drop_it(pool: PgPool) {
+    let (app, token) = hall(pool, json!({})).await;
+    let t = Some(token.as_str());
+    let sequence = async || {
+        let file = app.get("/e/assembly.ics", None).await.text();
+        let line = file.lines().find(|line| line.starts_with("SEQUENCE:")).unwrap().to_owned();
+        (line, file.contains("STATUS:CANCELLED"))
+    };
+    assert_eq!(sequence().await, ("SEQUENCE:0".to_owned(), false));
+    let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
+    for _ in 0..2 {
+        app.put(EVENT, t, &off).await.expect(200);
+    }
+    app.jobs().await;
+    for name in ["ana", "bo"] {
+        let told = told(&app, name).await;
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
+        let (kind, subject, text) = &told[0];
+        assert_eq!((kind.as_str(), subject.as_str()), ("event_called_off", "Cancelled: Assembly"));
+        assert!(text.contains("The hall is flooded.") && text.contains("will not take place"), "{text}");
+    }
+    assert!(told(&app, "cem").await.is_empty(), "who has not confirmed is not registered");
+    assert_eq!(sequence().await, ("SEQUENCE:1".to_owned(), true));
+    let page = app.get("/e/assembly", None).await.text();
+    assert!(page.contains("The hall is flooded.") && !page.contains("name=\"email\""), "{page}");
+    app.post(REGISTER, t, &signer("dee@example.org")).await.problem(409, "action_closed", &[]);
+
+    // it takes place after all
+    app.put(EVENT, t, &json!({"muster:status": "published", "muster:status_reason": ""})).await.expect(200);
+    for name in ["ana", "bo"] {
+        let told = told(&app, name).await;
+        assert_eq!(told.len(), 2, "{name}: {told:?}");
+        assert!(told[1].2.contains("takes place after all"), "{}", told[1].2);
+    }
+    assert_eq!(sequence().await, ("SEQUENCE:2".to_owned(), false));
+    app.delete(EVENT, t).await.expect(200);
+    assert_eq!(told(&app, "ana").await.pop().unwrap().0, "event_called_off", "put away, it does not take place either");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_change_is_named_and_those_who_wait_hear_of_it(pool: PgPool) {
+    let (app, token) = hall(pool, json!({"muster:confirmation": "email"})).await;
+    let start = (app.kernel.env.now() + TimeDelta::days(9)).to_rfc3339();
+    app.put(EVENT, Some(&token), &json!({"title": "Assembly", "capacity": 1})).await.expect(200);
+    assert!(told(&app, "ana").await.is_empty(), "nothing that they need to know");
+    let change = json!({"start_date": start, "instructions": "https://meet.example.org/x"});
+    app.put(EVENT, Some(&token), &change).await.expect(200);
+    let ana = told(&app, "ana").await;
+    let bo = told(&app, "bo").await;
+    assert_eq!((ana.len(), bo.len()), (1, 1));
+    let (kind, subject, text) = &ana[0];
+    assert_eq!((kind.as_str(), subject.as_str()), ("event_changed", "Changed: Assembly"));
+    assert!(text.contains("- date and time\n- how to join") && !text.contains("- place"), "{text}");
+    assert!(text.contains("https://meet.example.org/x"));
+    assert!(bo[0].2.contains("You are still on the waitlist") && !bo[0].2.contains("meet.example.org"), "{}", bo[0].2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn mails_about_a_protected_event_name_nothing(pool: PgPool) {
+    let (app, token) = hall(pool, json!({"muster:privacy": "protected"})).await;
+    let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
+    app.put(EVENT, Some(&token), &off).await.expect(200);
+    let told = app.mail_to("ana@example.org").await.pop().unwrap();
+    assert_eq!((told.kind.as_str(), told.subject.as_str()), ("event_called_off", "An update about your request"));
+    assert!(!told.text.contains("Assembly") && !told.text.contains("flooded"), "{}", told.text);
+    assert!(told.html.is_none() && told.attachments.is_empty(), "plain and without a file");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_larger_party_that_does_not_fit_keeps_its_seat_and_is_told_so(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    event(&app, &token, json!({"capacity": 2})).await;
+    for (name, size) in [("ana", 1), ("bo", 1)] {
+        let mut body = signer(&format!("{name}@example.org"));
+        merge(&mut body, json!({"muster:party_size": size}));
+        app.post(REGISTER, Some(&token), &body).await.expect(201);
+    }
+    let mut larger = signer("ana@example.org");
+    merge(&mut larger, json!({"muster:party_size": 2}));
+    app.post(REGISTER, None, &larger).await.expect(202);
+    let mail = app.mail_to("ana@example.org").await.into_iter().find(|mail| mail.kind == "event_confirm").unwrap();
+    let page = app.press(&mail.links[0]).await.text();
+    assert!(page.contains("Your earlier registration stays") && !page.contains("This event is full"), "{page}");
+    let again = app.get(app.path_of(&mail.links[0]), None).await.text();
+    assert!(again.contains("Your earlier registration stays"), "{again}");
+    assert_eq!(app.count("SELECT seats_taken::bigint FROM events").await, 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn calendar_files_have_validators_and_rules_that_calendars_understand(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    event(&app, &token, json!({})).await;
+    let file = app.get("/e/assembly.ics", None).await;
+    let etag = file.headers[header::ETAG].to_str().unwrap().to_owned();
+    app.kernel.env.advance(TimeDelta::hours(1));
+    let again = app.request(axum::http::Method::GET, "/e/assembly.ics", None, &[("if-none-match", &etag)], None).await;
+    assert_eq!(again.status, 304, "nothing has changed");
+    let session = |rule: &str| json!({"muster:sessions": [{"title": "Vigil", "start_date": "2031-03-01T19:00:00Z", "rrule": rule}]});
+    for rule in ["FREQ=WEEKLY;BYDAY=XX", "FREQ=YEARLY;BYMONTH=13", "FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;COUNT=0"] {
+        let reply = app.put(EVENT, Some(&token), &session(rule)).await;
+        reply.problem(422, "validation_failed", &["/muster:sessions/0/rrule"]);
+    }
+    app.put(EVENT, Some(&token), &session("FREQ=WEEKLY;COUNT=6")).await.expect(200);
+    app.expire_caches();
+    let file = app.get("/e/assembly.ics", None).await.text();
+    assert!(file.contains("RRULE:FREQ=WEEKLY;COUNT=6"), "{file}");
+    let page = app.get("/e/assembly", None).await.text();
+    assert!(page.contains("every week, 6 times"), "{page}");
+}
