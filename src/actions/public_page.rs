@@ -90,7 +90,7 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
     }
 
     /// The text that is signed (Markdown), in the action's own language.
-    fn body(_: &Parent<Self>) -> &'static str {
+    fn body(_: &Parent<Self>) -> &str {
         ""
     }
 
@@ -102,11 +102,6 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
         form: &mut FormInput,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Does the page name people, who may take that back?
-    fn names_people(&self, _: &Parent<Self>) -> impl Future<Output = Result<bool>> + Send {
-        async { Ok(false) }
-    }
-
     /// The template's further variables.
     fn context(
         &self,
@@ -114,6 +109,11 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
         text: &ActionText,
         locale: LocaleTag,
     ) -> impl Future<Output = Result<Value>> + Send;
+
+    /// Does the page show names of people? Then search engines and archives must not keep it.
+    fn shows_names(&self, _: &Parent<Self>) -> impl Future<Output = Result<bool>> + Send {
+        async { Ok(false) }
+    }
 
     /// Name of the form field that a JSON pointer is about; empty if there is none.
     fn field(pointer: &str) -> String;
@@ -287,8 +287,8 @@ async fn render<P: ActionPage>(
         standing,
     };
     let own = page.context(parent, &text, locale).await?;
-    let shown = kernel.pages.page(P::TEMPLATE, visitor, &url, context! { ..own, ..shared })?;
-    Ok(if page.names_people(parent).await? { not_indexed(shown) } else { shown })
+    let response = kernel.pages.page(P::TEMPLATE, visitor, &url, context! { ..own, ..shared })?;
+    Ok(if page.shows_names(parent).await? { not_indexed(response) } else { response })
 }
 
 async fn submit<P: ActionPage>(
@@ -390,10 +390,11 @@ async fn poster<P: ActionPage>(
     }
     let svg = campaigns::poster(action, &url, visitor.locale, paper)?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60")),
-        (header::VARY, HeaderValue::from_static("accept-language")),
-    ];
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "public, max-age=60"),
+        (header::VARY, "accept-language"),
+    ]
+    .map(|(name, value)| (name, HeaderValue::from_static(value)));
     Ok((headers, svg).into_response())
 }
 

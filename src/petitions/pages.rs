@@ -116,10 +116,6 @@ impl ActionPage for Petitions {
         Ok(())
     }
 
-    async fn names_people(&self, petition: &Petition) -> Result<bool> {
-        Ok(self.comments(petition).await?.iter().any(|comment| !comment.name.is_empty()))
-    }
-
     async fn context(&self, petition: &Petition, text: &ActionText, locale: LocaleTag) -> Result<Value> {
         let letter = attached_letter(self, petition, locale).await?;
         let letter = letter.map(|(letter, prefilled)| prefilled.shown(&letter, locale));
@@ -139,6 +135,10 @@ impl ActionPage for Petitions {
             letter => Serde(letter),
             comments => Serde(self.comments(petition).await?.as_ref()),
         })
+    }
+
+    async fn shows_names(&self, petition: &Petition) -> Result<bool> {
+        Ok(self.comments(petition).await?.iter().any(|comment| !comment.name.is_empty()))
     }
 
     fn field(pointer: &str) -> String {
