@@ -90,8 +90,8 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
     }
 
     /// The text that is signed (Markdown), in the action's own language.
-    fn body(_: &Parent<Self>) -> &str {
-        ""
+    fn body(_: &Parent<Self>) -> Option<&str> {
+        None
     }
 
     /// What the form is filled in with at first.
@@ -250,7 +250,7 @@ async fn render<P: ActionPage>(
     let (kernel, action, locale) = (page.kernel(), action_of::<P>(parent), visitor.locale);
     let url = kernel.url(&action.path());
     let campaign = page.campaigns().link(action.campaign_id, locale, UPDATES).await?;
-    let (text, fell_back) = action.text(locale, P::body(parent));
+    let (text, fell_back) = action.text(locale, P::body(parent).unwrap_or_default());
     let mut standing = standing_context(action, locale, kernel.env.now());
     if standing.is_none() && page.is_paused(parent).await? {
         let state = campaigns::State::Paused.as_str();

@@ -103,8 +103,8 @@ impl ActionPage for Petitions {
         !petition.action.protected
     }
 
-    fn body(petition: &Petition) -> &str {
-        &petition.petition_text
+    fn body(petition: &Petition) -> Option<&str> {
+        Some(&petition.petition_text)
     }
 
     async fn prefill(&self, petition: &Petition, locale: LocaleTag, form: &mut FormInput) -> Result<()> {
