@@ -508,12 +508,11 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
         Some(response) => response,
         None => with_request_id(id, handled).await,
     };
-    match &visitor {
-        Some(visitor) => response = problem_page(kernel, visitor, response),
-        None => {
-            with_hal_headers(&mut response);
-            state.origins.allow(origin, response.headers_mut());
-        }
+    if let Some(visitor) = &visitor {
+        response = problem_page(kernel, visitor, response);
+    } else {
+        with_hal_headers(&mut response);
+        state.origins.allow(origin, response.headers_mut());
     }
     let (now, status) = (kernel.env.instant(), response.status());
     let took = now.duration_since(started);
@@ -609,10 +608,9 @@ fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Respo
     let Some(problem) = problem else { return response };
     let words = match problem.code {
         Code::LinkExpired => "gone",
-        Code::ActionClosed => "conflict",
+        Code::ActionClosed | Code::PreconditionFailed => "conflict",
         Code::MethodNotAllowed | Code::InvalidParameter | Code::InvalidFilter => "not_found",
         Code::UnsupportedMediaType | Code::IdempotencyMismatch => "validation_failed",
-        Code::PreconditionFailed => "conflict",
         other => other.as_str(),
     };
     let title = i18n::text(visitor.locale, &format!("error-{words}-title"));

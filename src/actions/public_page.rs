@@ -90,6 +90,7 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
     }
 
     /// The text that is signed (Markdown), in the action's own language.
+    #[expect(clippy::unnecessary_literal_bound, reason = "a kind returns a text of its action")]
     fn body(_: &Parent<Self>) -> &str {
         ""
     }

@@ -252,10 +252,9 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct Person {
-        #[serde(rename = "address")]
-        _address: String,
-        #[serde(default, rename = "primary")]
-        _primary: bool,
+        address: String,
+        #[serde(default)]
+        primary: bool,
     }
 
     fn refused(json: &str) -> String {
@@ -331,7 +330,7 @@ mod tests {
         let members = Members::of_form(form);
         let body: Body = convert(&members).unwrap();
         assert!(body.party_size == 3 && body.is_open && body.title == "12" && body.capacity.is_none());
-        assert!(body.people[0]._primary && body.people[0]._address == "a@example.org");
+        assert!(body.people[0].primary && body.people[0].address == "a@example.org");
         assert!(matches!(body.display, Display::FullName) && (body.share - 0.5).abs() < f64::EPSILON);
         let wrong = Members::of_form(b"party_size=many");
         let Err(Error::Fields(fields)) = convert::<Body>(&wrong) else { panic!() };

@@ -85,11 +85,11 @@ impl<'de> Deserializer<'de> for Node<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value {
-            Tree::Object(object) => visitor.visit_map(Entries { node: self, entries: object.iter(), value: None }),
+            Tree::Object(object) => visitor.visit_map(Entries { node: self, left: object.iter(), value: None }),
             Tree::Other(Value::Array(items)) => {
-                let mut items = Items { node: self, items: items.iter() };
+                let mut items = Items { node: self, left: items.iter() };
                 let list = visitor.visit_seq(&mut items)?;
-                if items.items.len() == 0 { Ok(list) } else { Err(Fault::invalid_length(0, &"fewer")) }
+                if items.left.len() == 0 { Ok(list) } else { Err(Fault::invalid_length(0, &"fewer")) }
             }
             Tree::Other(Value::String(text)) => visitor.visit_borrowed_str(text),
             Tree::Other(Value::Bool(truth)) => visitor.visit_bool(*truth),
@@ -162,20 +162,20 @@ impl<'de> Deserializer<'de> for Node<'de> {
 
 struct Items<'a> {
     node: Node<'a>,
-    items: slice::Iter<'a, Value>,
+    left: slice::Iter<'a, Value>,
 }
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        self.items.next().map(|item| seed.deserialize(self.node.child(item))).transpose()
+        self.left.next().map(|item| seed.deserialize(self.node.child(item))).transpose()
     }
 }
 
 struct Entries<'a> {
     node: Node<'a>,
-    entries: map::Iter<'a>,
+    left: map::Iter<'a>,
     value: Option<&'a Value>,
 }
 
@@ -183,7 +183,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((name, value)) = self.entries.next() else { return Ok(None) };
+        let Some((name, value)) = self.left.next() else { return Ok(None) };
         self.value = Some(value);
         let name: StrDeserializer<'_, Fault> = name.as_str().into_deserializer();
         seed.deserialize(name).map(Some)
