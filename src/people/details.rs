@@ -220,7 +220,7 @@ pub struct PersonBody {
     pub languages_spoken: Vec<String>,
     /// Fields of other systems, by name; a field replaces the one of the same name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, CustomValue>)]
     pub custom_fields: BTreeMap<String, Value>,
 }
 
@@ -239,6 +239,18 @@ pub struct PersonLink {
     /// Address of the person in this API.
     #[validate(length(min = 1, max = 2000))]
     pub href: String,
+}
+
+/// The value of a field of another system, for the API description; `labels` checks it.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum CustomValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Ticked(bool),
 }
 
 /// OSDI `email_addresses[]`.

@@ -80,8 +80,15 @@ pub(super) fn fields(typed: &BTreeMap<String, Value>, at: &str, errors: &mut Vec
     let has_nul = |text: &str| text.contains('\0');
     if size > MAX_FIELD_BYTES || typed.len() > MAX_LABELS {
         errors.push(FieldError::new(at, "too_long", format!("At most {MAX_LABELS} fields and 16 KiB.")));
-    } else if typed.keys().any(|name| has_nul(name)) {
-        errors.push(FieldError::new(at, "invalid_characters", "This contains characters that we cannot use."));
+        return;
+    }
+    for (name, value) in typed {
+        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        if has_nul(name) || value.as_str().is_some_and(has_nul) {
+            errors.push(FieldError::new(at, "invalid_characters", "This contains characters that we cannot use."));
+        } else if !(value.is_string() || value.is_number() || value.is_boolean()) {
+            errors.push(FieldError::new(at, "invalid_type", "Expected a text, a number, true or false."));
+        }
     }
 }
 
@@ -192,7 +199,8 @@ mod tests {
         let mut errors = Vec::new();
         lines(&vec!["x".to_owned(); 101], "/add_tags", &mut errors);
         fields(&BTreeMap::from([("x".to_owned(), "y".repeat(20_000).into())]), "/custom_fields", &mut errors);
+        fields(&serde_json::from_value(json!({"a/b": [], "c": {}, "d": 1, "e": "x\u{0}"})).unwrap(), "", &mut errors);
         let pointers: Vec<&str> = errors.iter().map(|e| e.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/add_tags", "/custom_fields"]);
+        assert_eq!(pointers, ["/add_tags", "/custom_fields", "/a~1b", "/c", "/e"]);
     }
 }

@@ -29,7 +29,9 @@ mod records;
 mod store;
 
 pub use api::{People, router};
-pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks};
+pub use details::{
+    Consents, ContactDetails, CustomValue, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks,
+};
 pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{

@@ -380,7 +380,7 @@ async fn people_and_broadcasts_can_be_put_back_as_they_were_read(pool: PgPool) {
     assert_eq!(app.count(changes).await, i64::try_from(person.len()).unwrap(), "what changes nothing is no change");
 
     let audience = json!({
-        "actions": [resources.event.to_string(), resources.petition.to_string()], "locales": ["fr"], "regions": ["CA-QC"], "sources": ["flyer"],
+        "actions": [resources.event.to_string(), resources.petition.to_string()], "locales": ["fr"], "regions": ["CA-QC"], "sources": ["flyer"], "tags": ["volunteer"],
     });
     let broadcast = [
         (
