@@ -29,7 +29,7 @@ pub const MY_DATA: Purpose = Purpose::new(16);
 pub const ERASE_PERSON: Purpose = Purpose::new(17);
 
 /// Purpose of links that void all links given to a person before.
-pub const VOID_LINKS: Purpose = Purpose::new(18);
+pub const VOID_LINKS: Purpose = Purpose::new(21);
 /// Generations that are tried for somebody of whom nothing is kept: the page then says only that.
 const GENERATIONS_OF_NOBODY: std::ops::RangeInclusive<i16> = 0..=20;
 
