@@ -64,7 +64,7 @@ async fn a_token_ends_shows_its_last_use_and_is_revoked(pool: PgPool) {
     let scopes = ["all".to_owned()];
     let mut conn = app.kernel.db.acquire().await.unwrap();
     let token = organizers::add_token(&mut conn, &app.kernel, EMAIL, "CRM", &scopes, Some(now + day)).await.unwrap();
-    let tokens = async || organizers::list_tokens(&mut *app.kernel.db.acquire().await.unwrap(), None).await.unwrap();
+    let tokens = async || organizers::list_tokens(&mut app.kernel.db.acquire().await.unwrap(), None).await.unwrap();
     let of = |tokens: Vec<organizers::Token>| tokens.into_iter().find(|token| token.name == "CRM").unwrap();
     assert_eq!((of(tokens().await).last_used_on, of(tokens().await).state(now)), (None, "valid"));
     app.get("/api/v1/people", Some(&token)).await.expect(200);
@@ -120,7 +120,7 @@ async fn sessions_end_with_role_and_password_and_when_asked(pool: PgPool) {
     app.kernel.env.advance(TimeDelta::minutes(1));
     let second = session(&sign_in(&app, PASSWORD).await);
     let now = app.kernel.env.now();
-    let listed = organizers::list_sessions(&mut *app.kernel.db.acquire().await.unwrap(), now, EMAIL).await.unwrap();
+    let listed = organizers::list_sessions(&mut app.kernel.db.acquire().await.unwrap(), now, EMAIL).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(change(&app, EMAIL, AccountChange::EndSessions(Some(listed[0].id()))).await, 1);
     assert_eq!((status(&app, &first).await, status(&app, &second).await), (200, 401), "the newest stands first");

@@ -15,21 +15,21 @@ impl Kind {
     fn api(&self) -> &'static str {
         self.submit.rsplit_once('/').unwrap().0
     }
+}
 
-    /// The fields of a form that is accepted, with others instead.
-    fn form<'a>(&self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-        let mut fields = vec![
-            ("given_name", "Amara"),
-            ("family_name", "Okafor"),
-            ("email", "amara@example.org"),
-            ("country", "CA"),
-            ("party_size", "1"),
-            ("locale", "en"),
-        ];
-        fields.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
-        fields.extend(more);
-        fields
-    }
+/// The fields of a form that is accepted, with others instead.
+fn form<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = vec![
+        ("given_name", "Amara"),
+        ("family_name", "Okafor"),
+        ("email", "amara@example.org"),
+        ("country", "CA"),
+        ("party_size", "1"),
+        ("locale", "en"),
+    ];
+    fields.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    fields.extend(more);
+    fields
 }
 
 /// The puzzle of a page.
@@ -48,7 +48,7 @@ fn location(reply: &Reply) -> &str {
 async fn an_accepted_form_leads_to_a_page_that_can_be_loaded_again(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
-        let sent = app.post_form(kind.page, &kind.form(&[("locale", "fr")])).await;
+        let sent = app.post_form(kind.page, &form(&[("locale", "fr")])).await;
         assert_eq!(location(&sent), format!("{}/received?lang=fr#form-answer", kind.page));
         assert_eq!(sent.headers[header::CACHE_CONTROL], "no-store");
         let path = format!("{}/received?lang=fr", kind.page);
@@ -69,7 +69,7 @@ async fn a_refused_form_comes_back_with_all_its_errors_in_order_and_everything_t
     let bad =
         [("email", "nobody"), ("given_name", ""), ("phone", "514 555 0100"), ("party_size", "99"), ("city", "Laval")];
     for kind in &KINDS {
-        let sent = app.post_form(kind.page, &kind.form(&bad)).await;
+        let sent = app.post_form(kind.page, &form(&bad)).await;
         assert_eq!(sent.status, 422, "{}", kind.name);
         let page = sent.text();
         let (summary, form) = page.split_once("</ul>\n</div>").expect("a list of errors");
@@ -88,7 +88,7 @@ async fn a_refused_form_comes_back_with_all_its_errors_in_order_and_everything_t
         assert!(page.contains("value=\"nobody\"") && page.contains("value=\"Okafor\""), "{}", kind.name);
         assert_eq!(kind.count(&app, "true").await, 0);
     }
-    let page = app.post_form("/p/status", &KINDS[0].form(&bad)).await.text();
+    let page = app.post_form("/p/status", &form(&bad)).await.text();
     assert!(page.contains("Where do you work? – "), "an own question is named by its label");
 }
 
@@ -97,14 +97,14 @@ async fn a_filled_honeypot_asks_for_a_proof_and_loses_nothing(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
         let filled = [("website", "http://filled-in-by-a-browser.example")];
-        let mut sent = app.post_form(kind.page, &kind.form(&filled)).await;
+        let mut sent = app.post_form(kind.page, &form(&filled)).await;
         if kind.name != "petition" {
             assert_eq!(sent.status, 428, "{}", kind.name);
             let page = sent.text();
             assert!(page.contains("value=\"amara@example.org\"") && page.contains("id=\"form-answer\""));
             assert!(!page.contains("filled-in-by-a-browser"), "the field is empty again");
             let proof = solve(&challenge_in(&page));
-            sent = app.post_form(kind.page, &kind.form(&[filled[0], ("altcha", &proof)])).await;
+            sent = app.post_form(kind.page, &form(&[filled[0], ("altcha", &proof)])).await;
         }
         location(&sent);
         assert_eq!(kind.count(&app, "true").await, 1, "{}", kind.name);
@@ -196,7 +196,7 @@ async fn a_page_that_takes_nothing_says_why_and_has_no_form(pool: PgPool) {
         kind.create(&app, &token, json!({"muster:opens_at": opens})).await;
         let page = app.get(kind.page, None).await.text();
         assert!(!page.contains("name=\"email\"") && page.contains("Opens on "), "{}: {page}", kind.name);
-        assert_eq!(app.post_form(kind.page, &kind.form(&[])).await.status, 409, "{}", kind.name);
+        assert_eq!(app.post_form(kind.page, &form(&[])).await.status, 409, "{}", kind.name);
         app.put(kind.api(), Some(&token), &json!({"muster:opens_at": null, "muster:status": "paused", "muster:status_reason": "The hall is being repaired"})).await.expect(200);
         let page = app.get(kind.page, None).await.text();
         assert!(!page.contains("name=\"email\"") && page.contains("The hall is being repaired"), "{}", kind.name);

@@ -268,8 +268,8 @@ async fn each_attendee_is_notified_once_of_a_move(pool: PgPool) {
     .execute(&app.kernel.db)
     .await
     .unwrap();
-    let told = "SELECT count(DISTINCT refs) FROM emails_waiting WHERE kind = 'event_registered'";
-    let all = "SELECT count(*) FROM emails_waiting WHERE kind = 'event_registered'";
+    let told = "SELECT count(DISTINCT refs) FROM emails_waiting WHERE kind = 'event_changed'";
+    let all = "SELECT count(*) FROM emails_waiting WHERE kind = 'event_changed'";
     let later = (app.kernel.env.now() + TimeDelta::days(9)).to_rfc3339();
     app.put(EVENT, Some(&token), &json!({"start_date": later})).await.expect(200);
     assert_eq!(app.count(all).await, 2000, "the others follow");
@@ -278,6 +278,7 @@ async fn each_attendee_is_notified_once_of_a_move(pool: PgPool) {
     app.delete(EVENT, Some(&token)).await.expect(200);
     app.jobs().await;
     assert_eq!(app.count(all).await, 5000);
+    assert_eq!(app.count("SELECT count(*) FROM emails_waiting WHERE kind = 'event_called_off'").await, 5000);
 }
 
 /// Runs of verbs, and verbs in each.
