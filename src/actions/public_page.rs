@@ -2,7 +2,8 @@
 //!
 //! A form that was accepted is answered by a redirect to `…/received`, a page that is the same for everybody
 //! (Post/Redirect/Get). A form that was not accepted is shown again with everything that was typed: with its errors
-//! (422), with a challenge of the rate limiter (428), or because nothing could be saved (503).
+//! (422) or with a challenge of the rate limiter (428). When nothing can be saved (503), a page holds what was typed and
+//! sends it once more.
 
 use std::{future::Future, sync::Arc};
 
@@ -299,45 +300,65 @@ async fn submit<P: ActionPage>(
     form: FormInput,
 ) -> Result<Response> {
     visitor.locale = form.locale().unwrap_or(visitor.locale);
-    let parent = public(&page, &slug).await?;
+    match take(&page, &visitor, source, &slug, &form).await {
+        Err(error @ Error::Unavailable { .. }) => try_again(&page, &visitor, &slug, form, error),
+        result => result,
+    }
+}
+
+async fn take<P: ActionPage>(
+    page: &P,
+    visitor: &Visitor,
+    source: Source,
+    slug: &str,
+    form: &FormInput,
+) -> Result<Response> {
+    let parent = public(page, slug).await?;
     page.require_open(&parent).await?;
     let outcome = async {
-        let new = page.read(&parent, &form, visitor.locale, source).await?;
+        let new = page.read(&parent, form, visitor.locale, source).await?;
         let is_suspect = !form.text(HONEYPOT_FIELD).is_empty() && !P::holds_suspects(&parent);
         page.kernel().rate_limiter.admit(source, form.proof(), is_suspect).await?;
         page.submit(&parent, new).await
     };
-    let again = async |status, shown| {
-        let response = render(&page, &parent, &visitor, shown, false).await?;
-        Ok((status, private(response)).into_response())
-    };
-    match outcome.await {
+    let shown = ShownForm::of(form.clone());
+    let (status, shown) = match outcome.await {
         Ok(()) => {
             let path = action_of::<P>(&parent).path();
-            Ok(private(see_other(&format!("{path}/received?lang={}#{ANSWER_ANCHOR}", visitor.locale.as_str()))))
+            let to = format!("{path}/received?lang={}#{ANSWER_ANCHOR}", visitor.locale.as_str());
+            return Ok(private(see_other(&to)));
         }
         Err(Error::Fields(errors)) => {
             let errors = errors_in_order::<P>(&parent, visitor.locale, &errors);
-            again(StatusCode::UNPROCESSABLE_ENTITY, ShownForm { errors, ..ShownForm::of(form) }).await
+            (StatusCode::UNPROCESSABLE_ENTITY, ShownForm { errors, ..shown })
         }
         Err(Error::Challenge(challenge)) => {
-            let challenge = challenge_context(&challenge);
-            again(StatusCode::PRECONDITION_REQUIRED, ShownForm { challenge, ..ShownForm::of(form) }).await
+            (StatusCode::PRECONDITION_REQUIRED, ShownForm { challenge: challenge_context(&challenge), ..shown })
         }
-        Err(error @ Error::Unavailable { .. }) => {
-            let mut failed = error.into_response();
-            let errors = form_errors(visitor.locale, &[FieldError::new("", "unavailable", "")], P::field);
-            // the page itself may need the database
-            let Ok(mut response) = again(failed.status(), ShownForm { errors, ..ShownForm::of(form) }).await else {
-                return Ok(failed);
-            };
-            if let Some(seconds) = failed.headers_mut().remove(header::RETRY_AFTER) {
-                response.headers_mut().insert(header::RETRY_AFTER, seconds);
-            }
-            Ok(response)
-        }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let response = render(page, &parent, visitor, shown, false).await?;
+    Ok((status, private(response)).into_response())
+}
+
+/// The page for a form that could not be saved: it holds what was typed and sends it once more. The action's own page may
+/// need the database.
+fn try_again<P: ActionPage>(
+    page: &P,
+    visitor: &Visitor,
+    slug: &str,
+    form: FormInput,
+    error: Error,
+) -> Result<Response> {
+    let action = format!("{}{slug}", P::Kind::KIND.page_prefix());
+    let variables = context! { form => context! { action, values => Serde(form.to_show(&[])) } };
+    let shown = page.kernel().pages.page("pages/try_again.html", visitor, "", variables)?;
+    let mut failed = error.into_response();
+    let mut response = (failed.status(), private(shown)).into_response();
+    if let Some(seconds) = failed.headers_mut().remove(header::RETRY_AFTER) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
+    Ok(response)
 }
 
 /// The errors of a form in the order of its fields; those of the whole form come first.

@@ -26,6 +26,8 @@ error-unavailable-detail = We cannot handle your request right now. Please try a
 error-internal-title = Something went wrong
 error-internal-detail = The problem is on our side. Please try again in a few minutes.
 
+try-again-title = Not saved yet
+try-again-button = Try again
 field-error-unavailable = We could not save your form just now. Nothing you typed is lost: wait a moment, then press the button again.
 field-error-required = This field is required.
 field-error-too_long = This is too long. Please shorten it.

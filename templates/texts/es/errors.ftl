@@ -26,6 +26,8 @@ error-unavailable-detail = No podemos procesar su solicitud en este momento. Int
 error-internal-title = Se produjo un error
 error-internal-detail = El problema está de nuestro lado. Inténtelo de nuevo en unos minutos.
 
+try-again-title = Aún no se guardó
+try-again-button = Intentar de nuevo
 field-error-unavailable = No pudimos guardar su formulario en este momento. No se perdió nada de lo que escribió: espere un momento y vuelva a pulsar el botón.
 field-error-required = Este campo es obligatorio.
 field-error-too_long = Es demasiado largo. Acorte el texto.

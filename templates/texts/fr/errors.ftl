@@ -26,6 +26,8 @@ error-unavailable-detail = Nous ne pouvons pas traiter votre demande pour le mom
 error-internal-title = Une erreur s’est produite
 error-internal-detail = Le problème vient de notre côté. Réessayez dans quelques minutes.
 
+try-again-title = Pas encore enregistré
+try-again-button = Réessayer
 field-error-unavailable = Nous n’avons pas pu enregistrer votre formulaire pour l’instant. Rien de ce que vous avez écrit n’est perdu : attendez un moment, puis appuyez de nouveau sur le bouton.
 field-error-required = Ce champ est obligatoire.
 field-error-too_long = C’est trop long. Raccourcissez votre texte.

@@ -26,6 +26,8 @@ error-unavailable-detail = ਅਸੀਂ ਇਸ ਵੇਲੇ ਤੁਹਾਡੀ �
 error-internal-title = ਕੁਝ ਗ਼ਲਤ ਹੋ ਗਿਆ
 error-internal-detail = ਸਮੱਸਿਆ ਸਾਡੇ ਪਾਸੇ ਹੈ। ਕਿਰਪਾ ਕਰਕੇ ਕੁਝ ਮਿੰਟਾਂ ਬਾਅਦ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ।
 
+try-again-title = ਅਜੇ ਸੰਭਾਲਿਆ ਨਹੀਂ ਗਿਆ
+try-again-button = ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ
 field-error-unavailable = ਅਸੀਂ ਹੁਣੇ ਤੁਹਾਡਾ ਫਾਰਮ ਸੰਭਾਲ ਨਹੀਂ ਸਕੇ। ਤੁਹਾਡਾ ਲਿਖਿਆ ਕੁਝ ਵੀ ਗੁਆਚਿਆ ਨਹੀਂ: ਥੋੜ੍ਹਾ ਚਿਰ ਉਡੀਕੋ, ਫਿਰ ਬਟਨ ਦੁਬਾਰਾ ਦਬਾਓ।
 field-error-required = ਇਹ ਖ਼ਾਨਾ ਭਰਨਾ ਲਾਜ਼ਮੀ ਹੈ।
 field-error-too_long = ਇਹ ਬਹੁਤ ਲੰਮਾ ਹੈ। ਕਿਰਪਾ ਕਰਕੇ ਛੋਟਾ ਕਰੋ।

@@ -84,11 +84,13 @@ async fn a_mailed_link_survives_whatever_strangers_submit(pool: PgPool) {
             assert_eq!(app.press(link).await.status, 200);
         }
         assert_eq!(app.press(&mine[0]).await.status, 200, "one of the others can be confirmed");
-        if kind.name == "event" {
-            continue; // a later registration takes the place of an earlier one
+        if kind.name != "event" {
+            // a later registration takes the place of an earlier one
+            assert_eq!(app.press_path(&own).await.status, 200, "{}", kind.name);
         }
-        assert_eq!(app.press_path(&own).await.status, 200);
-        assert_eq!(kind.count(&app, kind.effective).await, 1, "{}: one of one person", kind.name);
+        // somebody may write more than one letter
+        let counted = if kind.name == "letter" { 2 } else { 1 };
+        assert_eq!(kind.count(&app, kind.effective).await, counted, "{}", kind.name);
     }
 }
 
@@ -151,10 +153,7 @@ async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
     for link in links {
         assert_eq!(app.press(link).await.status, 200, "{link}");
     }
-    assert_eq!(
-        app.count("SELECT count(*) FROM emails_waiting WHERE class = 'confirmation' AND state = 'queued'").await,
-        0
-    );
+    assert_eq!(app.count("SELECT count(*) FROM emails_waiting WHERE kind LIKE '%\\_confirm'").await, 0);
 }
 
 #[sqlx::test(migrations = "./migrations")]
