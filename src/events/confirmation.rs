@@ -47,9 +47,8 @@ pub(super) async fn confirm(
         }
         c
     }));
-    for c in done {
-        outcomes.push((c.row.id, Ok(ConfirmedAttendance::of(conn, c).await?)));
-    }
+    let confirmed = ConfirmedAttendance::all(conn, done).await?;
+    outcomes.extend(confirmed.into_iter().map(|confirmed| (confirmed.registration.row.id, Ok(confirmed))));
     Ok(outcomes)
 }
 

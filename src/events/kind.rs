@@ -46,12 +46,16 @@ pub struct ConfirmedAttendance {
 }
 
 impl ConfirmedAttendance {
-    /// A registration as it is now.
-    pub(super) async fn of(conn: &mut PgConnection, registration: LoadedAttendance) -> Result<Self> {
-        let row = &registration.row;
-        let keeps_place =
-            row.state == AttendanceState::Declined && store::active(conn, row.event_id, row.person_id).await?.is_some();
-        Ok(Self { registration, keeps_place })
+    /// Registrations as they are now, in this order.
+    pub(super) async fn all(conn: &mut PgConnection, registrations: Vec<LoadedAttendance>) -> Result<Vec<Self>> {
+        let declined = registrations.iter().map(|c| &c.row).filter(|row| row.state == AttendanceState::Declined);
+        let declined: Vec<Uuid> = declined.map(|row| row.id).collect();
+        let kept = if declined.is_empty() { Vec::new() } else { store::beside_active(conn, &declined).await? };
+        let confirmed = |registration: LoadedAttendance| {
+            let keeps_place = kept.contains(&registration.row.id);
+            Self { registration, keeps_place }
+        };
+        Ok(registrations.into_iter().map(confirmed).collect())
     }
 }
 
@@ -132,11 +136,11 @@ impl SubmissionKind for AttendanceKind {
         conn: &mut PgConnection,
         c: &LoadedAttendance,
     ) -> Result<Standing<ConfirmedAttendance>> {
-        Ok(match c.row.state {
-            AttendanceState::Pending if c.has_expired(kernel.env.now()) => Standing::Over,
-            AttendanceState::Pending => Standing::Pending,
-            _ => Standing::Confirmed(ConfirmedAttendance::of(conn, c.clone()).await?),
-        })
+        if c.row.state == AttendanceState::Pending {
+            return Ok(if c.has_expired(kernel.env.now()) { Standing::Over } else { Standing::Pending });
+        }
+        let confirmed = ConfirmedAttendance::all(conn, vec![c.clone()]).await?.pop();
+        Ok(confirmed.map_or(Standing::Over, Standing::Confirmed))
     }
 
     async fn confirm(

@@ -5,6 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     Submissions,
@@ -219,8 +220,12 @@ async fn others_waiting<K: SubmissionKind>(
 ) -> Result<Vec<Loaded<K>>> {
     let Some(address) = c.payload.details().address() else { return Ok(Vec::new()) };
     let keys = K::by_address(conn, c.action().id, c.vault.id, &c.vault.email_index(&address)).await?;
-    let others = keys.iter().map(|key| key.id).filter(|id| *id != c.row.id()).take(MAX_WAITING);
-    let mut rows = K::rows(conn, &others.collect::<Vec<_>>()).await?;
+    let others: Vec<Uuid> = keys.iter().map(|key| key.id).filter(|id| *id != c.row.id()).take(MAX_WAITING).collect();
+    if others.is_empty() {
+        // of almost everybody
+        return Ok(Vec::new());
+    }
+    let mut rows = K::rows(conn, &others).await?;
     rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.created_at(), row.id())));
     let others: Result<Vec<Loaded<K>>> = load(kernel, conn, rows).await?.into_iter().collect();
     let now = kernel.env.now();

@@ -267,6 +267,18 @@ pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<
     Ok(())
 }
 
+/// Those of these registrations whose people have an active one for the same event.
+pub(crate) async fn beside_active(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT n.id FROM attendances n
+         WHERE n.id = ANY ($1) AND EXISTS (SELECT FROM attendances o WHERE o.event_id = n.event_id AND o.person_id = n.person_id
+                                                                     AND o.state IN ('accepted', 'waitlisted'))",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Those that are registered or wait among the next `most` registrations after an id, and the last id that was read if there may be
 /// more.
 pub(crate) async fn active_after(

@@ -13,8 +13,8 @@ mod waitlist;
 
 pub(crate) use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, active, active_after, active_of_person,
-    attendance, attendances, attendances_by_id, by_address, delete_of_person, delete_pending, keys, lock_attendance,
-    lock_attendances, of_person, set_sealed, take_due_reminders, void_links, waiting_parties,
+    attendance, attendances, attendances_by_id, beside_active, by_address, delete_of_person, delete_pending, keys,
+    lock_attendance, lock_attendances, of_person, set_sealed, take_due_reminders, void_links, waiting_parties,
 };
 pub(crate) use counts::Attendances;
 pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, raise_sequence, save};
