@@ -192,6 +192,24 @@ async fn a_batch_takes_as_many_statements_for_many_as_for_few(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn a_crowd_at_a_full_event_takes_no_statement_for_each(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    event(&app, &token, json!({"capacity": 1, "muster:waitlist": false})).await;
+    pending(&app, "/api/v1/events/assembly/attendances", 0..84).await;
+    let pressed = links(&app, "attendances", CONFIRM_ATTENDANCE).await;
+    let cost = async |links: &[String]| {
+        let before = executed(&app.kernel.db).await;
+        assert!(press_all(&app, links).await.iter().all(|status| *status == 200));
+        executed(&app.kernel.db).await - before
+    };
+    cost(&pressed[..2]).await;
+    let (few, many) = (cost(&pressed[2..4]).await, cost(&pressed[4..]).await);
+    assert_eq!(app.count("SELECT count(*) FROM attendances WHERE state = 'declined'").await, 83);
+    assert!(many <= 4 * few, "{many} statements for 80 who were declined, {few} for two");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn registrations_confirmed_at_once_get_exactly_the_seats(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
