@@ -5,6 +5,8 @@
 //! spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
 //! not shown. At most [`MAX_OPEN_BYTES`] of a file are in memory.
 
+use std::cmp::Reverse;
+
 use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -204,7 +206,7 @@ impl FileReader {
             .flatten()
             .collect();
         // the first of equals: the comma
-        let best = tried.into_iter().rev().max_by_key(|header| (header.known, header.separators));
+        let best = tried.into_iter().rev().max_by_key(Header::rank);
         let header = best.ok_or_else(|| refuse("The header is too long."))?;
         self.text.drain(..header.end);
         self.rows_before = header.row;
@@ -383,6 +385,8 @@ struct Header {
     preview: Vec<Vec<String>>,
     /// How many names of columns are known.
     known: usize,
+    /// Does a row after it have as many cells, and several?
+    has_rows_alike: bool,
     /// How many separators stand outside of quotes in it.
     separators: usize,
 }
@@ -410,6 +414,7 @@ impl Header {
         if end - start > MAX_LINE_BYTES {
             return Err(refuse("The header is too long."));
         }
+        let width = texts[at].len();
         Ok(Some(Self {
             separator,
             row: *row,
@@ -417,8 +422,15 @@ impl Header {
             cells: record.iter().map(|cell| std::str::from_utf8(cell).map(str::to_owned).map_err(|_| ())).collect(),
             preview: texts[at + 1..].iter().take(PREVIEW_ROWS).cloned().collect(),
             known: known_headers(&texts[at]),
+            has_rows_alike: width > 1 && texts[at + 1..].iter().any(|row| row.len() == width),
             separators: count_outside_quotes(&text[*start..*end], separator),
         }))
+    }
+
+    /// How well its separator fits the file. Texts may have more semicolons or tabs than the header has commas; a table
+    /// that begins with the first row of the file and has rows of one length counts for more.
+    fn rank(&self) -> (usize, bool, Reverse<i64>, usize) {
+        (self.known, self.has_rows_alike, Reverse(self.row), self.separators)
     }
 
     fn format(self) -> Result<FileFormat> {

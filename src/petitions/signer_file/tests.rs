@@ -75,6 +75,30 @@ const CASES: &[Case] = &[
         "email|first name",
         &["2:a@example.org|Ana", "3:b@example.org|Bo"],
     ),
+    (
+        "a comment with more semicolons than the header has commas",
+        b"id,a,b,c\r\n1,p;q;r;s;t;u,,\r\n2,p;q;r;s;t;u,,\r\n",
+        "id|a|b|c",
+        &["2:1|p;q;r;s;t;u||", "3:2|p;q;r;s;t;u||"],
+    ),
+    (
+        "tabs and line breaks in a comment",
+        b"id,a,b,c\r\n1,\"p\tq\tr\ts\nt\tu\tv\tw\nx\ty\tz\t0\",,\r\n",
+        "id|a|b|c",
+        &["2:1|p\tq\tr\ts\nt\tu\tv\tw\nx\ty\tz\t0||"],
+    ),
+    (
+        "a title with commas",
+        "Liste, état du 3 mars, provisoire\r\nPrix;Ville\r\n1,5;Laval\r\n".as_bytes(),
+        "Prix|Ville",
+        &["3:1,5|Laval"],
+    ),
+    (
+        "decimal commas",
+        b"Betrag;Stadt\n1,5;Bonn\n2,25;Jena\n",
+        "Betrag|Stadt",
+        &["2:1,5|Bonn", "3:2,25|Jena"],
+    ),
     ("cells too many", b"email,city\na@example.org,Paris, Texas\n", "email|city", &["2!invalid_value"]),
     (
         "rows of separators",
