@@ -84,6 +84,12 @@ CREATE TABLE job_last_steps (
 ) WITH (fillfactor = 50);
 CREATE INDEX job_last_steps_organization_id_idx ON job_last_steps (organization_id);
 
+-- On which day (UTC) a job that runs once a day was done last.
+CREATE TABLE daily_jobs (
+    job     text PRIMARY KEY,
+    done_on date NOT NULL
+);
+
 -- Leader leases (src/kernel/leader_election.rs): periodic work that one process runs for all, such as the tick and
 -- maintenance.
 CREATE TABLE leases (

@@ -11,6 +11,7 @@
 //!
 //! Rows of the table `jobs` (imports, broadcasts) are worked off by [`super::jobs`]; each kind is a job here, too.
 
+mod daily;
 mod run;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -34,6 +35,8 @@ pub enum Schedule {
     Tick(Stage),
     /// In the first tick of each such period since 1970 (UTC).
     SlowTick(Stage, Duration),
+    /// In the first tick of each day (UTC) that it succeeds in. The day is stored, so that a restart at midnight skips none.
+    Daily(Stage),
     /// In each maintenance round ([`MAINTENANCE_INTERVAL`]).
     Maintenance,
     /// Again and again, with this pause whenever nothing is left to do.
@@ -257,6 +260,7 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tick(stage) => write!(f, "tick, {stage}"),
+            Self::Daily(stage) => write!(f, "tick, {stage}, once a day"),
             Self::SlowTick(stage, period) => write!(f, "tick, {stage}, every {}", describe(*period)),
             Self::Maintenance => f.write_str("maintenance"),
             Self::Every(pause) => write!(f, "every {}", describe(*pause)),

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{BackgroundJob, JobInfo, Jobs, MAINTENANCE_INTERVAL, Progress, RunsIn, Schedule, TURN_LIMIT, Turn};
+use super::{BackgroundJob, JobInfo, Jobs, MAINTENANCE_INTERVAL, Progress, RunsIn, Schedule, TURN_LIMIT, Turn, daily};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -77,7 +77,7 @@ impl Jobs {
         let jobs = Arc::new(self);
         let mut loops = JoinSet::new();
         let has = |wanted: fn(&Schedule) -> bool| jobs.infos().any(|info| wanted(&info.schedule));
-        if has(|schedule| matches!(schedule, Schedule::Tick(_) | Schedule::SlowTick(..))) {
+        if has(|schedule| matches!(schedule, Schedule::Tick(_) | Schedule::SlowTick(..) | Schedule::Daily(_))) {
             loops.spawn(jobs.clone().tick_loop(cancel.clone()));
         }
         if has(|schedule| *schedule == Schedule::Maintenance) {
@@ -91,7 +91,7 @@ impl Jobs {
                 Schedule::Continuous => {
                     loops.spawn(jobs.clone().keep_running(index, cancel.clone()));
                 }
-                Schedule::Tick(_) | Schedule::SlowTick(..) | Schedule::Maintenance => {}
+                Schedule::Tick(_) | Schedule::SlowTick(..) | Schedule::Daily(_) | Schedule::Maintenance => {}
             }
         }
         while let Some(ended) = loops.join_next().await {
@@ -140,7 +140,7 @@ impl Jobs {
             .registered
             .iter()
             .filter_map(|registered| match registered.info.schedule {
-                Schedule::Tick(stage) => Some((stage, registered)),
+                Schedule::Tick(stage) | Schedule::Daily(stage) => Some((stage, registered)),
                 Schedule::SlowTick(stage, period) => is_due(period).then_some((stage, registered)),
                 _ => None,
             })
@@ -215,12 +215,19 @@ impl Jobs {
 
     /// Makes steps of a job until none is left, or its turn has lasted for [`TURN_LIMIT`].
     async fn take_turn(&self, registered: &Registered, cancel: &CancellationToken) -> Result<()> {
+        let is_daily = matches!(registered.info.schedule, Schedule::Daily(_));
+        let today = self.kernel.env.now().date_naive();
+        if is_daily && daily::is_done(&self.kernel.work, registered.info.name, today).await? {
+            return Ok(());
+        }
         let started = self.kernel.env.instant();
-        while self.step(registered, cancel).await? == Progress::More
-            && !cancel.is_cancelled()
-            && self.kernel.env.instant().saturating_duration_since(started) < TURN_LIMIT
-        {}
-        Ok(())
+        while self.step(registered, cancel).await? == Progress::More {
+            let lasted = self.kernel.env.instant().saturating_duration_since(started);
+            if cancel.is_cancelled() || lasted >= TURN_LIMIT {
+                return Ok(());
+            }
+        }
+        if is_daily { daily::set_done(&self.kernel.work, registered.info.name, today).await } else { Ok(()) }
     }
 
     /// The loop of a job of [`Schedule::Every`].

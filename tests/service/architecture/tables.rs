@@ -24,6 +24,7 @@ const OWNED: [Owned; 9] = [
             "attempts",
             "jobs",
             "job_last_steps",
+            "daily_jobs",
             "leases",
             "day_secrets",
             "process_heartbeats",
