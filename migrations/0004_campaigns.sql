@@ -201,9 +201,12 @@ CREATE TABLE action_counts (
     value       bigint NOT NULL,
     unpublished boolean NOT NULL DEFAULT true, -- the total moved since its number was published
     CONSTRAINT action_counts_pkey PRIMARY KEY (action_id, dimension, key),
-    CONSTRAINT action_counts_dimension_check CHECK (dimension IN ('total', 'day', 'country', 'region', 'locale', 'source', 'state'))
+    CONSTRAINT action_counts_dimension_check CHECK (dimension IN ('total', 'day', 'country', 'region', 'locale', 'source', 'state', 'repeated'))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
 CREATE INDEX action_counts_unpublished_idx ON action_counts (action_id) WHERE unpublished AND dimension = 'total';
+-- Submissions without confirmation of people who had taken part before: part of the published number until the night, so that
+-- it does not tell who had.
+CREATE INDEX action_counts_repeated_idx ON action_counts (action_id) WHERE dimension = 'repeated';
 -- What acts add to the counts. Appended, never updated: signers of one petition do not wait for each other.
 -- The tick folds these rows into action_counts.
 CREATE TABLE action_count_deltas (

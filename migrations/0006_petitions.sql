@@ -310,7 +310,7 @@ BEGIN
 
     -- People whose signatures are read or changed before the people of this batch are found or made are locked first, and all
     -- others of the batch with them: the lock order is in src/people/mod.rs.
-    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL OR (a.mode = 'vouched' AND a.protected)) THEN
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL) THEN
         PERFORM FROM people p
         WHERE p.id IN (SELECT k.id FROM unnest(acts) a JOIN people k ON k.vault_id = a.vault_id AND k.email_index = a.email_index)
         ORDER BY p.vault_id, p.email_index FOR NO KEY UPDATE;
@@ -335,26 +335,6 @@ BEGIN
             RETURN QUERY SELECT w.submission_id, w.signature_id, NULL::uuid, 'withdrawn'::text FROM unnest(withdrawn) AS w;
             acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT w.submission_id FROM unnest(withdrawn) AS w));
         END IF;
-    END IF;
-
-    -- Vouching must not tell who has signed a protected petition: whoever was there is signed anew, under a new id.
-    IF vouching AND EXISTS (SELECT FROM unnest(acts) a WHERE a.mode = 'vouched' AND a.protected) THEN
-        WITH theirs AS MATERIALIZED (
-            SELECT a.petition_id, a.name_index, a.created_at, s.id, s.petition_id AS signed_id, s.name_index AS signed_name
-            FROM unnest(acts) a
-            JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
-            JOIN signatures s ON s.person_id = p.id
-            WHERE a.mode = 'vouched' AND a.protected
-        ), replaced AS (
-            UPDATE signatures s SET state = 'duplicate', ended_at = t.created_at, sealed = NULL
-            FROM theirs t
-            WHERE s.id = t.id AND s.state = 'counted' AND t.signed_id = t.petition_id AND t.signed_name = t.name_index
-            RETURNING s.petition_id, to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
-        )
-        INSERT INTO action_count_deltas (action_id, dimension, key, delta)
-        SELECT r.petition_id, d.dimension, d.key, -count(*)
-        FROM replaced r, LATERAL (VALUES ('total', ''), ('day', r.day)) d (dimension, key)
-        GROUP BY 1, 2, 3;
     END IF;
 
     WITH a AS (
@@ -415,6 +395,14 @@ BEGIN
         GROUP BY 1, 2, 3;
     END IF;
 
+    -- Without confirmation the published number counts a person again until the night (settle_repeated_submissions): otherwise
+    -- whoever submits an address would see whether it was there. The total is named so that it is published.
+    INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+    SELECT a.petition_id, d.dimension, '', sum(d.delta)
+    FROM unnest(acts) a, LATERAL (VALUES ('repeated', 1), ('total', 0)) d (dimension, delta)
+    WHERE a.mode = 'immediate' AND a.quarantine_reason IS NULL AND a.id <> ALL (counted)
+    GROUP BY 1, 2;
+
     INSERT INTO signature_signals (signature_id, petition_id, network_tag, domain_tag, created_at)
     SELECT a.id, a.petition_id, a.network_tag, a.domain_tag, a.created_at
     FROM unnest(acts) a WHERE NOT a.protected AND (a.network_tag IS NOT NULL OR a.domain_tag IS NOT NULL);
@@ -440,7 +428,15 @@ BEGIN
     SELECT a.email_id, a.organization_id, a.email_class, a.email_kind, jsonb_build_object('signature', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a
-    WHERE a.email_id IS NOT NULL AND (a.mode <> 'vouched' OR a.id = ANY (counted));
+    WHERE a.email_id IS NOT NULL
+      AND CASE a.mode
+              WHEN 'pending' THEN true
+              WHEN 'vouched' THEN a.id = ANY (counted)
+              ELSE a.id = ANY (counted) OR a.quarantine_reason IS NOT NULL OR NOT EXISTS ( -- submitted again: one mail a day
+                  SELECT FROM signatures n JOIN signatures o ON o.person_id = n.person_id
+                  WHERE n.id = a.id AND o.petition_id = a.petition_id AND o.state = 'duplicate' AND o.attempt < n.attempt
+                    AND o.created_at >= date_trunc('day', a.created_at, 'UTC'))
+          END;
 
     IF vouching THEN
         WITH theirs AS MATERIALIZED (

@@ -20,6 +20,7 @@ CREATE TABLE events (
     interpretation      text[] NOT NULL DEFAULT '{}', -- languages that are interpreted
     capacity            integer, -- seats; null: no limit
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
+    repeated_seats      integer NOT NULL DEFAULT 0, -- kept free until the night, for people who registered again without confirmation
     waitlist            boolean NOT NULL DEFAULT true,
     next_waitlist_position          bigint NOT NULL DEFAULT 1, -- the next place in the line; written only under this row's lock
     waiting_parties     integer NOT NULL DEFAULT 0, -- parties on the waiting list, and the seats they ask for; exact; written only under this row's lock
@@ -37,6 +38,7 @@ CREATE TABLE events (
     CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);
+CREATE INDEX events_repeated_seats_idx ON events (id) WHERE repeated_seats > 0;
 -- events that have not ended: the tick reads no others
 CREATE INDEX events_ends_at_idx ON events (ends_at);
 
@@ -105,7 +107,7 @@ DECLARE
     one record;
 BEGIN
     SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
-    free := coalesce(e.capacity, 2147483647) - e.seats_taken;
+    free := coalesce(e.capacity, 2147483647) - e.seats_taken - e.repeated_seats;
     IF free <= 0 OR e.ends_at <= clock THEN
         RETURN 0;
     END IF;
@@ -159,7 +161,7 @@ END $$;
 CREATE FUNCTION event_status(e events) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN e.capacity IS NULL THEN 'open'
-        WHEN e.seats_taken < e.capacity AND (e.allow_smaller_parties_first OR NOT EXISTS (
+        WHEN e.seats_taken + e.repeated_seats < e.capacity AND (e.allow_smaller_parties_first OR NOT EXISTS (
             SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted' AND w.party_size <= e.capacity)) THEN 'open'
         WHEN e.waitlist THEN 'waitlist'
         ELSE 'closed'
@@ -171,7 +173,10 @@ $$;
 -- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
 -- A party larger than the whole room is declined. When one act frees seats or shortens the line, those who wait move up
 -- before the next one is looked at. `at` is the time to be written down, `clock` the present one.
-CREATE FUNCTION allocate_seats(of_event uuid, ids uuid[], at timestamptz, clock timestamptz) RETURNS void
+-- `unconfirmed` are those that nobody confirms. They change no place: of somebody who holds one the new row is declined, and
+-- the seats that somebody else would have got stay free until the night (settle_repeated_seats), so that neither the status
+-- nor the next one's seat tells that the person was there.
+CREATE FUNCTION allocate_seats(of_event uuid, ids uuid[], at timestamptz, clock timestamptz, unconfirmed uuid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
@@ -185,6 +190,7 @@ DECLARE
     rest uuid[] := ids;
     accepted_ids uuid[]; waiting_ids uuid[]; declined_ids uuid[];
     heirs uuid[]; inherited bigint[];
+    placed uuid[]; -- people whose unconfirmed act got a place in this round
     outcome text;
     taken_before integer;
     looked_at integer;
@@ -192,27 +198,35 @@ BEGIN
     WHILE cardinality(rest) > 0 LOOP
         SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
         taken_before := e.seats_taken;
-        free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken END;
+        free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken - e.repeated_seats END;
         waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted'
                            AND w.party_size <= coalesce(e.capacity, 10));
         accepted_ids := '{}'; waiting_ids := '{}'; declined_ids := '{}';
-        heirs := '{}'; inherited := '{}';
+        heirs := '{}'; inherited := '{}'; placed := '{}';
         looked_at := cardinality(rest);
         FOR one IN
-            SELECT n.id, n.party_size, u.ordinality, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.waitlist_position AS old_place,
-                   row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
+            SELECT n.id, n.person_id, n.party_size, u.ordinality, n.id = ANY (unconfirmed) AS is_unconfirmed, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.waitlist_position AS old_place,
+                   row_number() OVER (PARTITION BY n.person_id, n.id = ANY (unconfirmed) ORDER BY u.ordinality DESC) AS recency
             FROM unnest(rest) WITH ORDINALITY AS u (id, ordinality)
             JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
             LEFT JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.person_id = n.person_id OFFSET 0) o
                 ON o.event_id = of_event AND o.state IN ('accepted', 'waitlisted')
             ORDER BY u.ordinality
         LOOP
-            IF one.recency > 1 THEN -- the same person again later in this batch: the later one speaks
+            IF one.is_unconfirmed AND (one.old_id IS NOT NULL OR one.person_id = ANY (placed)) THEN
+                declined_ids := declined_ids || one.id;
+                IF one.party_size <= e.capacity AND free >= one.party_size AND (NOT waiting OR e.allow_smaller_parties_first) THEN
+                    free := free - one.party_size;
+                    e.repeated_seats := e.repeated_seats + one.party_size;
+                END IF;
+                CONTINUE;
+            END IF;
+            IF one.recency > 1 AND NOT one.is_unconfirmed THEN -- the same person again later in this batch: the later one speaks
                 declined_ids := declined_ids || one.id;
                 CONTINUE;
             END IF;
             IF one.old_state = 'accepted' THEN
-                IF e.capacity IS NULL OR one.party_size - one.old_size <= free THEN
+                IF e.capacity IS NULL OR one.party_size <= one.old_size OR one.party_size - one.old_size <= free THEN
                     outcome := 'accepted';
                     free := free - (one.party_size - one.old_size);
                     e.seats_taken := e.seats_taken + one.party_size - one.old_size;
@@ -243,6 +257,9 @@ BEGIN
                 e.waiting_seats := e.waiting_seats + one.party_size;
             END IF;
             IF outcome <> 'declined' THEN
+                IF one.is_unconfirmed THEN
+                    placed := placed || one.person_id;
+                END IF;
                 heirs := heirs || one.id;
                 IF one.old_id IS NOT NULL AND one.party_size <= one.old_size THEN
                     inherited := inherited || one.old_place;
@@ -269,7 +286,7 @@ BEGIN
             confirm_expires_at = NULL,
             waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
-        UPDATE events SET seats_taken = e.seats_taken, next_waitlist_position = e.next_waitlist_position, waiting_parties = e.waiting_parties, waiting_seats = e.waiting_seats
+        UPDATE events SET seats_taken = e.seats_taken, repeated_seats = e.repeated_seats, next_waitlist_position = e.next_waitlist_position, waiting_parties = e.waiting_parties, waiting_seats = e.waiting_seats
         WHERE events.id = of_event;
         IF e.seats_taken <> taken_before THEN
             INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
@@ -328,16 +345,11 @@ BEGIN
         FROM theirs x WHERE x.state = 'pending'
     ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
-    -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
-    UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
-    FROM unnest(acts) a
-    WHERE n.id = a.id AND a.mode = 'immediate'
-      AND (SELECT bool_or(o.event_id = n.event_id AND o.state IN ('accepted', 'waitlisted')) FROM attendances o WHERE o.person_id = n.person_id);
-
     FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.mode <> 'pending' ORDER BY 1 LOOP
         PERFORM allocate_seats(of_event,
             (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.mode <> 'pending'),
-            (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event), clock);
+            (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event), clock,
+            ARRAY(SELECT a.id FROM unnest(acts) a WHERE a.event_id = of_event AND a.mode = 'immediate'));
     END LOOP;
 
     INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
@@ -347,7 +359,11 @@ BEGIN
                         WHEN 'waitlisted' THEN 'event_waitlisted' ELSE 'event_declined' END,
            jsonb_build_object('attendance', a.id), a.protected, 'queued', a.created_at, a.created_at
     FROM unnest(acts) a JOIN attendances n ON n.id = a.id
-    WHERE a.email_id IS NOT NULL;
+    WHERE a.email_id IS NOT NULL
+      AND (a.mode <> 'immediate' OR n.state <> 'declined' OR NOT EXISTS ( -- declined again: one mail a day
+          SELECT FROM attendances o
+          WHERE o.person_id = n.person_id AND o.event_id = n.event_id AND o.state = 'declined' AND o.attempt < n.attempt
+            AND o.created_at >= date_trunc('day', a.created_at, 'UTC')));
 
     RETURN QUERY
         SELECT a.id, a.id, CASE WHEN a.mode = 'vouched' THEN n.person_id END, n.state
@@ -362,7 +378,7 @@ BEGIN
 END $$;
 CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
 
--- Not for seats_taken, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
+-- Not for seats_taken, repeated_seats, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,
     region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
     published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');

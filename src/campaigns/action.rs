@@ -8,7 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{images::ActionImage, lifecycle::NextAction};
-use crate::kernel::{cache_invalidation::CacheInvalidation, text::LocaleTag};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{cache_invalidation::CacheInvalidation, text::LocaleTag},
+    organizers::{Actor, Scope},
+};
 
 /// The kinds of action: `actions.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -203,6 +207,27 @@ impl Action {
     /// How acts on it are confirmed.
     pub fn confirmation(&self) -> Confirmation {
         if self.confirms { Confirmation::Email } else { Confirmation::None }
+    }
+
+    /// May this actor see its exact numbers? Nobody sees those of a protected action. Whoever can submit for others, but not
+    /// read contacts, would learn from them who has taken part: a second submission of a person does not count. The same
+    /// holds for everybody where no confirmation is asked for.
+    pub fn shows_exact_numbers(&self, actor: &Actor) -> bool {
+        let may_submit_for_others = actor.allows(Scope::ContactsWrite) || self.confirmation() == Confirmation::None;
+        !self.protected && (actor.allows(Scope::ContactsRead) || !may_submit_for_others)
+    }
+
+    /// Refuses what an organizer submits for somebody else on a protected action: the answer, a number or a seat would tell
+    /// whether the person was there before.
+    ///
+    /// # Errors
+    /// `forbidden` (403).
+    pub fn require_vouching(&self) -> Result<()> {
+        if !self.protected {
+            return Ok(());
+        }
+        let why = "This action is protected: people take part in it themselves, nobody is entered by somebody else.";
+        Err(Error::problem(Code::Forbidden, why))
     }
 
     /// Its path in the API.

@@ -1,8 +1,9 @@
 //! Counters of submissions: each submission appends deltas, a periodic tick folds them into counters, and the
 //! published number of an action changes only on such a tick.
 //!
-//! Nothing here counts rows. Exact numbers (with a token) are the counters plus the deltas that are not folded yet,
-//! so they include the caller's own writes; the public sees the numbers of [`publish_counts`] only.
+//! Nothing here counts rows. Exact numbers (with a token, `Action::shows_exact_numbers`) are the counters plus the deltas
+//! that are not folded yet, so they include the caller's own writes; the public sees the numbers of [`publish_counts`]
+//! only.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -77,20 +78,25 @@ pub(super) enum Tick {
     Confirmed,
     /// Of actions that do not: less often, and rounded down to tens, so that nobody can observe a single submission.
     Unconfirmed,
+    /// Of protected actions: once a day, and rounded down to tens. Who watches a network sees when somebody submits.
+    Protected,
 }
 
 /// Publishes the totals that have changed. An action whose row is locked is left for the next tick (`SKIP LOCKED`).
 /// Returns how many published numbers changed.
 pub(super) async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
-    let (confirmation, step) = match tick {
-        Tick::Confirmed => (Confirmation::Email, 1),
-        Tick::Unconfirmed => (Confirmation::None, 10_i64),
+    let (actions, step) = match tick {
+        Tick::Confirmed => (Confirmation::Email.as_str(), 1),
+        Tick::Unconfirmed => (Confirmation::None.as_str(), 10_i64),
+        Tick::Protected => ("protected", 10),
     };
     let published = sqlx::query_scalar!(
         r#"WITH due AS MATERIALIZED (
-               SELECT a.id, a.kind, c.value, c.value / $2 * $2 AS number
+               SELECT a.id, a.kind, c.value, r.value AS repeated, (c.value + coalesce(r.value, 0)) / $2 * $2 AS number
                FROM action_counts c JOIN actions a ON a.id = c.action_id
-               WHERE c.unpublished AND c.dimension = 'total' AND c.key = '' AND c.value >= 0 AND a.confirmation = $1
+               LEFT JOIN action_counts r ON r.action_id = a.id AND r.dimension = 'repeated' AND r.key = ''
+               WHERE c.unpublished AND c.dimension = 'total' AND c.key = '' AND c.value >= 0
+                 AND CASE a.privacy WHEN 'protected' THEN 'protected' ELSE a.confirmation END = $1
                FOR NO KEY UPDATE OF a SKIP LOCKED
            ), moved AS (
                UPDATE actions a SET published_count = due.number, published_at = $3 FROM due
@@ -102,15 +108,29 @@ pub(super) async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) 
            ), done AS ( -- not where a fold has moved it again meanwhile
                UPDATE action_counts c SET unpublished = false FROM due
                WHERE c.action_id = due.id AND c.dimension = 'total' AND c.key = '' AND c.value = due.value
+                 AND due.repeated IS NOT DISTINCT FROM (SELECT r.value FROM action_counts r
+                                                        WHERE r.action_id = due.id AND r.dimension = 'repeated' AND r.key = '')
            )
            SELECT count(*) AS "n!" FROM moved"#,
-        confirmation.as_str(),
+        actions,
         step,
         now
     )
     .fetch_one(db)
     .await?;
     Ok(published.unsigned_abs())
+}
+
+/// Takes submissions without confirmation of people who had taken part before out of the published numbers: once a day, all at
+/// once. Until then each of them counts there as a new person's does. Returns at how many actions.
+pub(super) async fn settle_repeated(db: &PgPool) -> Result<u64> {
+    let settled = sqlx::query!(
+        "WITH gone AS (DELETE FROM action_counts WHERE dimension = 'repeated' RETURNING action_id)
+         UPDATE action_counts c SET unpublished = true FROM gone WHERE c.action_id = gone.action_id AND c.dimension = 'total' AND c.key = ''"
+    )
+    .execute(db)
+    .await?;
+    Ok(settled.rows_affected())
 }
 
 /// What counts are broken down by.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    counts::{Tick, fold_deltas, publish_counts},
+    counts::{Tick, fold_deltas, publish_counts, settle_repeated},
     store,
 };
 use crate::kernel::{
@@ -29,6 +29,20 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
         fold_deltas(&kernel.work).await?;
         Ok(Progress::Done)
     });
+    let settle = JobInfo {
+        schedule: Schedule::Daily(Stage::Count),
+        ..JobInfo::tick(
+            "settle_repeated_submissions",
+            Stage::Count,
+            "takes submissions of people who had taken part before out of the published numbers of actions that ask for no \
+             confirmation",
+            "",
+        )
+    };
+    jobs.add(settle, kernel, async |kernel, _| {
+        settle_repeated(&kernel.work).await?;
+        Ok(Progress::Done)
+    });
     let confirmed = JobInfo::tick(
         "publish_counts",
         Stage::Publish,
@@ -42,7 +56,7 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let unconfirmed = JobInfo::tick(
         "publish_unconfirmed_counts",
         Stage::Publish,
-        "publishes the totals of the other actions, floored to ten",
+        "publishes the totals of actions that ask for none, floored to ten",
         "",
     );
     // `counts.unconfirmed_tick_seconds`
@@ -50,6 +64,19 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let unconfirmed = JobInfo { schedule: Schedule::SlowTick(Stage::Publish, period), ..unconfirmed };
     jobs.add(unconfirmed, kernel, async |kernel, turn| {
         publish_counts(&kernel.work, Tick::Unconfirmed, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let protected = JobInfo {
+        schedule: Schedule::Daily(Stage::Publish),
+        ..JobInfo::tick(
+            "publish_protected_counts",
+            Stage::Publish,
+            "publishes the totals of protected actions, floored to ten",
+            "",
+        )
+    };
+    jobs.add(protected, kernel, async |kernel, turn| {
+        publish_counts(&kernel.work, Tick::Protected, turn.now).await?;
         Ok(Progress::Done)
     });
 }

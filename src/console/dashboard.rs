@@ -46,8 +46,8 @@ struct Event {
     url: String,
     when: String,
     capacity: Option<i32>,
-    accepted: i32,
-    waitlisted: i32,
+    accepted: i64,
+    waitlisted: Option<i32>,
     export_url: String,
 }
 
@@ -57,8 +57,8 @@ struct Letter {
     url: String,
     live: bool,
     total: i64,
-    sent: i64,
-    failed: i64,
+    sent: Option<i64>,
+    failed: Option<i64>,
     export_url: String,
     /// The job that releases or holds its letters.
     dispatch: Option<DispatchState>,

@@ -1,5 +1,5 @@
 //! The SQL of the dashboard and of the mail queue's list. Queries are scoped by organization, except the counts by
-//! provider.
+//! provider. The numbers of protected actions are the published ones (`Action::shows_exact_numbers`).
 
 use std::collections::HashMap;
 
@@ -33,8 +33,10 @@ pub(super) async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Re
     Ok(sqlx::query_as!(
         PetitionRow,
         r#"SELECT a.id, a.slug, a.title, a.state AS "state: State", a.privacy = 'protected' AS "is_protected!", a.published_count AS published_total,
-                  (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
-                   + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!"
+                  CASE a.privacy WHEN 'protected' THEN a.published_count ELSE
+                      coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
+                      + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0)
+                  END::bigint AS "total!"
            FROM actions a
            WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'petition' AND state <> 'archived'
                                    ORDER BY created_at DESC, id LIMIT 200))
@@ -55,16 +57,16 @@ pub(super) struct EventRow {
     pub ends_at: DateTime<Utc>,
     pub timezone: String,
     pub capacity: Option<i32>,
-    pub accepted: i32,
-    pub waitlisted: i32,
+    pub accepted: i64,
+    pub waitlisted: Option<i32>,
 }
 
 pub(super) async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<EventRow>> {
     Ok(sqlx::query_as!(
         EventRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
-                  e.seats_taken AS accepted,
-                  e.waiting_seats AS waitlisted
+                  CASE a.privacy WHEN 'protected' THEN a.published_count ELSE e.seats_taken END AS "accepted!",
+                  CASE WHEN a.privacy <> 'protected' THEN e.waiting_seats END AS waitlisted
            FROM actions a JOIN events e ON e.id = a.id
            WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'event' AND state <> 'archived'
                                    ORDER BY ends_at DESC LIMIT 200))
@@ -83,17 +85,20 @@ pub(super) struct LetterRow {
     pub is_protected: bool,
     pub live: bool,
     pub total: i64,
-    pub sent: i64,
-    pub failed: i64,
+    pub sent: Option<i64>,
+    pub failed: Option<i64>,
 }
 
 pub(super) async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
         LetterRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", l.live,
-                  (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
-                   + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!",
-                  o.sent AS "sent!", o.failed AS "failed!"
+                  CASE a.privacy WHEN 'protected' THEN a.published_count ELSE
+                      coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
+                      + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0)
+                  END::bigint AS "total!",
+                  CASE WHEN a.privacy <> 'protected' THEN o.sent END AS sent,
+                  CASE WHEN a.privacy <> 'protected' THEN o.failed END AS failed
            FROM actions a JOIN letter_actions l ON l.id = a.id
            CROSS JOIN LATERAL (
                SELECT coalesce(sum(c.n) FILTER (WHERE c.key = 'sent'), 0)::bigint AS sent,

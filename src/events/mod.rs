@@ -96,6 +96,19 @@ pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
         ops::promote_waitlists(&kernel).await?;
         Ok(Progress::Done)
     });
+    let settle = JobInfo {
+        schedule: Schedule::Daily(Stage::Count),
+        ..JobInfo::tick(
+            "settle_repeated_seats",
+            Stage::Count,
+            "frees the seats kept for people who registered again at events that ask for no confirmation",
+            "",
+        )
+    };
+    jobs.add(settle, kernel, async |kernel, _| {
+        ops::settle_repeated_seats(&kernel).await?;
+        Ok(Progress::Done)
+    });
     let confirmed = JobInfo::tick(
         "publish_seat_status",
         Stage::Publish,

@@ -138,6 +138,24 @@ pub(super) async fn notify_attendees(
     Ok(())
 }
 
+/// Frees the seats that were kept for people who registered again without confirmation, and promotes the waitlists; once a
+/// day, all at once, so that it does not tell who they were.
+///
+/// # Errors
+/// `unavailable` during an outage.
+pub(super) async fn settle_repeated_seats(kernel: &Kernel) -> Result<()> {
+    let now = kernel.env.now();
+    let mut conn = kernel.work.acquire().await?;
+    for event in store::events_with_repeated_seats(&mut conn).await? {
+        let mut tx = conn.begin().await?;
+        store::lock_seats(&mut tx, event).await?;
+        store::release_repeated_seats(&mut tx, event).await?;
+        store::promote_waitlist(&mut tx, event, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// Promotes the waitlists of all events; called by the tick. Every change of seats does so in its own transaction;
 /// this covers what no request did: an event that is published again, rows that were repaired by hand. An event that
 /// fails is logged and skipped. Returns the number of parties that got seats.

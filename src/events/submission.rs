@@ -189,12 +189,10 @@ impl Events {
 
     /// A registration vouched for by an organizer: takes effect at once.
     ///
-    /// Standard events: a person with an active registration of this size keeps it, with the newer details. Protected
-    /// events: every submission makes a new row that replaces the old one, so that a token cannot find out who was
-    /// registered.
+    /// A person with an active registration of this size keeps it, with the newer details.
     ///
     /// # Errors
-    /// `action_closed` (409) when it was called off; `idempotency_mismatch` (422), or `unavailable`.
+    /// `forbidden` (403) where it is protected; `action_closed` (409) when it was called off; `idempotency_mismatch` (422), or `unavailable`.
     pub async fn submit_vouched(
         &self,
         event: &Event,
@@ -202,22 +200,15 @@ impl Events {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<VouchedAttendance> {
         let (kernel, action) = (&self.kernel, &event.action);
+        action.require_vouching()?;
         if event.is_called_off() {
             return Err(Error::problem(Code::ActionClosed, "cancelled: it was called off."));
         }
         let vault = kernel.vaults.open(action.vault_id).await?;
-        let vouched = people::prepare_vouched_person(
-            &mut *kernel.db.acquire().await?,
-            kernel,
-            &vault,
-            &new.person,
-            action.protected,
-        )
-        .await?;
-        if !action.protected
-            && let Some(known) = self
-                .update_existing(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref())
-                .await?
+        let vouched =
+            people::prepare_vouched_person(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person).await?;
+        if let Some(known) =
+            self.update_existing(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref()).await?
         {
             return Ok(known);
         }

@@ -198,7 +198,7 @@ impl Letters {
     /// A letter vouched for by an organizer: confirmed at once.
     ///
     /// # Errors
-    /// `idempotency_mismatch` (422), or `unavailable`.
+    /// `forbidden` (403) where the action is protected, `idempotency_mismatch` (422), or `unavailable`.
     pub async fn submit_vouched(
         &self,
         letter: &LetterAction,
@@ -206,10 +206,10 @@ impl Letters {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &letter.action);
-        let protected = action.protected;
+        action.require_vouching()?;
         let vault = kernel.vaults.open(action.vault_id).await?;
         let mut conn = kernel.db.acquire().await?;
-        let vouched = people::prepare_vouched_person(&mut conn, kernel, &vault, &new.person, protected).await?;
+        let vouched = people::prepare_vouched_person(&mut conn, kernel, &vault, &new.person).await?;
         drop(conn);
         let (details, consents) = (new.person.details.clone(), new.consents.clone());
         let locale = new.person.locale.unwrap_or(action.locale);
@@ -229,8 +229,8 @@ impl Letters {
             let mut tx = kernel.db.begin().await?;
             if owner != vouched.id {
                 // a known person: the details are merged under the person's lock
-                let tag = (!protected).then_some(locale.as_str());
-                people::merge_confirmed_details(&mut tx, kernel, &vault, owner, details, tag, protected).await?;
+                let tag = Some(locale.as_str());
+                people::merge_confirmed_details(&mut tx, kernel, &vault, owner, details, tag, false).await?;
             }
             let consent_context = ConsentContext {
                 organization: action.organization_id,
@@ -239,7 +239,7 @@ impl Letters {
                 source: "api",
                 updates_wording: None,
             };
-            people::append_consents(&mut tx, kernel, owner, &consents, consent_context, protected).await?;
+            people::append_consents(&mut tx, kernel, owner, &consents, consent_context, false).await?;
             tx.commit().await?;
         }
         Ok(result)

@@ -16,7 +16,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{details::PersonBody, ops, records::AllRecords, store};
+use super::{
+    details::{Details, NewPerson, PersonBody},
+    ops,
+    records::AllRecords,
+    store,
+};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -26,6 +31,7 @@ use crate::{
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
         patch::{HelperBody, Patch},
+        text::LocaleTag,
         vault::Vault,
     },
     organizers::{self, Actor, Authenticator, Scope, admit_reading, audit},
@@ -118,6 +124,21 @@ impl PersonResource {
     }
 }
 
+impl PersonResource {
+    /// What somebody sent who may not read contacts: it does not tell whether the person was known, nor what of.
+    fn as_sent(kernel: &Kernel, sent: &NewPerson, links: Links) -> Self {
+        let details = Details { labels: sent.extras.labels.clone(), ..sent.details.clone() };
+        Self {
+            identifiers: details.labels.identifiers.clone(),
+            person: PersonBody::of_details(&details, sent.locale.map(LocaleTag::as_str)),
+            muster_tags: details.labels.tags,
+            created_date: kernel.env.now(),
+            modified_date: kernel.env.now(),
+            links: links.with_curies(),
+        }
+    }
+}
+
 impl Listed for PersonResource {
     const REL: &str = "osdi:people";
 
@@ -194,7 +215,8 @@ async fn one(people: &People, conn: &mut PgConnection, vault: &Vault, id: Uuid) 
     tag = "people",
     request_body = SignupBody,
     responses(
-        (status = 200, description = "Added or completed; which of them is not told", body = PersonResource),
+        (status = 200, description = "Added or completed; which of them is not told. Without `contacts:read` the answer has what \
+            was sent, and nothing that is known", body = PersonResource),
         (status = 422),
     ),
 )]
@@ -213,6 +235,7 @@ async fn create_person(
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
+    let sent = PersonResource::as_sent(kernel, &person, Links::default());
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
             audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
@@ -224,6 +247,9 @@ async fn create_person(
             id
         }
     };
+    if !actor.allows(Scope::ContactsRead) {
+        return Ok(Json(sent));
+    }
     let mut conn = kernel.db.acquire().await?;
     one(&people, &mut conn, &vault, id).await
 }
@@ -255,7 +281,7 @@ async fn delete_person(
 }
 
 /// Merges details into a person: what is absent or empty stays. U+2400 empties a name, the telephone number or a part of the
-/// postal address.
+/// postal address. Without `contacts:read` the answer has what was sent, and an address cannot be.
 #[utoipa::path(
     put,
     path = "/api/v1/people/{id}",
@@ -279,6 +305,12 @@ async fn update_person(
     let known = row.details(&vault)?;
     // what a client does not have it sends as null
     changes.drop_nulls();
+    let may_read = actor.allows(Scope::ContactsRead);
+    let sent: PersonBody = changes.apply(&PersonBody::default())?;
+    if !may_read && sent.email_addresses.iter().any(|email| !email.address.is_empty()) {
+        let detail = "Whether an address is a person's is told to those who may read contacts: leave it out.";
+        return Err(Error::field("/email_addresses/0/address", "not_allowed", detail));
+    }
     let mut body = changes.apply(&PersonBody::of_details(&known, row.locale.as_deref()))?;
     if body.email_addresses.iter().all(|email| email.address.is_empty()) {
         body.email_addresses.extend(known.contact().email_addresses);
@@ -295,6 +327,19 @@ async fn update_person(
         audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
     }
     tx.commit().await?;
+    if !may_read {
+        let links = Links::to_self(kernel.url(&format!("/api/v1/people/{id}"))).with_curies();
+        let (identifiers, now) = (identifiers(id), kernel.env.now());
+        let sent = PersonResource {
+            identifiers,
+            person: sent,
+            muster_tags: Vec::new(),
+            created_date: now,
+            modified_date: now,
+            links,
+        };
+        return Ok(Json(sent));
+    }
     let mut conn = kernel.db.acquire().await?;
     one(&people, &mut conn, &vault, id).await
 }

@@ -121,10 +121,9 @@ pub async fn prepare_vouched_person(
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
-    protected: bool,
 ) -> Result<VouchedPerson> {
     let known = store::find(conn, vault.id, &vault.email_index(&person.email)).await?.map(|row| row.id);
-    let id = kernel.env.recorded_id(protected);
+    let id = kernel.env.id();
     Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 

@@ -57,19 +57,24 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .merge(invalidations::router())
 }
 
-/// The petition as its own organizers see it, with the exact total.
+/// The petition as its own organizers see it, with the exact total if the actor may see that.
 async fn organizer_resource(
     petitions: &Petitions,
     conn: &mut PgConnection,
+    actor: &Actor,
     petition: &Petition,
 ) -> Result<PetitionResource> {
-    organizer_resources(petitions, conn, std::slice::from_ref(petition)).await?.pop().ok_or_else(Error::not_found)
+    organizer_resources(petitions, conn, actor, std::slice::from_ref(petition))
+        .await?
+        .pop()
+        .ok_or_else(Error::not_found)
 }
 
-/// Petitions as their own organizers see them, with the exact totals.
+/// Petitions as their own organizers see them, with the exact totals where the actor may see them.
 async fn organizer_resources(
     petitions: &Petitions,
     conn: &mut PgConnection,
+    actor: &Actor,
     rows: &[Petition],
 ) -> Result<Vec<PetitionResource>> {
     let ids: Vec<Uuid> = rows.iter().map(|petition| petition.action.id).collect();
@@ -77,7 +82,8 @@ async fn organizer_resources(
     let mut reached = store::milestones::of_petitions(conn, &ids).await?;
     let each = rows.iter().map(|petition| {
         let id = petition.action.id;
-        let total = totals.get(&id).copied().unwrap_or(0);
+        let is_exact = petition.action.shows_exact_numbers(actor);
+        let total = if is_exact { totals.get(&id).copied().unwrap_or(0) } else { petition.action.published_count };
         PetitionResource::own(&petitions.kernel, petition, total, reached.remove(&id).unwrap_or_default())
     });
     Ok(each.collect())
@@ -110,7 +116,7 @@ async fn list_petitions(
     let (rows, extent) =
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;
     let items = match &actor {
-        Some(_) => organizer_resources(&petitions, &mut conn, &rows).await?,
+        Some(actor) => organizer_resources(&petitions, &mut conn, actor, &rows).await?,
         None => rows.iter().map(|row| PetitionResource::public(&petitions.kernel, row)).collect(),
     };
     let url = petitions.kernel.url("/api/v1/petitions");
@@ -137,7 +143,7 @@ async fn get_petition(
         let mut conn = petitions.kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
         ensure_visible(Some(actor), &petition)?;
-        return Ok(private_json(StatusCode::OK, &organizer_resource(&petitions, &mut conn, &petition).await?));
+        return Ok(private_json(StatusCode::OK, &organizer_resource(&petitions, &mut conn, actor, &petition).await?));
     }
     let petition = petitions.petition(&key).await?;
     ensure_visible(None, &petition)?;
@@ -176,7 +182,7 @@ async fn create_petition(
         }
     };
     let petition = store::petition(&mut tx, id).await?;
-    let body = organizer_resource(&petitions, &mut tx, &petition).await?;
+    let body = organizer_resource(&petitions, &mut tx, &actor, &petition).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -207,7 +213,7 @@ async fn update_petition(
     campaigns::put_action(&mut tx, kernel, &actor, &before.action, action).await?;
     store::save(&mut tx, id, &columns).await?;
     let petition = store::petition(&mut tx, id).await?;
-    let body = organizer_resource(&petitions, &mut tx, &petition).await?;
+    let body = organizer_resource(&petitions, &mut tx, &actor, &petition).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &body))
 }

@@ -253,13 +253,14 @@ impl Petitions {
     /// Submits a signature that an organizer vouches for: it counts at once.
     ///
     /// # Errors
-    /// `idempotency_mismatch` (422), or `unavailable`.
+    /// `forbidden` (403) where the petition is protected, `idempotency_mismatch` (422), or `unavailable`.
     pub async fn submit_vouched(
         &self,
         petition: &Petition,
         new: NewSignature,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<SubmissionResult> {
+        petition.action.require_vouching()?;
         let letter = self.prepare_attached_letter(petition, &new).await?;
         let options = VouchOptions { idempotency, imported: None, source: "api", updates_wording: None };
         self.vouch(petition, new, letter, options).await
@@ -297,9 +298,7 @@ impl Petitions {
         let vault = kernel.vaults.open(action.vault_id).await?;
         // imports use the background pool, not the one of requests
         let db: &PgPool = if options.imported.is_some() { &kernel.work } else { &kernel.db };
-        let person =
-            people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
-                .await?;
+        let person = people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person).await?;
         let person_input = PersonInput::of(&new, person.id);
         let context = SubmissionContext {
             person_id: person.id,

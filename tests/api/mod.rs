@@ -10,6 +10,7 @@ pub mod broadcasts;
 pub mod campaigns;
 pub mod confirmations;
 pub mod contract;
+pub mod disclosure;
 pub mod edges;
 pub mod erasure;
 pub mod event_and_letter_round_trips;

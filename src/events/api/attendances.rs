@@ -119,7 +119,7 @@ struct StatusMember {
 /// state, party size and days are shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct AttendanceResource {
-    /// `muster:<uuid>`.
+    /// `muster:<uuid>`; none in the answer to a token without `contacts:read`.
     identifiers: Vec<String>,
     #[serde(flatten)]
     attendance: AttendanceDocument,
@@ -128,10 +128,11 @@ pub(super) struct AttendanceResource {
     /// When it last changed its state (RFC 3339).
     modified_date: DateTime<Utc>,
     /// OSDI's word for the state.
-    status: AttendanceStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<AttendanceStatus>,
     /// The state.
-    #[serde(rename = "muster:state")]
-    muster_state: AttendanceState,
+    #[serde(rename = "muster:state", skip_serializing_if = "Option::is_none")]
+    muster_state: Option<AttendanceState>,
     /// Where the person comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     referrer_data: Option<SourceResource>,
@@ -161,6 +162,30 @@ impl Listed for AttendanceResource {
     }
 }
 
+impl AttendanceResource {
+    /// What somebody sent who may not read contacts: it tells neither whether the person was there before nor whether a seat
+    /// was left.
+    /// `is_described`: the person was described, and not named by a link.
+    fn as_sent(events: &Events, event: &Event, new: &NewAttendance, is_described: bool) -> Self {
+        let kernel = &events.kernel;
+        Self {
+            identifiers: Vec::new(),
+            attendance: AttendanceDocument {
+                muster_party_size: new.party_size.into(),
+                muster_interpretation: Some(new.interpretation.clone()),
+                muster_access_needs: Some(new.access_needs.clone()),
+            },
+            created_date: kernel.env.now(),
+            modified_date: kernel.env.now(),
+            status: None,
+            muster_state: None,
+            referrer_data: Some(SourceResource { source: new.source.clone() }),
+            person: is_described.then(|| new.person.details.contact()),
+            links: Links::default().to("osdi:event", kernel.url(&event.action.api_path())).with_curies(),
+        }
+    }
+}
+
 /// The answer for a registration; with its person where the token has `contacts:read`, never for a protected event.
 async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<AttendanceResource> {
     let kernel = &events.kernel;
@@ -178,8 +203,8 @@ async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &A
         attendance,
         created_date: row.created_at,
         modified_date: row.ended_at.or(row.accepted_at).unwrap_or(row.created_at),
-        status: row.state.osdi_status(),
-        muster_state: row.state,
+        status: Some(row.state.osdi_status()),
+        muster_state: Some(row.state),
         referrer_data: None,
         person: None,
         links,
@@ -297,7 +322,7 @@ fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody)
 }
 
 /// Registers. Without a token this is the public act, with the same answer for everybody; with one the organizer
-/// vouches.
+/// vouches, which a protected event refuses.
 #[utoipa::path(
     post,
     path = "/api/v1/events/{id}/attendances",
@@ -306,8 +331,10 @@ fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody)
     request_body = NewAttendanceBody,
     responses(
         (status = 202, description = "Received (public act)", body = ReceivedResource),
-        (status = 201, description = "Registered (with a token)", body = AttendanceResource),
+        (status = 201, description = "Registered (with a token); without `contacts:read` also where the person was there \
+            already, and with nothing but what was sent", body = AttendanceResource),
         (status = 200, description = "Was there already (with a token)", body = AttendanceResource),
+        (status = 403),
         (status = 409),
         (status = 422),
         (status = 428),
@@ -327,6 +354,7 @@ pub(super) async fn create_attendance(
     let event = events.event(&key).await?;
     ensure_visible(actor.as_ref(), &event)?;
     let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let is_described = body.person.is_some();
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
     let mut new = parse_attendance(&event, &person, body)?;
     let Some(actor) = actor else {
@@ -342,16 +370,18 @@ pub(super) async fn create_attendance(
     }
     new.person.extras.add_tags(&add_tags)?;
     let extras = new.person.extras.clone();
+    let sent = AttendanceResource::as_sent(&events, &event, &new, is_described);
     let path = format!("{}/attendances", event.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, bytes).await?;
     let registered = events.submit_vouched(&event, new, key).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
-    if !event.action.protected {
-        let vault = kernel.vaults.open(event.action.vault_id).await?;
-        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
-    }
+    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     drop(conn);
+    if !actor.allows(Scope::ContactsRead) {
+        return Ok(private_json(StatusCode::CREATED, &sent));
+    }
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(private_json(status, &resource(&events, &event, &row, &actor).await?))
 }

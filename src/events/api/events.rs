@@ -60,9 +60,9 @@ pub(super) struct EventResource {
     /// What somebody who registers would get.
     #[serde(rename = "muster:availability")]
     muster_availability: SeatStatus,
-    /// Seats that are taken. Organizers only.
+    /// Seats that are taken; of a protected event the published number, which moves once a day and in tens. Organizers only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    total_accepted: Option<i32>,
+    total_accepted: Option<i64>,
     /// Parties on the waitlist. Organizers only.
     #[serde(rename = "muster:waitlisted", skip_serializing_if = "Option::is_none")]
     muster_waitlisted: Option<i64>,
@@ -135,30 +135,49 @@ impl Listed for EventResource {
 /// A page of events.
 type EventPage = Page<EventResource>;
 
-/// The event: seats and the private link only where its own organizers ask, with a connection.
-async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Event) -> Result<EventResource> {
+/// The event as the public sees it.
+fn public_resource(events: &Events, event: &Event) -> EventResource {
+    event_resource(events, event, false)
+}
+
+/// The event as its own organizers see it: with the private link, and with its numbers of seats. Those of a protected event are
+/// the published ones.
+async fn organizer_resource(
+    events: &Events,
+    conn: &mut PgConnection,
+    actor: &Actor,
+    event: &Event,
+) -> Result<EventResource> {
+    let mut resource = event_resource(events, event, true);
+    if event.action.shows_exact_numbers(actor) {
+        let (parties, too_large) = store::waiting_parties(conn, event.action.id).await?;
+        resource.total_accepted = Some(event.seats_taken.into());
+        resource.muster_waitlisted = Some(parties);
+        resource.muster_waitlisted_too_large = Some(too_large);
+    } else {
+        resource.total_accepted = Some(event.action.published_count);
+    }
+    Ok(resource)
+}
+
+fn event_resource(events: &Events, event: &Event, is_organizer: bool) -> EventResource {
     let (kernel, action) = (&events.kernel, &event.action);
     let attendances = kernel.url(&format!("{}/attendances", action.api_path()));
     let links = Links::to_self(kernel.url(&action.api_path()))
         .to("osdi:attendances", attendances.clone())
         .to("osdi:record_attendance_helper", attendances)
         .with_curies();
-    let is_organizer = conn.is_some();
-    let waiting = match conn {
-        Some(conn) => Some(store::waiting_parties(conn, action.id).await?),
-        None => None,
-    };
-    Ok(EventResource {
+    EventResource {
         action: ActionResource::new(kernel, action, links),
         shared: ActionDocument::of(action, is_organizer),
         event: EventDocument::of(&event.plan, is_organizer),
         summary: action.summary.clone(),
         status: EventConfirmation::of(event),
         muster_availability: event.availability(kernel.env.now()),
-        total_accepted: is_organizer.then_some(event.seats_taken),
-        muster_waitlisted: waiting.map(|(parties, _)| parties),
-        muster_waitlisted_too_large: waiting.map(|(_, too_large)| too_large),
-    })
+        total_accepted: None,
+        muster_waitlisted: None,
+        muster_waitlisted_too_large: None,
+    }
 }
 
 /// Events, newest first: all of the organization's with a token, the public ones without.
@@ -181,7 +200,10 @@ pub(super) async fn list_events(
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(resource(&events, actor.is_some().then_some(&mut *conn), row).await?);
+        items.push(match &actor {
+            Some(actor) => organizer_resource(&events, &mut conn, actor, row).await?,
+            None => public_resource(&events, row),
+        });
     }
     let url = events.kernel.url("/api/v1/events");
     let body = Page::new(&url, &query.raw, &query.page, &extent, items);
@@ -203,15 +225,15 @@ pub(super) async fn get_event(
     PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     let actor = reader.reader();
-    if actor.is_some() {
+    if let Some(actor) = &actor {
         let mut conn = events.kernel.db.acquire().await?;
         let event = store::by_key(&mut conn, &key).await?;
-        ensure_visible(actor.as_ref(), &event)?;
-        return Ok(private_json(StatusCode::OK, &resource(&events, Some(&mut conn), &event).await?));
+        ensure_visible(Some(actor), &event)?;
+        return Ok(private_json(StatusCode::OK, &organizer_resource(&events, &mut conn, actor, &event).await?));
     }
     let event = events.event(&key).await?;
     ensure_visible(None, &event)?;
-    Ok(cacheable_json(&asked, &resource(&events, None, &event).await?))
+    Ok(cacheable_json(&asked, &public_resource(&events, &event)))
 }
 
 /// Creates an event; a draft unless it says otherwise. Only `title` is required, and `start_date` to publish.
@@ -250,7 +272,7 @@ pub(super) async fn create_event(
         }
     };
     let event = store::event(&mut tx, id).await?;
-    let body = resource(&events, Some(&mut tx), &event).await?;
+    let body = organizer_resource(&events, &mut tx, &actor, &event).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -287,7 +309,7 @@ pub(super) async fn update_event(
         both(ActionDocument::patched(&event.action, &patch), EventDocument::patched(&event.plan, &patch))?;
     apply_status(&event, &patch, &mut action)?;
     let event = ops::update_event(&mut tx, kernel, &actor, event, action, document).await?;
-    let body = resource(&events, Some(&mut tx), &event).await?;
+    let body = organizer_resource(&events, &mut tx, &actor, &event).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &body))
 }

@@ -19,7 +19,8 @@ pub(crate) use attendances::{
 pub(crate) use counts::Attendances;
 pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, raise_sequence, save};
 pub(crate) use seats::{
-    add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, publish_seat_status, resize,
+    add_seats, allocate_seats, cancel_active, cancel_pending, events_with_repeated_seats, lock_seats,
+    publish_seat_status, release_repeated_seats, resize,
 };
 pub(crate) use submissions::{AttendanceOutcome, AttendanceSubmission, SubmissionResult, submit_attendances};
 pub(crate) use waitlist::{events_to_promote, promote_waitlist};

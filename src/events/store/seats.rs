@@ -112,3 +112,15 @@ pub(crate) async fn publish_seat_status(db: &PgPool, confirmation: Confirmation,
     tx.commit().await?;
     Ok(events.rows_affected())
 }
+
+/// Frees the seats of an event that are kept for people who registered again without confirmation. The caller promotes the
+/// waitlist.
+pub(crate) async fn release_repeated_seats(conn: &mut PgConnection, event: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE events SET repeated_seats = 0 WHERE id = $1", event).execute(conn).await?;
+    Ok(())
+}
+
+/// Events that keep such seats.
+pub(crate) async fn events_with_repeated_seats(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM events WHERE repeated_seats > 0 ORDER BY id").fetch_all(conn).await?)
+}

@@ -416,6 +416,8 @@ enum Step {
     /// The capacity, raised to what is taken.
     Capacity(Option<i16>),
     Rules(bool, bool),
+    /// Midnight passes.
+    Night,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -425,6 +427,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Cancel),
         2 => (any::<usize>(), 1_i16..=5).prop_map(|(n, size)| Step::Resize(n, size)),
         3 => prop::option::weighted(0.9, 1_i16..=8).prop_map(Step::Capacity),
+        1 => Just(Step::Night),
         1 => any::<(bool, bool)>().prop_map(|(waitlist, pass)| Step::Rules(waitlist, pass)),
     ]
 }
@@ -444,6 +447,8 @@ async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
                 // without a confirmation nobody changes a place that is there
                 if *vouched || !model.parties.contains_key(person) {
                     model.seat(*person, *size);
+                } else {
+                    model.repeat(*size);
                 }
             }
             for ((person, size, _), outcome) in acts.iter().zip(outcomes) {
@@ -470,6 +475,14 @@ async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
                     assert_eq!(usize::try_from(moved), Ok(promoted.len()));
                 }
             }
+        }
+        Step::Night => {
+            let mut tx = event_fixture.db.begin().await.unwrap();
+            store::lock_seats(&mut tx, event_fixture.event).await.unwrap();
+            store::release_repeated_seats(&mut tx, event_fixture.event).await.unwrap();
+            let moved = store::promote_waitlist(&mut tx, event_fixture.event, event_fixture.now).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(usize::try_from(moved), Ok(model.settle().len()));
         }
         Step::Capacity(_) | Step::Rules(..) => {
             match step {
@@ -502,7 +515,7 @@ async fn batch_allocates_seats_like_sequential_submissions(db: PgPool) {
     let (mut waited, mut moved_up) = (0, 0);
     for _ in 0..RUNS {
         let reset = "DELETE FROM attendances; DELETE FROM action_count_deltas; DELETE FROM emails;
-             UPDATE events SET capacity = 8, seats_taken = 0, waiting_parties = 0, waiting_seats = 0, waitlist = true,
+             UPDATE events SET capacity = 8, seats_taken = 0, repeated_seats = 0, waiting_parties = 0, waiting_seats = 0, waitlist = true,
                  allow_smaller_parties_first = false, next_waitlist_position = 1";
         sqlx::raw_sql(reset).execute(&db).await.unwrap();
         let mut model = Model::new(Some(8));

@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub waitlist: bool,
     pub allow_smaller_parties_first: bool,
     pub parties: BTreeMap<u64, Party>,
+    /// Seats kept free until the night, for people who registered again without confirmation.
+    pub repeated: i16,
     pub next_waitlist_position: u64,
 }
 
@@ -28,6 +30,7 @@ impl Model {
             waitlist: true,
             allow_smaller_parties_first: false,
             parties: BTreeMap::new(),
+            repeated: 0,
             next_waitlist_position: 1,
         }
     }
@@ -36,8 +39,17 @@ impl Model {
         self.parties.values().filter(|party| party.place.is_none()).map(|party| party.size).sum()
     }
 
-    fn free(&self) -> i16 {
+    /// Seats that nobody has, those that are kept included.
+    fn left(&self) -> i16 {
         self.capacity.map_or(i16::MAX, |capacity| capacity - self.taken())
+    }
+
+    fn free(&self) -> i16 {
+        self.left() - self.repeated
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.line().iter().any(|(_, size)| !self.is_too_large(*size))
     }
 
     fn is_too_large(&self, size: i16) -> bool {
@@ -78,7 +90,7 @@ impl Model {
     pub(super) fn seat(&mut self, person: u64, size: i16) -> (&'static str, Vec<u64>) {
         let old = self.parties.get(&person).copied();
         let fits = if let Some(Party { size: old_size, place: None }) = old {
-            if size - old_size > self.free() {
+            if size > old_size && size - old_size > self.free() {
                 return ("declined", Vec::new());
             }
             true
@@ -86,8 +98,7 @@ impl Model {
             if self.is_too_large(size) {
                 return ("declined", Vec::new());
             }
-            let somebody_waits = self.line().iter().any(|(_, size)| !self.is_too_large(*size));
-            size <= self.free() && (!somebody_waits || self.allow_smaller_parties_first)
+            size <= self.free() && (!self.somebody_waits() || self.allow_smaller_parties_first)
         };
         if !fits && !self.waitlist && old.is_none() {
             return ("declined", Vec::new());
@@ -105,6 +116,21 @@ impl Model {
         (if self.parties[&person].place.is_none() { "accepted" } else { "waitlisted" }, promoted)
     }
 
+    /// Somebody who has or waits for a place registers again, and nobody confirms it: seats that somebody new would get are
+    /// kept.
+    pub(super) fn repeat(&mut self, size: i16) {
+        let would_fit = size <= self.free() && (!self.somebody_waits() || self.allow_smaller_parties_first);
+        if self.capacity.is_some() && !self.is_too_large(size) && would_fit {
+            self.repeated += size;
+        }
+    }
+
+    /// The night: kept seats are given away.
+    pub(super) fn settle(&mut self) -> Vec<u64> {
+        self.repeated = 0;
+        self.promote()
+    }
+
     /// A party leaves; returns who moves up.
     pub(super) fn cancel(&mut self, person: u64) -> Vec<u64> {
         self.parties.remove(&person);
@@ -114,7 +140,7 @@ impl Model {
     /// An organizer changes a party's size; `None`: it does not fit.
     pub(super) fn resize(&mut self, person: u64, size: i16) -> Option<Vec<u64>> {
         let party = self.parties[&person];
-        if (size != party.size && self.is_too_large(size)) || (party.place.is_none() && size - party.size > self.free())
+        if (size != party.size && self.is_too_large(size)) || (party.place.is_none() && size - party.size > self.left())
         {
             return None;
         }
@@ -140,7 +166,7 @@ impl Model {
 
     /// No more seats are given than there are, and nobody waits who could be seated.
     pub(super) fn assert_sound(&self) {
-        assert!(self.free() >= 0, "{self:?}");
+        assert!(self.left() >= 0, "{self:?}");
         assert_eq!(self.clone().promote(), Vec::<u64>::new(), "{self:?}");
     }
 }

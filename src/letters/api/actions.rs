@@ -229,31 +229,33 @@ pub fn check_templates(letters: Vec<LetterTemplateBody>, default: LocaleTag) -> 
     if errors.is_empty() { Ok(templates) } else { Err(Error::Fields(errors)) }
 }
 
-/// A letter action as the public or (`is_organizer`) its own organizers see it.
+/// A letter action as its own organizers (`actor`) or the public see it.
 async fn resource(
     conn: &mut PgConnection,
     kernel: &Kernel,
     letter: &LetterAction,
-    is_organizer: bool,
+    actor: Option<&Actor>,
 ) -> Result<LetterActionResource> {
     let action = &letter.action;
     let links = Links::to_self(kernel.url(&action.api_path()))
         .to("osdi:outreaches", kernel.url(&format!("{}/outreaches", action.api_path())))
         .with_curies();
-    let (total_outreaches, progress) = if is_organizer {
-        let progress = dispatch::progress(conn, action.id, letter.is_sending()).await?;
-        (campaigns::exact_total(conn, action.id).await?, Some(progress))
-    } else {
-        (action.published_count, None)
+    let shows_exact = actor.is_some_and(|actor| action.shows_exact_numbers(actor));
+    let total_outreaches =
+        if shows_exact { campaigns::exact_total(conn, action.id).await? } else { action.published_count };
+    let progress = match actor {
+        Some(_) => Some(dispatch::progress(conn, action.id, letter.is_sending()).await?),
+        None => None,
     };
+    let held = progress.as_ref().filter(|_| shows_exact);
     Ok(LetterActionResource {
         action: ActionResource::new(kernel, action, links),
-        shared: ActionDocument::of(action, is_organizer),
+        shared: ActionDocument::of(action, actor.is_some()),
         letter: LetterActionDocument::of(letter),
         targets: letter.targets.iter().map(TargetResource::of).collect(),
         total_outreaches,
-        muster_held: progress.as_ref().map(|progress| progress.held),
-        muster_held_is_minimum: progress.as_ref().map(|progress| progress.held_is_minimum),
+        muster_held: held.map(|progress| progress.held),
+        muster_held_is_minimum: held.map(|progress| progress.held_is_minimum),
         muster_job: progress.map(|progress| progress.job),
     })
 }
@@ -278,7 +280,7 @@ pub(super) async fn list_letter_actions(
     let (rows, extent) = store::list(&mut conn, organization, filter.as_ref(), &query.page, letters.today()).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(resource(&mut conn, kernel, row, actor.is_some()).await?);
+        items.push(resource(&mut conn, kernel, row, actor.as_ref()).await?);
     }
     let url = kernel.url("/api/v1/advocacy_campaigns");
     let body = Page::new(&url, &query.raw, &query.page, &extent, items);
@@ -302,7 +304,7 @@ pub(super) async fn get_letter_action(
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let letter = ops::find_for(&mut conn, kernel, &key, actor.as_ref()).await?;
-    let value = resource(&mut conn, kernel, &letter, actor.is_some()).await?;
+    let value = resource(&mut conn, kernel, &letter, actor.as_ref()).await?;
     Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable_json(&asked, &value) })
 }
 
@@ -347,7 +349,7 @@ pub(super) async fn create_letter_action(
         }
     };
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
-    let value = resource(&mut tx, kernel, &letter, true).await?;
+    let value = resource(&mut tx, kernel, &letter, Some(&actor)).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
@@ -402,7 +404,7 @@ pub(super) async fn update_letter_action(
         audit(&mut tx, &kernel.env, &actor, verb, Some(id), json!({})).await?;
     }
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
-    let value = resource(&mut tx, kernel, &letter, true).await?;
+    let value = resource(&mut tx, kernel, &letter, Some(&actor)).await?;
     tx.commit().await?;
     Ok(Json(value))
 }

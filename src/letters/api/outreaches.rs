@@ -16,9 +16,10 @@ use validator::Validate;
 
 use super::actions::OutreachType;
 use crate::{
-    campaigns::{ReceivedResource, SubmissionOutcome},
+    campaigns::{Action, ReceivedResource, SubmissionOutcome},
     error::{Error, FieldError, Result},
     kernel::{
+        Kernel,
         extract::{ListQuery, PathParams},
         hal::{Links, identifiers},
         paging::{Listed, Page},
@@ -223,16 +224,25 @@ type OutreachPage = Page<OutreachResource>;
 /// A letter that an organizer vouched for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct VouchedLetterResource {
-    /// `muster:<uuid>` of the outreach to the first target.
+    /// `muster:<uuid>` of the outreach to the first target; none for a token without `contacts:read`.
     identifiers: Vec<String>,
     /// Id of the letter.
-    #[serde(rename = "muster:letter")]
-    muster_letter: Uuid,
+    #[serde(rename = "muster:letter", skip_serializing_if = "Option::is_none")]
+    muster_letter: Option<Uuid>,
     #[serde(rename = "_links")]
     links: Links,
     /// Its outreaches.
     #[serde(rename = "_embedded")]
     embedded: EmbeddedOutreaches,
+}
+
+impl VouchedLetterResource {
+    /// For a token that may not read contacts: that it was received.
+    fn as_sent(kernel: &Kernel, action: &Action) -> Self {
+        let links = Links::default().to("osdi:advocacy_campaign", kernel.url(&action.api_path())).with_curies();
+        let embedded = EmbeddedOutreaches { outreaches: Vec::new() };
+        Self { identifiers: Vec::new(), muster_letter: None, links, embedded }
+    }
 }
 
 /// The outreaches of one letter.
@@ -369,7 +379,7 @@ pub(super) async fn get_outreach(
 }
 
 /// Writes a letter. Without a token this is the public act, with the same answer for everybody; with one the
-/// organizer vouches, and the answer embeds one outreach for each target.
+/// organizer vouches, and the answer embeds one outreach for each target. A protected action refuses that.
 #[utoipa::path(
     post,
     path = "/api/v1/advocacy_campaigns/{id}/outreaches",
@@ -436,12 +446,15 @@ async fn vouch(
     if written.outcome == SubmissionOutcome::Created {
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
     }
-    let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };
-    let view = View { letters, letter: &letter, vault: vault.as_deref() };
+    let vault = kernel.vaults.open(action.vault_id).await?;
+    let view = View { letters, letter: &letter, vault: Some(&vault) };
     let mut outreaches = Vec::new();
     let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;
-    if let (Some(vault), Some(row)) = (&vault, rows.first()) {
-        people::apply_extras(&mut conn, kernel, vault, row.person_id, &extras).await?;
+    if let Some(row) = rows.first() {
+        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    }
+    if !actor.allows(Scope::ContactsRead) {
+        return Ok((StatusCode::CREATED, Json(VouchedLetterResource::as_sent(kernel, action))).into_response());
     }
     for row in &rows {
         outreaches.push(view.resource(&mut conn, row).await?);
@@ -453,7 +466,7 @@ async fn vouch(
     };
     let answer = VouchedLetterResource {
         identifiers: first,
-        muster_letter: written.letter_id,
+        muster_letter: Some(written.letter_id),
         links,
         embedded: EmbeddedOutreaches { outreaches },
     };

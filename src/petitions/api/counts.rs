@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{ensure_visible, store};
 use crate::{
-    campaigns::{Cells, Confirmation, Dimension, exact_cells, exact_total},
+    campaigns::{Cells, Confirmation, Dimension, exact_cells, exact_total, published_cells},
     error::{Code, Error, Result},
     kernel::{
         extract::PathParams,
@@ -109,7 +109,8 @@ impl CountsResource {
 }
 
 /// How many have signed. Without a token: the published number, and the day's breakdown in one dimension; with one:
-/// exact, with one's own writes.
+/// exact, with one's own writes. A token that can sign for others but not read contacts gets the published numbers, and so
+/// does every token where the petition is protected or asks for no confirmation and contacts cannot be read.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/counts",
@@ -133,12 +134,21 @@ async fn get_counts(
         let mut conn = kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
         ensure_visible(Some(&actor), &petition)?;
-        let mut body = CountsResource::new(&petitions, &petition, exact_total(&mut conn, petition.action.id).await?);
+        let is_exact = petition.action.shows_exact_numbers(&actor);
+        let total =
+            if is_exact { exact_total(&mut conn, petition.action.id).await? } else { petition.action.published_count };
+        let mut body = CountsResource::new(&petitions, &petition, total);
         body.muster_published = Some(petition.action.published_count);
         body.muster_verified_date = Some(petition.action.verified_at);
         if let Some(by) = by.filter(|_| !petition.action.protected) {
             body.muster_by = Some(by);
-            body.muster_counts = Some(Some(exact_cells(&mut conn, petition.action.id, by).await?));
+            if is_exact {
+                body.muster_counts = Some(Some(exact_cells(&mut conn, petition.action.id, by).await?));
+            } else {
+                let cells = published_cells(&mut conn, petition.action.id, by).await?;
+                body.muster_counts_date = Some(cells.as_ref().map(|c| c.0));
+                body.muster_counts = Some(cells.map(|c| c.1));
+            }
         }
         return Ok(private_json(StatusCode::OK, &body));
     }

@@ -72,10 +72,12 @@ pub(super) struct ImportProgress {
     done_bytes: i64,
     /// Lines that are done.
     lines: i64,
-    /// Lines that were signed; in a dry run, that would be.
-    imported: i64,
+    /// Lines that were signed; in a dry run, that would be. Scope `contacts:read` only, as the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<i64>,
     /// Lines whose person has signed already.
-    duplicates: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicates: Option<i64>,
     /// Lines that were refused.
     refused: i64,
 }
@@ -131,7 +133,8 @@ pub(super) struct ImportResource {
 }
 
 impl ImportResource {
-    fn new(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Self {
+    fn new(kernel: &Kernel, actor: &Actor, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Self {
+        let may_read = actor.allows(Scope::ContactsRead);
         let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
         Self {
             identifiers: identifiers(import.id),
@@ -150,8 +153,8 @@ impl ImportResource {
                 bytes: import.bytes,
                 done_bytes: import.offset_bytes,
                 lines: import.seen,
-                imported: import.imported,
-                duplicates: import.duplicates,
+                imported: may_read.then_some(import.imported),
+                duplicates: may_read.then_some(import.duplicates),
                 refused: import.refused,
             },
             muster_separator: import.delimiter.chars().next().map(String::from),
@@ -211,7 +214,7 @@ async fn list_imports(
     let (rows, extent) = imports::of_petition(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let jobs = jobs::statuses(&mut conn, import::JOB, &ids).await?;
-    let each = |row: &Import| ImportResource::new(kernel, &petition, row, jobs.get(&row.id));
+    let each = |row: &Import| ImportResource::new(kernel, &actor, &petition, row, jobs.get(&row.id));
     let url = kernel.url(&format!("{}/imports", petition.action.api_path()));
     let page = Page::new(&url, &query.raw, &query.page, &extent, rows.iter().map(each).collect());
     Ok(private_json(StatusCode::OK, &page))
@@ -296,7 +299,7 @@ async fn create_import(
     audit(&mut tx, &kernel.env, &actor, "import.upload", Some(petition.action.id), details).await?;
     tx.commit().await?;
     upload.import.state = ImportState::Uploaded;
-    let mut body = ImportResource::new(kernel, &petition, &upload.import, None);
+    let mut body = ImportResource::new(kernel, &actor, &petition, &upload.import, None);
     if let Some(format) = upload.reader.format() {
         body.muster_header_row = Some(format.header_row);
         body.muster_preview = Some(format.preview.clone());
@@ -513,7 +516,7 @@ async fn start_import(
     let details = json!({"import": row.id, "dry_run": row.dry_run});
     audit(&mut tx, &kernel.env, &actor, "import.start", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::ACCEPTED, &ImportResource::new(kernel, &petition, &row, None)))
+    Ok(private_json(StatusCode::ACCEPTED, &ImportResource::new(kernel, &actor, &petition, &row, None)))
 }
 
 /// Cancels an import and deletes its file; imported signatures stay.
@@ -544,7 +547,7 @@ async fn cancel_import(
     import::begin_file_cleanup(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
     audit(&mut tx, &kernel.env, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &ImportResource::new(kernel, &petition, &row, None)))
+    Ok(private_json(StatusCode::OK, &ImportResource::new(kernel, &actor, &petition, &row, None)))
 }
 
 /// The row errors as CSV: line, field, code, detail; without the contents of the rows.

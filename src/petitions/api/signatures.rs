@@ -162,15 +162,15 @@ pub(super) struct SignatureDocument {
 /// A signature (OSDI signature). Members that tell something about the person are left out for a protected petition.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SignatureResource {
-    /// `muster:` and the UUID.
+    /// `muster:` and the UUID; none in the answer to a token without `contacts:read`.
     identifiers: Vec<String>,
     /// When it was given; of a protected petition, the day only.
     created_date: DateTime<Utc>,
     /// When it was first counted or quarantined, or else `created_date`.
     modified_date: DateTime<Utc>,
     /// Its state.
-    #[serde(rename = "muster:state")]
-    muster_state: SignatureState,
+    #[serde(rename = "muster:state", skip_serializing_if = "Option::is_none")]
+    muster_state: Option<SignatureState>,
     /// The comment; empty without the scope `contacts:read`.
     #[serde(skip_serializing_if = "Option::is_none")]
     comments: Option<String>,
@@ -223,7 +223,7 @@ impl SignatureResource {
             identifiers: identifiers(row.id),
             created_date: row.created_at,
             modified_date: row.counted_at.unwrap_or(row.created_at),
-            muster_state: row.state,
+            muster_state: Some(row.state),
             comments: is_shown.then(|| payload.map(|t| t.comments.clone()).unwrap_or_default()),
             muster_deliver_name: is_shown.then_some(row.delivers_name),
             muster_display: is_shown.then_some(row.display),
@@ -237,6 +237,30 @@ impl SignatureResource {
                 .to("osdi:petition", kernel.url(&base))
                 .to_optional("osdi:person", person)
                 .with_curies(),
+        }
+    }
+}
+
+impl SignatureResource {
+    /// What somebody sent who may not read contacts: it does not tell whether the person has signed before.
+    /// `is_described`: the person was described, and not named by a link.
+    fn as_sent(petitions: &Petitions, petition: &Petition, new: &NewSignature, is_described: bool) -> Self {
+        let (kernel, base) = (&petitions.kernel, petition.action.api_path());
+        Self {
+            identifiers: Vec::new(),
+            created_date: kernel.env.now(),
+            modified_date: kernel.env.now(),
+            muster_state: None,
+            comments: Some(new.comments.clone()),
+            muster_deliver_name: Some(new.delivers_name),
+            muster_display: Some(new.display),
+            muster_comment_state: None,
+            muster_vetted: None,
+            muster_suspicion: None,
+            referrer_data: Some(SignatureSource { source: new.source.clone() }),
+            person: is_described.then(|| new.person.details.contact()),
+            muster_answers: Some(new.answers.clone()),
+            links: Links::default().to("osdi:petition", kernel.url(&base)).with_curies(),
         }
     }
 }
@@ -320,7 +344,7 @@ async fn get_signature(
 }
 
 /// Signs. Without a token this is the public form, answered alike for everybody; with one the organizer vouches for
-/// the signer.
+/// the signer, which a protected petition refuses.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/signatures",
@@ -329,8 +353,10 @@ async fn get_signature(
     request_body = SignatureBody,
     responses(
         (status = 202, description = "Received (public act)", body = ReceivedResource),
-        (status = 201, description = "Signed (with a token)", body = SignatureResource),
+        (status = 201, description = "Signed (with a token); without `contacts:read` also where the person was there \
+            already, and with nothing but what was sent", body = SignatureResource),
         (status = 200, description = "Was there already (with a token)", body = SignatureResource),
+        (status = 403),
         (status = 409),
         (status = 422),
         (status = 428),
@@ -351,6 +377,7 @@ async fn create_signature(
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
     let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let is_described = body.person.is_some();
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
     let mut new = parse_signature(&petition, &person, body, actor.is_none().then_some(source))?;
     let Some(actor) = actor else {
@@ -363,14 +390,16 @@ async fn create_signature(
     actor.require(Scope::ContactsWrite)?;
     new.person.extras.add_tags(&add_tags)?;
     let extras = new.person.extras.clone();
+    let sent = SignatureResource::as_sent(&petitions, &petition, &new, is_described);
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
-    if !petition.action.protected {
-        let vault = kernel.vaults.open(petition.action.vault_id).await?;
-        people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
+    if !actor.allows(Scope::ContactsRead) {
+        return Ok(private_json(StatusCode::CREATED, &sent));
     }
     let is_new = match written.outcome {
         SubmissionOutcome::Duplicate => false,

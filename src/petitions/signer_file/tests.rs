@@ -93,12 +93,7 @@ const CASES: &[Case] = &[
         "Prix|Ville",
         &["3:1,5|Laval"],
     ),
-    (
-        "decimal commas",
-        b"Betrag;Stadt\n1,5;Bonn\n2,25;Jena\n",
-        "Betrag|Stadt",
-        &["2:1,5|Bonn", "3:2,25|Jena"],
-    ),
+    ("decimal commas", b"Betrag;Stadt\n1,5;Bonn\n2,25;Jena\n", "Betrag|Stadt", &["2:1,5|Bonn", "3:2,25|Jena"]),
     ("cells too many", b"email,city\na@example.org,Paris, Texas\n", "email|city", &["2!invalid_value"]),
     (
         "rows of separators",

@@ -82,6 +82,7 @@ impl Countable for Signatures {
                    FROM (SELECT dimension, key, value FROM action_counts WHERE action_id = $1
                          UNION ALL SELECT dimension, key, delta FROM action_count_deltas WHERE action_id = $1
                          UNION ALL SELECT 'total', '', -erased_count FROM actions WHERE id = $1) c
+                   WHERE dimension <> 'repeated'
                    GROUP BY 1, 2
                )
                SELECT 'rows' AS "kind!: CellKind", dimension AS "dimension!", key AS "key!", value AS "n!" FROM truth

@@ -38,6 +38,7 @@ console-col-oldest = Oldest
 console-export = Download CSV
 console-export-named = Download CSV: list of “{ $title }”
 console-export-note = We can no longer protect a list once you download it. Keep it encrypted, share it only with people who need it, and delete it when you are done.
+console-protected-numbers = Numbers of protected actions change once a day and are rounded down to tens. An exact number could tell who took part.
 console-live-yes = Live
 console-live-no = On hold
 letters-releasing = Queued for sending: { $n }

@@ -38,6 +38,7 @@ console-col-oldest = Más antiguo
 console-export = Descargar CSV
 console-export-named = Descargar CSV: lista de «{ $title }»
 console-export-note = Una vez descargada, ya no podemos proteger la lista. Guárdela cifrada, compártala solo con quienes la necesiten y elimínela cuando termine.
+console-protected-numbers = Los números de las acciones protegidas cambian una vez al día y se redondean a la decena inferior. Un número exacto podría revelar quién participó.
 console-live-yes = Activo
 console-live-no = En espera
 letters-releasing = Puestas en la cola de envío: { $n }

@@ -38,6 +38,7 @@ console-col-oldest = Plus ancien
 console-export = Télécharger le CSV
 console-export-named = Télécharger le CSV : liste de « { $title } »
 console-export-note = Une fois téléchargée, une liste n’est plus protégée par nous. Gardez-la chiffrée, ne la transmettez qu’aux personnes qui en ont besoin et supprimez-la dès que vous avez terminé.
+console-protected-numbers = Les nombres des actions protégées changent une fois par jour et sont arrondis à la dizaine inférieure. Un nombre exact pourrait révéler qui a participé.
 console-live-yes = Actif
 console-live-no = En suspens
 letters-releasing = Mises en file d’envoi : { $n }

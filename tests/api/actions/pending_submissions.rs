@@ -231,21 +231,6 @@ async fn withdrawal_erases_all_payloads_and_old_links_report_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn vouched_submission_does_not_reveal_signers_of_a_protected_petition(pool: PgPool) {
-    let app = TestApp::new(pool).await;
-    let token = app.owner().await;
-    app.petition(&token, json!({"muster:privacy": "protected"})).await;
-    let path = "/api/v1/petitions/status/signatures";
-    let first = app.post(path, Some(&token), &signer("amara@example.org")).await;
-    let again = app.post(path, Some(&token), &signer("amara@example.org")).await;
-    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
-    assert_ne!(first.id(), again.id());
-    assert_eq!(first.json()["muster:state"], again.json()["muster:state"]);
-    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 1);
-    assert_eq!(app.get("/api/v1/petitions/status", Some(&token)).await.expect(200)["total_signatures"], 1);
-}
-
-#[sqlx::test(migrations = "./migrations")]
 async fn confirmation_in_time_counts_after_the_petition_closed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -23,6 +23,7 @@ use crate::{
 };
 
 #[path = "../../../src/events/tests/seat_model.rs"]
+#[expect(dead_code, reason = "the unit tests use all of it")]
 mod seat_model;
 use seat_model::{Model, Party};
 
