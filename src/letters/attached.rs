@@ -7,14 +7,14 @@ use uuid::Uuid;
 use super::{
     confirmation::{self, LetterStep},
     kind::{LetterKind, LoadedLetter},
-    ops,
+    links, ops,
     state::LetterState,
     store,
 };
 use crate::{
     actions::submission::load,
     error::{Code, Result},
-    kernel::{Kernel, group_commit::BatchError},
+    kernel::{Kernel, group_commit::BatchError, links::Detail},
     people,
 };
 
@@ -48,6 +48,16 @@ pub async fn confirm_attached_letters(
         confirmation::write_round(kernel, conn, &steps).await?;
     }
     Ok(())
+}
+
+/// The offices of an attached letter, and what they will read; nothing when there is none any more.
+///
+/// # Errors
+/// `internal` when the vault or the template does not open.
+pub async fn attached_letter_details(kernel: &Kernel, conn: &mut PgConnection, id: Uuid) -> Result<Vec<Detail>> {
+    let rows = store::letters(conn, &[id]).await?;
+    let Some(letter) = load::<LetterKind>(kernel, conn, rows).await?.pop() else { return Ok(Vec::new()) };
+    links::attached_details(&letter?)
 }
 
 /// Deletes a pending letter whose signature does not count.

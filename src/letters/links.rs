@@ -29,14 +29,33 @@ fn detail(c: &LoadedLetter, label: &str, value: String) -> Detail {
     Detail { label: text(c.locale, label), value }
 }
 
+/// Subject and text as composed for the first office.
+fn composed(c: &LoadedLetter) -> Result<Vec<Detail>> {
+    let Some(first) = c.parent.targets.first() else { return Ok(Vec::new()) };
+    let (subject, body) = c.payload.compose(&c.parent, c.row.variant, first)?;
+    Ok(vec![detail(c, "detail-subject", subject), detail(c, "detail-message", body)])
+}
+
+fn offices(c: &LoadedLetter) -> Detail {
+    let offices: Vec<String> = c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect();
+    detail(c, "detail-offices", offices.join(", "))
+}
+
+fn show_email(c: &LoadedLetter) -> Detail {
+    detail(c, "detail-show_email", text(c.locale, if c.payload.show_email { "value-yes" } else { "value-no" }))
+}
+
+/// The offices, and what they will read, of a letter that goes out with another submission, whose page shows the rest.
+pub(super) fn attached_details(c: &LoadedLetter) -> Result<Vec<Detail>> {
+    let mut details = vec![offices(c)];
+    details.extend(composed(c)?);
+    details.push(show_email(c));
+    Ok(details)
+}
+
 /// What was typed, with the text as composed for the first office.
 fn content(c: &LoadedLetter) -> Result<Vec<Detail>> {
-    let mut details = Vec::new();
-    if let Some(first) = c.parent.targets.first() {
-        let (subject, body) = c.payload.compose(&c.parent, c.row.variant, first)?;
-        details.push(detail(c, "detail-subject", subject));
-        details.push(detail(c, "detail-message", body));
-    }
+    let mut details = composed(c)?;
     let person = &c.payload.details;
     details.push(detail(c, "detail-name", person.full_name()));
     for (label, value) in [("detail-city", &person.locality), ("detail-postal_code", &person.postal_code)] {
@@ -44,15 +63,13 @@ fn content(c: &LoadedLetter) -> Result<Vec<Detail>> {
             details.push(detail(c, label, value.clone()));
         }
     }
-    let shown = text(c.locale, if c.payload.show_email { "value-yes" } else { "value-no" });
-    details.push(detail(c, "detail-show_email", shown));
+    details.push(show_email(c));
     Ok(details)
 }
 
 /// The offices, and what was typed.
 pub(super) fn details(c: &LoadedLetter) -> Result<Vec<Detail>> {
-    let offices: Vec<String> = c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect();
-    let mut details = vec![detail(c, "detail-offices", offices.join(", "))];
+    let mut details = vec![offices(c)];
     details.extend(content(c)?);
     Ok(details)
 }

@@ -28,7 +28,7 @@ mod template;
 mod tests;
 
 pub use api::{LetterTemplateBody, check_templates, router};
-pub use attached::{confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
+pub use attached::{attached_letter_details, confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
 pub use kind::LetterKind;

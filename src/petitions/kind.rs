@@ -1,6 +1,7 @@
 //! What petitions bring to the life of submissions: theirs are signatures.
 
 use chrono::{DateTime, Utc};
+use minijinja::context;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -196,6 +197,14 @@ impl SubmissionKind for SignatureKind {
 
     fn details(c: &LoadedSignature) -> Result<Vec<Detail>> {
         Ok(links::details(c))
+    }
+
+    async fn confirm_page(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedSignature) -> Result<LinkPage> {
+        links::confirm_page(kernel, conn, c).await
+    }
+
+    fn mail_context(c: &LoadedSignature) -> minijinja::Value {
+        context! { has_letter => c.row.letter_id.is_some() }
     }
 
     fn confirmed_page(kernel: &Kernel, c: &LoadedSignature) -> LinkPage {

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{kind::LoadedSignature, own_page_links, petition_delivery};
+use super::{kind::LoadedSignature, own_page_links, petition_delivery, state::SignatureState};
 use crate::{
     campaigns,
     error::Result,
@@ -11,6 +11,7 @@ use crate::{
         i18n::{text, text_of},
         links::{Detail, LinkPage, PageLink, Purpose},
     },
+    letters,
 };
 
 /// Purpose of links that confirm a signature, and of the codes to type instead.
@@ -60,7 +61,26 @@ pub(super) fn details(c: &LoadedSignature) -> Vec<Detail> {
     details
 }
 
-/// The page after a signature was confirmed.
+/// The page with the button that confirms; it shows the letter that goes out with the signature, and to whom.
+pub(super) async fn confirm_page(kernel: &Kernel, conn: &mut PgConnection, c: &LoadedSignature) -> Result<LinkPage> {
+    let mut page = c.button_page("confirm");
+    if c.is_neutral() {
+        return Ok(page);
+    }
+    page.details = details(c);
+    if let Some(letter) = c.row.letter_id {
+        page.lines = vec![
+            text_of(c.locale, "token-petition-confirm-line-1", "title", c.title()),
+            text(c.locale, "token-petition-confirm-letter-line"),
+        ];
+        page.button = Some(text(c.locale, "token-petition-confirm-letter-button"));
+        page.details.extend(letters::attached_letter_details(kernel, conn, letter).await?);
+    }
+    Ok(page)
+}
+
+/// The page after a signature was confirmed. One that is held for review looks as any other, without a number in which it
+/// is not counted.
 pub(super) fn confirmed_page(kernel: &Kernel, c: &LoadedSignature) -> LinkPage {
     let mut page = c.done_page("confirm");
     let action = c.action();
@@ -68,10 +88,15 @@ pub(super) fn confirmed_page(kernel: &Kernel, c: &LoadedSignature) -> LinkPage {
         if action.send_thanks {
             page.lines.push(text_of(c.locale, "token-petition-confirm-done-line-2", "title", c.title()));
         }
-        // the published number changes on the next tick; the signer's own signature is added at once
-        let unseen =
-            c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
-        page.own_count = Some(action.published_count + i64::from(unseen));
+        if c.row.state == SignatureState::Counted {
+            if c.row.letter_id.is_some() {
+                page.lines.push(text(c.locale, "token-petition-confirm-letter-done"));
+            }
+            // the published number changes on the next tick; the signer's own signature is added at once
+            let unseen =
+                c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
+            page.own_count = Some(action.published_count + i64::from(unseen));
+        }
         page.share = campaigns::share_links(action, &kernel.url(&action.path()), c.locale);
         page.links = vec![PageLink { label: c.title(), href: action.path() }];
     }

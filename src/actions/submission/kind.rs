@@ -260,6 +260,22 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// What was typed, for the page before confirming. Not asked for protected actions.
     fn details(c: &Loaded<Self>) -> Result<Vec<Detail>>;
 
+    /// The page with the button that confirms: of actions that are not protected, with all that the button will do.
+    ///
+    /// # Errors
+    /// `internal` when the vault or a template does not open.
+    fn confirm_page(
+        _kernel: &Kernel,
+        _conn: &mut PgConnection,
+        c: &Loaded<Self>,
+    ) -> impl Future<Output = Result<LinkPage>> + Send {
+        let page = || {
+            let page = c.button_page("confirm");
+            if c.is_neutral() { Ok(page) } else { Ok(LinkPage { details: Self::details(c)?, ..page }) }
+        };
+        std::future::ready(page())
+    }
+
     /// The page of a confirmed submission.
     fn confirmed_page(kernel: &Kernel, confirmed: &Self::Confirmed) -> LinkPage;
 

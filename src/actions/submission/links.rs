@@ -93,10 +93,7 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
                 Standing::Confirmed(_) => false,
                 Standing::Over => return Err(expired()),
             };
-            let mut page = c.button_page("confirm");
-            if !c.is_neutral() {
-                page.details = K::details(&c)?;
-            }
+            let mut page = K::confirm_page(kernel, &mut conn, &c).await?;
             if is_pending {
                 page.links.push(c.page_link(kernel, K::REJECT_LINK, "token-not-me-link"));
             }

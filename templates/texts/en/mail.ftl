@@ -28,6 +28,7 @@ mail-why = You received this email because you confirmed this address on our web
 mail-keep-safe = This link is personal. Please do not share it.
 
 mail-petition-confirm-1 = Please confirm your signature for “{ $title }”.
+mail-petition-confirm-letter = Your letter goes out with it. The page shows its text and who receives it.
 mail-petition-confirm-2 = Open this page and press the button. Your signature counts only after you do:
 mail-petition-confirm-button = Confirm my signature
 mail-petition-thanks-1 = Thank you for signing “{ $title }”. Your signature is confirmed.

@@ -27,6 +27,7 @@ mail-why = Recibe este correo porque confirmó esta dirección en nuestro sitio.
 mail-keep-safe = Este enlace es personal. No lo comparta, por favor.
 
 mail-petition-confirm-1 = Por favor, confirme su firma para «{ $title }».
+mail-petition-confirm-letter = Su carta sale al mismo tiempo. La página muestra el texto y quién la recibe.
 mail-petition-confirm-2 = Abra esta página y pulse el botón. Su firma cuenta solo cuando la confirma:
 mail-petition-confirm-button = Confirmar mi firma
 mail-petition-thanks-1 = Gracias por firmar «{ $title }». Su firma está confirmada.

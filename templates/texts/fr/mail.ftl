@@ -27,6 +27,7 @@ mail-why = Vous recevez ce courriel parce que vous avez confirmé cette adresse 
 mail-keep-safe = Ce lien est personnel. Ne le partagez pas.
 
 mail-petition-confirm-1 = Veuillez confirmer votre signature pour « { $title } ».
+mail-petition-confirm-letter = Votre lettre part en même temps. La page en montre le texte et les destinataires.
 mail-petition-confirm-2 = Ouvrez cette page et appuyez sur le bouton. Votre signature compte seulement une fois confirmée :
 mail-petition-confirm-button = Confirmer ma signature
 mail-petition-thanks-1 = Merci d’avoir signé « { $title } ». Votre signature est confirmée.
