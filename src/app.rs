@@ -631,6 +631,7 @@ fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Respo
     let Some(problem) = problem else { return response };
     let words = match problem.code {
         Code::LinkExpired => "gone",
+        Code::LinkIncomplete => "link_incomplete",
         Code::ActionClosed | Code::PreconditionFailed => "conflict",
         Code::MethodNotAllowed | Code::InvalidParameter | Code::InvalidFilter => "not_found",
         Code::UnsupportedMediaType | Code::IdempotencyMismatch => "validation_failed",

@@ -33,7 +33,7 @@ use crate::{
         extract::PathParams,
         forms::FormInput,
         i18n,
-        links::{LinkHandlers, LinkPage, expired},
+        links::{LinkHandlers, LinkPage, incomplete},
         markdown,
         pages::{Visitor, html_response, private, see_other},
         paging::PageParams,
@@ -186,8 +186,9 @@ async fn short_link(
 }
 
 async fn show_link(Shared(pages): Shared<PublicPages>, PathParams(token): PathParams<String>) -> Result<Response> {
-    let token = pages.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = pages.purposes.of(&token)?.show(&token).await?;
+    let token = pages.kernel.links.parse(&token).ok_or_else(incomplete)?;
+    let shown = async { pages.purposes.of(&token)?.show(&token).await };
+    let page = shown.await.map_err(|error| token.explain(error))?;
     link_page(&pages.kernel, &page)
 }
 
@@ -196,8 +197,9 @@ async fn act_on_link(
     PathParams(token): PathParams<String>,
     form: Bytes,
 ) -> Result<Response> {
-    let token = pages.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = pages.purposes.of(&token)?.act(&token, &FormInput::of(&form)).await?;
+    let token = pages.kernel.links.parse(&token).ok_or_else(incomplete)?;
+    let act = async { pages.purposes.of(&token)?.act(&token, &FormInput::of(&form)).await };
+    let page = act.await.map_err(|error| token.explain(error))?;
     if let Some(download) = &page.download {
         let name =
             HeaderValue::try_from(format!("attachment; filename=\"{}\"", download.name)).map_err(Error::internal)?;

@@ -110,6 +110,9 @@ fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
     base32(&mac[..5])
 }
 
+/// Generations of a row for which a link is looked at when it is refused.
+const MAX_GENERATIONS: i16 = 31;
+
 /// Length of a typed code.
 const CODE_CHARS: usize = 8;
 /// Maximum number of words of a typed text in which a code is looked for.
@@ -164,6 +167,13 @@ impl Token {
 }
 
 impl Token {
+    /// Says of an error about this link whether it was ours once, or was not copied as it was mailed.
+    pub fn explain(&self, error: Error) -> Error {
+        // nobody voids the links of one submission more often
+        let is_ours = (0..=MAX_GENERATIONS).any(|generation| self.check(generation).is_ok());
+        if error.code() == Code::LinkExpired && !is_ours { incomplete() } else { error }
+    }
+
     /// The page of a "this was not me" link whose act was already deleted. The row is gone, and with it its generation
     /// (always 0 for a pending act) and its language (the default one is used).
     ///
@@ -174,9 +184,14 @@ impl Token {
     }
 }
 
-/// The 410 of a link that expired, was replaced, or was never valid.
+/// The 410 of a link that expired or was replaced; [`Token::explain`] tells those that were never valid.
 pub fn expired() -> Error {
     Error::problem(Code::LinkExpired, "This link has expired or was replaced by a newer one.")
+}
+
+/// The 410 of a link that was not copied as it was mailed, or never was one.
+pub fn incomplete() -> Error {
+    Error::problem(Code::LinkIncomplete, "This link is not complete, or was changed when it was copied.")
 }
 
 /// Content of a link's page: at most one button, which POSTs to the same URL.

@@ -1,6 +1,7 @@
 //! Addresses that are not written as they should be: pages are redirected to the right one, the API answers.
 
 use axum::http::Method;
+use muster::petitions::CONFIRM_SIGNATURE;
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -68,6 +69,22 @@ async fn mailed_links_lead_on_whatever_was_added_to_them(pool: PgPool) {
     confirm(&app, "amara@example.org").await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 1);
     assert_eq!(app.get("/t/forged.", None).await.status, 410);
+
+    // one that has ended and one that was not copied whole differ in words
+    let ended = app.kernel.links.token(CONFIRM_SIGNATURE, uuid::Uuid::from_u128(7), 0);
+    let changed = ended.replace(|c| c == 'a', "b");
+    assert_ne!(ended, changed);
+    for (token, words) in [
+        (ended.as_str(), "This link no longer works"),
+        (&ended[..ended.len() - 3], "This link is not complete"),
+        (&changed, "This link is not complete"),
+        ("forged", "This link is not complete"),
+    ] {
+        for page in [app.get(&format!("/t/{token}"), None).await, app.form(&format!("/t/{token}"), &[]).await] {
+            assert_eq!(page.status, 410);
+            assert!(page.text().contains(words), "{token}: {}", page.text());
+        }
+    }
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -51,8 +51,21 @@ async fn confirming_the_signature_sends_its_attached_letters(pool: PgPool) {
     assert_eq!(app.form("/p/status", &form).await.status, 200);
     let mails = app.mail_to("amara@example.org").await;
     assert_eq!(mails.len(), 1, "one mail asks for both");
+    assert!(mails[0].text.contains("Your letter goes out with it."), "{}", mails[0].text);
+    // the page shows what its button does
+    let page = app.get(app.path_of(&mails[0].links[0]), None).await.text();
+    for said in [
+        "Sign and send my letter",
+        "Minister of Safety, Minister of Status",
+        "Please act",
+        "stays as typed.",
+        "Amara Okafor",
+    ] {
+        assert!(page.contains(said), "the page to confirm does not show {said}: {page}");
+    }
     assert_eq!(totals(&app, &token).await, (json!(0), json!(0)));
-    app.press(&mails[0].links[0]).await;
+    let done = app.press(&mails[0].links[0]).await.text();
+    assert!(done.contains("Your letter is confirmed, too."), "{done}");
     app.press(&mails[0].links[0]).await;
     assert_eq!(totals(&app, &token).await, (json!(1), json!(2)));
     for (mailbox, name) in [("safety@example.org", "Vandel"), ("status-minister@example.org", "Oyelar")] {
