@@ -116,7 +116,7 @@ async fn numbers_of_protected_actions_move_once_a_day_and_in_tens(pool: PgPool) 
     let app = TestApp::with(pool, &[("MUSTER__RATE_LIMIT__ENABLED", "false")]).await;
     let owner = app.owner().await;
     app.petition(&owner, json!({"muster:privacy": "protected"})).await;
-    event(&app, &owner, json!({"muster:privacy": "protected", "muster:capacity": 100})).await;
+    event(&app, &owner, json!({"muster:privacy": "protected", "capacity": 100})).await;
     app.tick().await;
     let take_part = async |from: u32, to: u32| {
         for n in from..to {
@@ -208,7 +208,7 @@ async fn without_confirmation_a_second_registration_keeps_a_seat_until_the_night
     let owner = app.owner().await;
     let mut told = Vec::new();
     for (slug, second) in [("known", "victim@example.org"), ("unknown", "other@example.org")] {
-        event(&app, &owner, json!({"muster:slug": slug, "muster:confirmation": "none", "muster:capacity": 2})).await;
+        event(&app, &owner, json!({"muster:slug": slug, "muster:confirmation": "none", "capacity": 2})).await;
         let path = format!("/api/v1/events/{slug}/attendances");
         app.post(&path, None, &registration("victim@example.org", 1)).await.expect(202);
         app.tick().await;

@@ -208,7 +208,8 @@ async fn tick_promotes_a_waitlist_that_was_left_behind(pool: PgPool) {
         event(&app, &token, json!({"muster:slug": slug, "capacity": 4, "muster:privacy": privacy})).await;
         let path = format!("/api/v1/events/{slug}/attendances");
         for (name, size) in [("ana", 4), ("bo", 2), ("cem", 3)] {
-            app.post(&path, Some(&token), &party(name, size)).await.expect(201);
+            app.post(&path, None, &party(name, size)).await.expect(202);
+            fixtures::confirm(&app, &format!("{name}@example.org")).await;
         }
     }
     // as rows of an earlier version were left: seats free, nobody moved
@@ -231,7 +232,7 @@ async fn tick_promotes_a_waitlist_that_was_left_behind(pool: PgPool) {
     let to_the_day = "SELECT count(*) FROM emails e JOIN attendances t ON t.id = (e.refs ->> 'attendance')::uuid
         WHERE e.protected AND e.created_at = date_trunc('day', e.created_at, 'UTC') AND t.accepted_at = date_trunc('day', t.accepted_at, 'UTC')";
     assert_eq!(app.count(to_the_day).await, 1);
-    assert_eq!(kinds_of_mail(&app, "bo").await, ["event_promoted", "event_promoted"]);
+    assert!(kinds_of_mail(&app, "bo").await.ends_with(&["event_promoted".to_owned(), "event_promoted".to_owned()]));
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -74,6 +74,13 @@ async fn burst_is_quarantined_and_can_be_released(pool: PgPool) {
     sign(&app, 5, "example.org", json!({})).await;
     assert_eq!(states(&app).await, json!({"counted": 3, "quarantined": 2}), "the signers saw no difference");
     assert_eq!(exact(&app, &token).await, 3);
+    // both read that it is confirmed; a number in which it does not count is not shown
+    for (address, has_number) in [("s0@example.org", true), ("s4@example.org", false)] {
+        let link = app.mail_to(address).await[0].links[0].clone();
+        let page = app.get(app.path_of(&link), None).await.text();
+        assert!(page.contains("Your signature is confirmed."), "{page}");
+        assert_eq!(page.contains("own-count"), has_number, "{address}: {page}");
+    }
     let held = app.get(&format!("{SIGN}?filter=muster:state%20eq%20'quarantined'"), Some(&token)).await.expect(200);
     let first = &held["_embedded"]["osdi:signatures"][0];
     assert_eq!((held["total_records"].as_i64(), &first["muster:suspicion"]), (Some(2), &json!("network")));
