@@ -23,7 +23,9 @@ use crate::{
         vault::maintenance::{self, Node},
         zones,
     },
-    mail, organizers, telemetry, worker,
+    mail, organizers,
+    people::replay_erasures,
+    telemetry, worker,
 };
 
 /// Error context that tells an operator what to check when migrations fail.
@@ -418,6 +420,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             demo::fill(&kernel).await?;
         }
         let app = App::new(kernel.clone());
+        replay_erasures(&kernel, &app.records()).await.context("erasures cannot be made again in this database")?;
         let stop = CancellationToken::new();
         // answers until everything else has ended, so that a shutdown can be observed
         let admin_stop = CancellationToken::new();

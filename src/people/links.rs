@@ -161,7 +161,7 @@ impl LinkHandler for ErasePerson {
             let mut tx = self.kernel.begin_on(&mut conn).await?;
             let found = find(&self.kernel, &mut tx, token).await?;
             let locale = found.map_or_else(LocaleTag::default, |(person, _)| person.locale());
-            self.records.erase(&mut tx, token.row).await?;
+            self.records.erase(&self.kernel, &mut tx, token.row).await?;
             tx.commit().await?;
             Ok(erased(locale))
         })

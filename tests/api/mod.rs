@@ -12,6 +12,7 @@ pub mod confirmations;
 pub mod contract;
 pub mod edges;
 pub mod erasure;
+pub mod erasure_graph;
 pub mod event_and_letter_round_trips;
 pub mod events;
 pub mod exports;
