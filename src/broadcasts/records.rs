@@ -31,6 +31,10 @@ impl PersonRecords for BroadcastRecords {
         None
     }
 
+    fn page_label(&self) -> Option<&'static str> {
+        Some("field-updates")
+    }
+
     fn read<'a>(
         &'a self,
         conn: &'a mut PgConnection,

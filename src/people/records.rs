@@ -15,7 +15,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    kernel::{Kernel, idempotency, jobs, links::expired, vault::Vault},
+    kernel::{
+        Kernel,
+        i18n::{date, number, text},
+        idempotency, jobs,
+        links::{Detail, expired},
+        vault::Vault,
+    },
     mail,
 };
 
@@ -97,6 +103,11 @@ pub trait PersonRecords: Send + Sync {
         vault: &'a Vault,
         person: Uuid,
     ) -> BoxFuture<'a, Result<Vec<PersonRecord>>>;
+
+    /// Key of the text beside each record on the page of "my data"; `None`: it is only in the file.
+    fn page_label(&self) -> Option<&'static str> {
+        self.label()
+    }
 
     /// Is it part of "my data"? False for what says nothing about a person but where it stands.
     fn is_shown(&self) -> bool {
@@ -268,6 +279,57 @@ impl AllRecords {
         let index = store::email_index(conn, person.id).await?.unwrap_or_default();
         data.insert("suppressions".to_owned(), json!(mail::suppressions_of(conn, vault.id, &index).await?));
         Ok(Value::Object(data))
+    }
+
+    /// The same on a page, in the person's language: label and value.
+    pub(super) async fn my_details(
+        &self,
+        conn: &mut PgConnection,
+        vault: &Vault,
+        person: &PersonRow,
+    ) -> Result<Vec<Detail>> {
+        let locale = person.locale();
+        let detail = |key: &str, value: String| Detail { label: text(locale, key), value };
+        let day_of = |at: DateTime<Utc>| date(locale, at.date_naive());
+        let details = person.details(vault)?;
+        let contact = details.contact();
+        let mut shown =
+            vec![detail("field-given_name", contact.given_name), detail("field-family_name", contact.family_name)];
+        shown.extend(contact.email_addresses.into_iter().map(|email| detail("field-email", email.address)));
+        shown.extend(contact.phone_numbers.into_iter().map(|phone| detail("field-phone", phone.number)));
+        for postal in contact.postal_addresses {
+            shown.push(detail("field-postal_code", postal.postal_code));
+            shown.push(detail("field-city", postal.locality));
+            shown.push(detail("field-country", postal.country));
+        }
+        let labels = details.labels;
+        let fields = labels.custom_fields.iter().map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name}: {value}")
+        });
+        let noted = labels.tags.iter().chain(&labels.identifiers).chain(&labels.languages).cloned().chain(fields);
+        shown.extend(noted.map(|noted| detail("own-data-noted", noted)));
+        shown.push(detail("own-data-first", day_of(person.created_at)));
+        for records in &self.0 {
+            let Some(label) = records.page_label() else { continue };
+            let found = records.read(conn, vault, person.id).await?;
+            shown.extend(
+                found.into_iter().map(|record| detail(label, format!("{} ({})", record.title, day_of(record.at)))),
+            );
+        }
+        for consent in store::consents(conn, person.id).await? {
+            let key = if consent.granted { "own-data-agreed" } else { "own-data-ended" };
+            shown.push(detail(key, format!("{} ({})", consent.wording, day_of(consent.created_at))));
+        }
+        let ids = self.row_ids(conn, person.id).await?;
+        let mails = mail::mails_about(conn, &ids).await?.len();
+        shown.push(detail("own-data-mails", number(locale, i64::try_from(mails).unwrap_or(i64::MAX))));
+        let index = store::email_index(conn, person.id).await?.unwrap_or_default();
+        for suppression in mail::suppressions_of(conn, vault.id, &index).await? {
+            shown.push(detail("own-data-suppressed", date(locale, suppression.day)));
+        }
+        shown.retain(|detail| !detail.value.is_empty());
+        Ok(shown)
     }
 
     /// Erases a person with all that is kept about her, also the index of the address and the day of the first contact.

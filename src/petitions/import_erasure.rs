@@ -41,6 +41,10 @@ impl PersonRecords for ImportRecords {
         None
     }
 
+    fn page_label(&self) -> Option<&'static str> {
+        Some("own-data-import")
+    }
+
     fn read<'a>(
         &'a self,
         conn: &'a mut PgConnection,
