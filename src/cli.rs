@@ -2,6 +2,7 @@
 
 mod accounts;
 mod keyring;
+mod people;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -87,6 +88,11 @@ enum Command {
     Audit {
         #[command(subcommand)]
         verb: accounts::AuditVerb,
+    },
+    /// What is kept about a person
+    People {
+        #[command(subcommand)]
+        verb: people::PeopleVerb,
     },
     /// The mail queue
     Mail {
@@ -214,6 +220,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Organizer { verb } => accounts::organizer(verb).await?,
         Command::Token { verb } => accounts::token(verb).await?,
         Command::Audit { verb } => accounts::audit(verb).await?,
+        Command::People { verb } => people::run(verb).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

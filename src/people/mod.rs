@@ -39,8 +39,9 @@ pub use erasure_log::{register_jobs, replay_erasures};
 pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{
-    ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, apply_extras,
-    merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds, set_updates_consent, submitted_person,
+    ConsentContext, GivenConsents, LocatedPerson, VouchedPerson, append_all_consents, append_consents, apply_extras,
+    locate, locate_by_address, merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds,
+    set_updates_consent, submitted_person,
 };
 pub use records::{AllRecords, PersonRecord, PersonRecords, UnreadRows, require_links};
 pub use store::TABLE as PEOPLE;

@@ -365,6 +365,12 @@ pub(super) async fn email_index(conn: &mut PgConnection, id: Uuid) -> Result<Opt
     Ok(index.flatten())
 }
 
+/// The vaults that are not destroyed: id, and the organization's id.
+pub(super) async fn vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!("SELECT id, organization_id FROM vaults WHERE destroyed_at IS NULL ORDER BY id");
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}
+
 /// Notes that a person was erased.
 pub(super) async fn insert_erasures(conn: &mut PgConnection, hashes: &[Vec<u8>], days: &[NaiveDate]) -> Result<()> {
     sqlx::query!(
