@@ -181,6 +181,7 @@ CREATE TABLE imports (
     imported        bigint NOT NULL DEFAULT 0,
     duplicates      bigint NOT NULL DEFAULT 0, -- people who had signed before, or stand in the file twice
     refused         bigint NOT NULL DEFAULT 0,
+    erasures        integer NOT NULL DEFAULT 0, -- raised when rows of somebody who was erased are removed from the file
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
     CONSTRAINT imports_state_check CHECK (state IN ('uploading', 'uploaded', 'running', 'checked', 'done', 'cancelled', 'failed')),
@@ -265,6 +266,7 @@ CREATE TYPE signature_submission AS (
     created_at timestamptz, confirm_expires_at timestamptz,
     email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean, letter_id uuid,
     comment_state text, delivers_name boolean, quarantine_reason text, network_tag bytea, domain_tag bytea, import_id uuid,
+    import_erasures integer, -- imports.erasures when the row was read
     idempotency_key bytea, idempotency_request bytea
 );
 
@@ -275,7 +277,8 @@ CREATE TYPE vouched_signature AS (submission_id uuid, signature_id uuid, person_
 -- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
 -- `attached_letters` are the letters that some of the acts write along, by `letter_id`; they bring neither a mail nor a key of
 -- their own. Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'withdrawn' (imported, and
--- its owner took the signature back before: nothing is written), 'replayed' (idempotency key
+-- its owner took the signature back before: nothing is written), 'stale' (imported, and somebody was erased since the row was
+-- read, maybe its owner: nothing is written), 'replayed' (idempotency key
 -- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; person_ref, for
 -- vouched acts only, the person it belongs to (whose details the vouching caller completes
 -- afterwards, where she was there before).
@@ -299,6 +302,7 @@ DECLARE
     held vouched_signature[];
     withdrawn vouched_signature[];
     letters_gone uuid[];
+    stale uuid[];
 BEGIN
     IF keyed THEN
         SELECT array_agg(s) INTO spent FROM claim_idempotency_keys(ARRAY(
@@ -306,6 +310,19 @@ BEGIN
             FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL)) AS s;
         RETURN QUERY SELECT s.act_id, s.resource_id, NULL::uuid, s.outcome FROM unnest(spent) AS s;
         acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
+    END IF;
+
+    -- Whoever is erased holds the rows of the unread imports (src/petitions/import_erasure.rs): what was read before is read
+    -- again. A statement of its own, so that it sees what was committed while the lock was waited for.
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL) THEN
+        PERFORM FROM imports i WHERE i.id IN (SELECT a.import_id FROM unnest(acts) a) ORDER BY i.id FOR KEY SHARE;
+        SELECT array_agg(a.id) INTO stale FROM unnest(acts) a
+        WHERE a.import_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM imports i WHERE i.id = a.import_id AND i.erasures = a.import_erasures);
+        IF stale IS NOT NULL THEN
+            RETURN QUERY SELECT s, s, NULL::uuid, 'stale'::text FROM unnest(stale) AS s;
+            acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id <> ALL (stale));
+        END IF;
     END IF;
 
     -- People whose signatures are read or changed before the people of this batch are found or made are locked first, and all

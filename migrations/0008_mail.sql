@@ -5,6 +5,12 @@
 -- stays as small as the queue is, however much was sent. Code that queues, claims or settles names the partition;
 -- code that only reads may select from `emails`.
 
+-- The row that a mail is about, as text: that of somebody's act, or of a person. All ids of people's rows in `refs` have one of
+-- these names (src/mail/erasure.rs).
+CREATE FUNCTION mail_subject(refs jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(refs ->> 'signature', refs ->> 'attendance', refs ->> 'letter', refs ->> 'outreach', refs ->> 'person')
+$$;
+
 CREATE TABLE emails (
     id              uuid NOT NULL,
     organization_id uuid NOT NULL, -- copied from the action's row; no foreign key, to save a check for each mail
@@ -55,6 +61,7 @@ ALTER TABLE emails_settled ADD CONSTRAINT emails_settled_state_check CHECK (stat
 CREATE INDEX emails_settled_organization_id_idx ON emails_settled (organization_id, id);
 CREATE INDEX emails_settled_at_idx ON emails_settled USING brin (settled_at);
 CREATE INDEX emails_settled_not_sent_idx ON emails_settled (organization_id, state, id) WHERE state <> 'sent';
+CREATE INDEX emails_settled_subject_idx ON emails_settled (mail_subject(refs)) WHERE mail_subject(refs) IS NOT NULL;
 -- For months whose partition does not exist yet.
 CREATE TABLE emails_settled_other PARTITION OF emails_settled DEFAULT;
 

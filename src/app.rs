@@ -126,6 +126,7 @@ impl App {
         let mut jobs = Jobs::new(self.kernel.clone());
         organizers::register_jobs(&self.kernel, &mut jobs);
         mail::register_jobs(&self.kernel, &self.mail_kinds(), &mut jobs);
+        people::register_jobs(&self.kernel, &self.records(), &mut jobs);
         campaigns::register_jobs(&self.kernel, &mut jobs);
         letters::register_jobs(&self.letters, &mut jobs);
         events::register_jobs(&self.events, &mut jobs);

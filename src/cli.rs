@@ -2,6 +2,7 @@
 
 mod accounts;
 mod keyring;
+mod people;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -23,7 +24,9 @@ use crate::{
         vault::maintenance::{self, Node},
         zones,
     },
-    mail, organizers, telemetry, worker,
+    mail, organizers,
+    people::replay_erasures,
+    telemetry, worker,
 };
 
 /// Error context that tells an operator what to check when migrations fail.
@@ -85,6 +88,11 @@ enum Command {
     Audit {
         #[command(subcommand)]
         verb: accounts::AuditVerb,
+    },
+    /// What is kept about a person
+    People {
+        #[command(subcommand)]
+        verb: people::PeopleVerb,
     },
     /// The mail queue
     Mail {
@@ -212,6 +220,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Organizer { verb } => accounts::organizer(verb).await?,
         Command::Token { verb } => accounts::token(verb).await?,
         Command::Audit { verb } => accounts::audit(verb).await?,
+        Command::People { verb } => people::run(verb).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -418,6 +427,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             demo::fill(&kernel).await?;
         }
         let app = App::new(kernel.clone());
+        replay_erasures(&kernel, &app.records()).await.context("erasures cannot be made again in this database")?;
         let stop = CancellationToken::new();
         // answers until everything else has ended, so that a shutdown can be observed
         let admin_stop = CancellationToken::new();

@@ -353,6 +353,11 @@ pub struct Retention {
     /// Days after the end of a month at which its settled mail is deleted.
     #[validate(range(min = 7, max = 3650))]
     pub mail_days: u32,
+    /// Path of the log of erasures; empty: beside the keyring.
+    pub erasure_log: PathBuf,
+    /// Days for which it is kept that somebody was erased; at least as long as any backup of the database.
+    #[validate(range(min = 30, max = 3650))]
+    pub erasure_log_days: u32,
 }
 
 /// `log.*`

@@ -31,6 +31,10 @@ impl PersonRecords for BroadcastRecords {
         None
     }
 
+    fn page_label(&self) -> Option<&'static str> {
+        Some("field-updates")
+    }
+
     fn read<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -55,7 +59,14 @@ impl PersonRecords for BroadcastRecords {
         })
     }
 
+    fn row_ids<'a>(&'a self, _: &'a mut PgConnection, _: Uuid) -> BoxFuture<'a, Result<Vec<Uuid>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     fn erase<'a>(&'a self, conn: &'a mut PgConnection, person: Uuid) -> BoxFuture<'a, Result<()>> {
-        Box::pin(store::delete_recipient(conn, person))
+        Box::pin(async move {
+            store::move_cursors_off(conn, person).await?;
+            store::delete_recipient(conn, person).await
+        })
     }
 }

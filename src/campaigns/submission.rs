@@ -34,6 +34,8 @@ pub enum SubmissionOutcome {
     Duplicate,
     /// Imports only: the person has withdrawn it, which an import does not undo.
     Withdrawn,
+    /// Imports only: somebody was erased since the row was read, maybe its owner.
+    Stale,
     /// The request was executed before, with this idempotency key.
     Replayed,
     /// The idempotency key was used with another request; nothing was written.

@@ -131,6 +131,14 @@ pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) 
     Ok(status.fetch_optional(conn).await? != Some(200))
 }
 
+/// Forgets which resources keys created: a replay finds nothing, and creates nothing anew.
+pub async fn forget_resources(conn: &mut PgConnection, resources: &[Uuid]) -> Result<()> {
+    sqlx::query!("UPDATE idempotency_keys SET resource_id = $2 WHERE resource_id = ANY ($1)", resources, Uuid::nil())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Registers the deletion of old keys.
 pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let info =

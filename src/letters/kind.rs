@@ -161,6 +161,10 @@ impl SubmissionKind for LetterKind {
         store::of_person(conn, person).await
     }
 
+    async fn row_ids(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+        store::row_ids(conn, person).await
+    }
+
     async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {
         store::void_links(conn, person, before).await
     }

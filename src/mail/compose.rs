@@ -37,7 +37,10 @@ impl Engine {
         // copies of one letter, of which there may be several, are not composed together
         let mut by_kind: BTreeMap<(Class, String, Option<String>), Vec<Claimed>> = BTreeMap::new();
         for email in emails {
-            if let Some(next_state) = self.requeue_if_over(round, &email) {
+            if email.is_erased() {
+                let next_state = NextState::Settle(DeliveryStatus::Cancelled, None);
+                prepared.push(Prepared::ended(email, Some(next_state)));
+            } else if let Some(next_state) = self.requeue_if_over(round, &email) {
                 prepared.push(Prepared::ended(email, Some(next_state)));
             } else {
                 let copy = email.refs.get(COPY).and_then(|to| to.as_str()).map(str::to_owned);

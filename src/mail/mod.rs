@@ -45,6 +45,7 @@ mod bounces;
 mod circuit_breaker;
 mod compose;
 mod engine;
+mod erasure;
 mod file_mailbox;
 mod jobs;
 mod kinds;
@@ -77,6 +78,7 @@ pub use self::{
     bounce_spool::process_bounce_spool,
     bounces::{BounceOutcome, process_bounce},
     engine::Engine,
+    erasure::{MailAbout, SuppressionOf, erase_address_history, erase_subjects, mails_about, suppressions_of},
     file_mailbox::{FileMailbox, Mail, MailFile, MailHeader},
     jobs::register_jobs,
     kinds::{

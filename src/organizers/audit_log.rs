@@ -41,7 +41,8 @@ pub struct AuditEntry {
     pub organizer_id: Option<Uuid>,
     /// Id of the API token used; null: at the console.
     pub api_token_id: Option<Uuid>,
-    /// Id of the changed object.
+    /// Id of the changed object; for a person, or something a person did, a hash of the id (SHA-256 of `audit` and its 16 bytes,
+    /// as a UUID of version 8).
     pub object_id: Option<Uuid>,
     /// Numbers and ids; which ones depends on the verb.
     #[schema(value_type = Object)]

@@ -29,7 +29,7 @@ pub use auth::{
 };
 pub use ops::{
     Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, admit_reading, audit,
-    audit_by_service, list_staff, organization_name, organization_of, profile, sign_in, sign_out,
+    audit_by_service, list_staff, organization_name, organization_of, person_object, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};
 

@@ -371,8 +371,18 @@ pub async fn organization_name(conn: &mut PgConnection, organization: Uuid) -> R
     store::organization_name(conn, organization).await
 }
 
+/// How the audit trail names a person, or a row of what a person did: by a hash of the row's id (SHA-256, as a UUID of
+/// version 8). Entries cannot be changed, and once the row is erased nobody can tell whose they were; who knows the id finds
+/// them.
+pub fn person_object(id: Uuid) -> Uuid {
+    let hash = sha256(&[b"audit", id.as_bytes().as_slice()].concat());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 /// Appends an entry to the audit trail, in the transaction of the change. `detail` holds numbers, ids and fixed words,
-/// never personal data.
+/// never personal data, and `object_id` is that of no person ([`person_object`]).
 pub async fn audit(
     conn: &mut PgConnection,
     env: &Env,
@@ -396,7 +406,7 @@ pub async fn audit(
 
 /// Notes in the audit trail that somebody reads people, before they are shown, and counts them against the daily limit of
 /// the account (`guard.people_per_day`), unless the actor may export them anyway. `list` names the table, `object` the
-/// action or the single record.
+/// action or the single record ([`person_object`]).
 ///
 /// # Errors
 /// `too_many_requests` (429) beyond the limit.

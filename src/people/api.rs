@@ -34,7 +34,7 @@ use crate::{
         text::LocaleTag,
         vault::Vault,
     },
-    organizers::{self, Actor, Authenticator, Scope, admit_reading, audit},
+    organizers::{self, Actor, Authenticator, Scope, admit_reading, audit, person_object},
 };
 
 /// State of this slice's handlers.
@@ -197,7 +197,7 @@ async fn get_person(
     let mut conn = people.kernel.db.acquire().await?;
     let person = one(&people, &mut conn, &vault, id).await?;
     drop(conn);
-    admit_reading(&people.kernel, &actor, "people", Some(id), 1).await?;
+    admit_reading(&people.kernel, &actor, "people", Some(person_object(id)), 1).await?;
     Ok(person)
 }
 
@@ -238,7 +238,7 @@ async fn create_person(
     let sent = PersonResource::as_sent(kernel, &person, Links::default());
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
-            audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "person.add", Some(person_object(id)), json!({})).await?;
             tx.commit().await?;
             id
         }
@@ -273,7 +273,7 @@ async fn delete_person(
     let vault = vault_of(&people, &actor).await?;
     let mut tx = kernel.db.begin().await?;
     store::get(&mut tx, vault.id, id).await?;
-    people.records.erase(&mut tx, id).await?;
+    people.records.erase(kernel, &mut tx, id).await?;
     // without the id, which tells when the person was first in touch
     audit(&mut tx, &kernel.env, &actor, "person.erase", None, json!({})).await?;
     tx.commit().await?;
@@ -324,7 +324,7 @@ async fn update_person(
         ));
     }
     if ops::merge_vouched_details(&mut tx, kernel, &vault, &row, &person).await? {
-        audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
+        audit(&mut tx, &kernel.env, &actor, "person.merge", Some(person_object(id)), json!({})).await?;
     }
     tx.commit().await?;
     if !may_read {

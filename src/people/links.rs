@@ -17,7 +17,7 @@ use crate::{
         Kernel,
         forms::FormInput,
         i18n::text,
-        links::{Download, LinkHandler, LinkHandlers, LinkPage, PageLink, Purpose, Token, expired},
+        links::{Checkbox, Download, LinkHandler, LinkHandlers, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
         vault::Vault,
     },
@@ -30,6 +30,8 @@ pub const ERASE_PERSON: Purpose = Purpose::new(17);
 
 /// Purpose of links that void all links given to a person before.
 pub const VOID_LINKS: Purpose = Purpose::new(21);
+/// The field that is ticked to read the data on the page, not in a file.
+const ON_PAGE: &str = "page";
 /// Generations that are tried for somebody of whom nothing is kept: the page then says only that.
 const GENERATIONS_OF_NOBODY: std::ops::RangeInclusive<i16> = 0..=20;
 
@@ -120,14 +122,19 @@ impl LinkHandler for MyData {
             let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
             let locale = found.ok_or_else(expired)?.0.locale();
             let button = Some(text(locale, "own-data-button"));
-            Ok(LinkPage { button, ..page(locale, "data", "heading", &["line"]) })
+            let checkbox = Some(Checkbox { name: ON_PAGE, label: text(locale, "own-data-box") });
+            Ok(LinkPage { button, checkbox, ..page(locale, "data", "heading", &["line"]) })
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.kernel.db.begin().await?;
             let (person, vault) = find(&self.kernel, &mut tx, token).await?.ok_or_else(expired)?;
+            if choices.ticked(ON_PAGE) {
+                let details = self.records.my_details(&mut tx, &vault, &person).await?;
+                return Ok(LinkPage { done: true, details, ..page(person.locale(), "data", "heading", &[]) });
+            }
             let json = self.records.my_data(&mut tx, &vault, &person).await?;
             let download = Some(Download { name: "my-data.json".to_owned(), json });
             Ok(LinkPage { locale: person.locale(), done: true, download, ..LinkPage::default() })
@@ -161,7 +168,7 @@ impl LinkHandler for ErasePerson {
             let mut tx = self.kernel.begin_on(&mut conn).await?;
             let found = find(&self.kernel, &mut tx, token).await?;
             let locale = found.map_or_else(LocaleTag::default, |(person, _)| person.locale());
-            self.records.erase(&mut tx, token.row).await?;
+            self.records.erase(&self.kernel, &mut tx, token.row).await?;
             tx.commit().await?;
             Ok(erased(locale))
         })

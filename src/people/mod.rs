@@ -5,7 +5,7 @@
 //! with details, of the organization's own vault.
 //!
 //! Modules: `details` (what is sealed, and its form in requests and answers), `records` (what all slices keep about a person:
-//! shown, and erased), `links` (the same, by the links on own pages), `store`, `ops`, `api`.
+//! shown, and erased), `erasure_log` (who was erased, for databases that are put back), `links` (the same, by the links on own pages), `store`, `ops`, `api`.
 //!
 //! # Lock order
 //!
@@ -18,10 +18,13 @@
 //! 5. registrations with a seat or on the waitlist, and outreaches, by id;
 //! 6. `jobs`, the mail queue, counts.
 //!
+//! Erasing a person takes the mails about her before her acts, as settling a mail does.
+//!
 //! Maintenance needs no particular row and skips locked ones (`SKIP LOCKED`).
 
 mod api;
 mod details;
+mod erasure_log;
 mod labels;
 mod links;
 mod ops;
@@ -32,13 +35,15 @@ pub use api::{People, router};
 pub use details::{
     Consents, ContactDetails, CustomValue, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks,
 };
+pub use erasure_log::{register_jobs, replay_erasures};
 pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{
-    ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, apply_extras,
-    merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds, set_updates_consent, submitted_person,
+    ConsentContext, GivenConsents, LocatedPerson, VouchedPerson, append_all_consents, append_consents, apply_extras,
+    locate, locate_by_address, merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds,
+    set_updates_consent, submitted_person,
 };
-pub use records::{AllRecords, PersonRecord, PersonRecords, require_links};
+pub use records::{AllRecords, PersonRecord, PersonRecords, UnreadRows, require_links};
 pub use store::TABLE as PEOPLE;
 pub use store::{
     Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, find_by_address,

@@ -1,6 +1,6 @@
 //! Operations on people: merge confirmed details, vouch, record consents.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use data_encoding::HEXLOWER;
 use sqlx::{Connection, PgConnection};
@@ -110,6 +110,49 @@ pub struct VouchedPerson {
     pub sealed: Vec<u8>,
     /// Id of the existing person at the time of preparing.
     pub known: Option<Uuid>,
+}
+
+/// A person of any vault.
+#[derive(Debug)]
+pub struct LocatedPerson {
+    /// Id of the organization.
+    pub organization: Uuid,
+    /// The person.
+    pub row: PersonRow,
+    /// Her vault.
+    pub vault: Arc<Vault>,
+}
+
+/// The person with an id, in whatever vault; `None`: there is none.
+///
+/// # Errors
+/// `unavailable` when the vault does not open.
+pub async fn locate(kernel: &Kernel, id: Uuid) -> Result<Option<LocatedPerson>> {
+    let mut conn = kernel.work.acquire().await?;
+    let Some((row, vault)) = store::with_vault(&mut conn, id).await? else { return Ok(None) };
+    let vaults = store::vaults(&mut conn).await?;
+    drop(conn);
+    let organization = vaults.into_iter().find(|(known, _)| *known == vault).map(|(_, organization)| organization);
+    let vault = kernel.vaults.open(vault).await?;
+    Ok(organization.map(|organization| LocatedPerson { organization, row, vault }))
+}
+
+/// The people with an address in all vaults that open, and the ids of the vaults that do not.
+///
+/// # Errors
+/// A database error.
+pub async fn locate_by_address(kernel: &Kernel, address: &EmailAddress) -> Result<(Vec<LocatedPerson>, Vec<Uuid>)> {
+    let (mut found, mut closed) = (Vec::new(), Vec::new());
+    let vaults = store::vaults(&mut *kernel.work.acquire().await?).await?;
+    for (id, organization) in vaults {
+        let Ok(vault) = kernel.vaults.open(id).await else {
+            closed.push(id);
+            continue;
+        };
+        let row = store::find(&mut *kernel.work.acquire().await?, id, &vault.email_index(address)).await?;
+        found.extend(row.map(|row| LocatedPerson { organization, row, vault }));
+    }
+    Ok((found, closed))
 }
 
 /// Looks a person up before a vouched act, and seals the details of the act.

@@ -359,6 +359,49 @@ pub(super) async fn with_vault(conn: &mut PgConnection, id: Uuid) -> Result<Opti
     }))
 }
 
+/// Keyed index of a person's address; `None` for one without, or who is gone.
+pub(super) async fn email_index(conn: &mut PgConnection, id: Uuid) -> Result<Option<Vec<u8>>> {
+    let index = sqlx::query_scalar!("SELECT email_index FROM people WHERE id = $1", id).fetch_optional(conn).await?;
+    Ok(index.flatten())
+}
+
+/// The vaults that are not destroyed: id, and the organization's id.
+pub(super) async fn vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!("SELECT id, organization_id FROM vaults WHERE destroyed_at IS NULL ORDER BY id");
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}
+
+/// Notes that a person was erased.
+pub(super) async fn insert_erasures(conn: &mut PgConnection, hashes: &[Vec<u8>], days: &[NaiveDate]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO erasures (person_hash, erased_on) SELECT * FROM unnest($1::bytea[], $2::date[]) ON CONFLICT DO NOTHING",
+        hashes,
+        days
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All erasures that are noted: hash of the id and day.
+pub(super) async fn erasures(conn: &mut PgConnection) -> Result<Vec<(Vec<u8>, NaiveDate)>> {
+    let rows = sqlx::query!("SELECT person_hash, erased_on FROM erasures ORDER BY erased_on, person_hash");
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.person_hash, row.erased_on)).collect())
+}
+
+/// Deletes notes of erasures before a day.
+pub(super) async fn delete_erasures(conn: &mut PgConnection, before: NaiveDate) -> Result<()> {
+    sqlx::query!("DELETE FROM erasures WHERE erased_on < $1", before).execute(conn).await?;
+    Ok(())
+}
+
+/// The people whose ids have these hashes (SHA-256).
+pub(super) async fn by_hash(conn: &mut PgConnection, hashes: &[Vec<u8>]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM people WHERE sha256(uuid_send(id)) = ANY ($1)", hashes)
+        .fetch_all(conn)
+        .await?)
+}
+
 /// What the links of a person hang on.
 pub(super) struct PersonLinks {
     /// Generation of the links that belong to the person.

@@ -2,7 +2,7 @@
 //! spreadsheet, followed by a code if the row cannot be used. [`super::signer_file`] writes them, the import job reads
 //! them part by part.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, ops::Range};
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -21,6 +21,8 @@ pub struct CsvRow {
     pub number: i64,
     /// Its cells, or the code of why they cannot be read.
     pub cells: Result<Vec<String>, &'static str>,
+    /// Its place in the part that was read, with what separates it from the row before.
+    pub bytes: Range<usize>,
 }
 
 /// Result of reading a part of the rows. Reading on after the used bytes always reaches the end, whatever they contain.
@@ -78,7 +80,7 @@ pub fn read_rows(part: &[u8], is_end: bool) -> Result<ReadResult> {
         if end <= used || (end >= part.len() && !is_end) {
             break;
         }
-        rows.push(parse_row(&record));
+        rows.push(parse_row(&record, used..end));
         used = end;
     }
     let is_last = is_end && used >= part.len();
@@ -89,7 +91,7 @@ pub fn read_rows(part: &[u8], is_end: bool) -> Result<ReadResult> {
     })
 }
 
-fn parse_row(record: &ByteRecord) -> CsvRow {
+fn parse_row(record: &ByteRecord, bytes: Range<usize>) -> CsvRow {
     let head = record.get(0).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
     let (number, code) = head.split_once(' ').unwrap_or((head, ""));
     let cells = if record.as_slice().len() > MAX_LINE_BYTES {
@@ -100,7 +102,7 @@ fn parse_row(record: &ByteRecord) -> CsvRow {
         let cells = record.iter().skip(1).map(|cell| std::str::from_utf8(cell).map(str::to_owned));
         cells.collect::<Result<Vec<_>, _>>().map_err(|_| "invalid_characters")
     };
-    CsvRow { number: number.parse().unwrap_or_default(), cells }
+    CsvRow { number: number.parse().unwrap_or_default(), cells, bytes }
 }
 
 #[cfg(test)]
@@ -120,6 +122,11 @@ mod tests {
         let (rows, used, _) = some(b"2,a,b\n3,\"c\nc\",d\n4,e,", false);
         assert_eq!((rows.len(), used), (2, 16));
         assert_eq!((rows[1].number, rows[1].cells.as_ref().unwrap()), (3, &vec!["c\nc".to_owned(), "d".to_owned()]));
+        assert_eq!((rows[0].bytes.clone(), rows[1].bytes.clone()), (0..6, 6..16));
+        // rows that were overwritten
+        let (rows, used, is_last) = some(b"\n\n\n2,a\n\n\n\n\n", false);
+        assert_eq!((rows.len(), rows[0].number, used, is_last), (1, 2, 11, false));
+        assert_eq!(some(b"\n\n\n", true).2, true);
         let (rows, used, is_last) = some(b"2,a,b\n7,e,f", true);
         assert_eq!((rows.len(), rows[1].number, used, is_last), (2, 7, 11, true));
         assert!(matches!(read_rows(b"2,\"a,b\n", false).unwrap(), ReadResult::Incomplete));

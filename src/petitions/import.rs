@@ -42,7 +42,7 @@ const TABLE: &str = "import_chunks";
 /// Size of a chunk in bytes.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// Maximum number of chunks that are open at once; a line must be shorter than all of them together.
-const MAX_OPEN_CHUNKS: i64 = 3;
+pub(super) const MAX_OPEN_CHUNKS: i64 = 3;
 /// Name of the job that imports the rows.
 pub(super) const JOB: &str = "import";
 const FILE_CLEANUP_JOB: &str = "import_file";
@@ -109,6 +109,8 @@ enum RowOutcome {
     Imported,
     Duplicate,
     Refused(Vec<RowError>),
+    /// Somebody was erased since the row was read: nothing was written.
+    Stale,
 }
 
 /// The import job: each step imports some rows.
@@ -179,6 +181,10 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
         .into_iter()
         .collect::<Result<_>>()?;
 
+    let outcomes: Vec<RowOutcome> = outcomes.into_iter().flatten().collect();
+    if outcomes.iter().any(|outcome| matches!(outcome, RowOutcome::Stale)) {
+        return Ok(NextStep::Again);
+    }
     let mut tx = kernel.work.begin().await?;
     let mut row = imports::lock(&mut tx, import.petition_id, import.id).await?;
     if row.state != ImportState::Running {
@@ -188,8 +194,9 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
         return Err(jobs::lease_lost());
     }
     let mut row_errors = Vec::new();
-    for outcome in outcomes.into_iter().flatten() {
+    for outcome in outcomes {
         match outcome {
+            RowOutcome::Stale => {}
             RowOutcome::Imported => row.imported += 1,
             RowOutcome::Duplicate => row.duplicates += 1,
             RowOutcome::Refused(why) => {
@@ -348,6 +355,7 @@ async fn process_row(
         Ok(outcome) => Ok(match outcome {
             SubmissionOutcome::Created => RowOutcome::Imported,
             SubmissionOutcome::Withdrawn => withdrawn(number),
+            SubmissionOutcome::Stale => RowOutcome::Stale,
             _ => RowOutcome::Duplicate,
         }),
         Err(Error::Fields(errors)) => Ok(refused(number, errors)),

@@ -26,11 +26,12 @@ use super::{
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
+        env::Env,
         jobs::{self, JobKind, NextStep},
         text::EmailAddress,
         vault::Vault,
     },
-    people,
+    people::{self, UnreadRows},
 };
 
 /// Name of the table, part of the associated data of a sealed rule.
@@ -252,13 +253,12 @@ pub(super) async fn begin(
     let kernel = &petitions.kernel;
     let id = kernel.env.id();
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let sealed = SealedRule { network_tag: rule.network_tag.clone(), rule };
     let job = Invalidation {
         id,
         petition_id: petition.action.id,
         organizer_id: organizer,
         effect,
-        rule: vault.seal(&kernel.env, TABLE, id, &sealed),
+        rule: seal_rule(&kernel.env, &vault, id, rule),
         reason,
         state: InvalidationState::Running,
         after_id: Uuid::nil(),
@@ -272,6 +272,35 @@ pub(super) async fn begin(
     invalidations::insert(conn, &job).await?;
     jobs::enqueue(conn, JOB, petition.action.organization_id, id, kernel.env.now()).await?;
     Ok(job)
+}
+
+/// Seals a rule for the row of a job.
+pub(super) fn seal_rule(env: &Env, vault: &Vault, job: Uuid, rule: Rule) -> Vec<u8> {
+    vault.seal(env, TABLE, job, &SealedRule { network_tag: rule.network_tag.clone(), rule })
+}
+
+/// The rule of a job without somebody who is erased: her signature, whose network the job knows by its tag, and her name once
+/// the job has ended; others may have it, too. `None`: the rule names neither.
+///
+/// # Errors
+/// `internal` when the vault does not open it.
+pub(super) fn without_person(
+    vault: &Vault,
+    job: &Invalidation,
+    of: &UnreadRows<'_>,
+    has_ended: bool,
+) -> Result<Option<Rule>> {
+    let mut rule = open_rule(vault, job)?;
+    let names_act = rule.network_of.is_some_and(|signature| of.row_ids.contains(&signature));
+    let is_her_name = |name: &String| !of.name.is_empty() && name.trim().to_lowercase() == of.name.to_lowercase();
+    let names_her = has_ended && rule.name.as_ref().is_some_and(is_her_name);
+    if names_act {
+        rule.network_of = Some(Uuid::nil());
+    }
+    if names_her {
+        rule.name = Some(String::new());
+    }
+    Ok((names_act || names_her).then_some(rule))
 }
 
 /// The rule of a job.

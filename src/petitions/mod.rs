@@ -21,6 +21,7 @@ mod document;
 mod import;
 mod import_cells;
 mod import_columns;
+mod import_erasure;
 mod invalidation;
 mod jobs;
 mod kind;
@@ -34,6 +35,7 @@ mod pages;
 mod petition_delivery;
 mod petition_delivery_page;
 mod questions;
+mod rule_erasure;
 mod signer_file;
 mod state;
 mod store;
@@ -65,6 +67,8 @@ use crate::{actions, kernel::links::LinkHandlers, mail::MailKinds, people::AllRe
 /// Registers what this slice keeps about people.
 pub fn register_records(petitions: &Petitions, records: &mut AllRecords) {
     actions::submission::register_records::<SignatureKind>(&petitions.kernel, records);
+    records.register(import_erasure::ImportRecords(petitions.clone()));
+    records.register(rule_erasure::RuleRecords(petitions.clone()));
 }
 
 /// Registers the messages of this slice.

@@ -279,7 +279,7 @@ impl Petitions {
     ) -> Result<SubmissionOutcome> {
         let options = VouchOptions {
             idempotency: None,
-            imported: Some((import.id, signed_at)),
+            imported: Some(Imported { import: import.id, erasures: import.erasures, signed_at }),
             source: &format!("import:{}", import.id),
             updates_wording: Some(&import.consent_wording),
         };
@@ -439,7 +439,7 @@ impl Petitions {
         let vault = kernel.vaults.open(action.vault_id).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
         let id = env.recorded_id(protected);
-        let created_at = context.imported.map_or_else(|| env.recorded_now(protected), |(_, given_at)| given_at);
+        let created_at = context.imported.map_or_else(|| env.recorded_now(protected), |imported| imported.signed_at);
         let locale = new.person.locale.unwrap_or(action.locale);
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
@@ -476,7 +476,8 @@ impl Petitions {
             quarantine_reason: context.assessment.quarantine_reason,
             network_tag: context.assessment.network_tag,
             domain_tag: context.assessment.domain_tag,
-            import_id: context.imported.map(|(import, _)| import),
+            import_id: context.imported.map(|imported| imported.import),
+            import_erasures: context.imported.map(|imported| imported.erasures),
             sealed: (!dropped).then(|| {
                 let payload = SignaturePayload {
                     details: new.person.details,
@@ -513,21 +514,29 @@ fn name_key(details: &Details) -> String {
 /// The attached letter, checked; `None` where the petition has none.
 pub(super) type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
 
+/// Where a signature of an import comes from.
+#[derive(Clone, Copy)]
+struct Imported {
+    import: Uuid,
+    /// `imports.erasures` when the row was read.
+    erasures: i32,
+    /// When it was given.
+    signed_at: DateTime<Utc>,
+}
+
 struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
     mode: SubmissionMode,
     idempotency: Option<IdempotencyKey>,
     assessment: AbuseAssessment,
-    /// The import, and when the signature was given.
-    imported: Option<(Uuid, DateTime<Utc>)>,
+    imported: Option<Imported>,
 }
 
 /// Context of a vouched signature.
 struct VouchOptions<'a> {
     idempotency: Option<IdempotencyKey>,
-    /// The import, and when the signature was given.
-    imported: Option<(Uuid, DateTime<Utc>)>,
+    imported: Option<Imported>,
     /// Source of consents: `api`, `import:{id}`.
     source: &'a str,
     /// The wording of the consent to updates, if it was not our own.

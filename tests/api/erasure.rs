@@ -261,6 +261,14 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     assert_eq!(mine["person"]["email_addresses"][0]["address"], AMARA);
     let count = |member: &str| mine[member].as_array().unwrap_or_else(|| panic!("no {member}: {mine}")).len();
     assert_eq!((count("signatures"), count("attendances"), count("letters")), (3, 1, 2), "{mine}");
+    let mailed: BTreeSet<&str> =
+        mine["mails"].as_array().unwrap().iter().filter_map(|mail| mail["kind"].as_str()).collect();
+    assert!(
+        ["petition_confirm", "event_registered", "letter_thanks", "broadcast"].iter().all(|kind| mailed.contains(kind)),
+        "{mailed:?}"
+    );
+    assert!(mine["mails"].as_array().unwrap().iter().all(|mail| mail["state"].is_string() && mail["day"].is_string()));
+    assert_eq!((&mine["imports"], &mine["suppressions"]), (&json!([]), &json!([])));
     assert!(count("consents") >= 1);
     let noted = json!({"identifiers": ["crm:4"], "tags": ["night shift"], "custom_fields": {"shirt": "L"}});
     assert_eq!(mine["labels"], noted, "also what organizers noted");
@@ -268,6 +276,14 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     assert_eq!(mine["attendances"][0]["event"], "Assembly");
     assert!(mine["letters"].to_string().contains("please act"), "{}", mine["letters"]);
     assert!(!mine.to_string().contains("bo@example.org"));
+    // the same to read
+    let page = app.form(&data, &[("page", "true")]).await.text();
+    for shown in
+        [AMARA, "Petition signed", "Assembly", "night shift", "shirt: L", "You agreed", "First contact", "News ("]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("bo@example.org"));
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod disclosure;
 pub mod edges;
 pub mod erasure;
+pub mod erasure_graph;
 pub mod event_and_letter_round_trips;
 pub mod events;
 pub mod exports;

@@ -2,6 +2,7 @@
 
 pub mod confirmations;
 pub mod database;
+pub mod erasure_log;
 pub mod exports;
 pub mod fault_injection;
 pub mod imports;

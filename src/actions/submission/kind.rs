@@ -240,6 +240,11 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// All submissions of a person.
     fn of_person(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
 
+    /// Ids of all rows that belong to a person here, as mails and logs name them.
+    fn row_ids(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send {
+        Self::of_person(conn, person)
+    }
+
     /// Raises the generation of a person's submissions that came before a time and do not wait to be confirmed.
     fn void_links(
         conn: &mut PgConnection,

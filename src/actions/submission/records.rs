@@ -70,6 +70,10 @@ impl<K: SubmissionKind> PersonRecords for SubmissionRecords<K> {
         })
     }
 
+    fn row_ids<'a>(&'a self, conn: &'a mut PgConnection, person: Uuid) -> BoxFuture<'a, Result<Vec<Uuid>>> {
+        Box::pin(K::row_ids(conn, person))
+    }
+
     fn void_links<'a>(
         &'a self,
         conn: &'a mut PgConnection,

@@ -342,3 +342,30 @@ pub(crate) async fn delete_recipient(conn: &mut PgConnection, person: Uuid) -> R
     .await?;
     Ok(())
 }
+
+/// Sets cursors of broadcasts that stand at a person to the one before, so that sending goes on at the same place.
+pub(crate) async fn move_cursors_off(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE broadcasts b SET enqueue_cursor = (
+             SELECT r.person_id FROM broadcast_recipients r WHERE r.broadcast_id = b.id AND r.person_id < $1
+             ORDER BY r.person_id DESC LIMIT 1)
+         WHERE b.enqueue_cursor = $1",
+        person
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "WITH gone AS (
+             SELECT p.email_index AS index, (SELECT o.email_index FROM people o WHERE o.vault_id = p.vault_id AND o.email_index < p.email_index
+                                             ORDER BY o.email_index DESC LIMIT 1) AS before
+             FROM people p WHERE p.id = $1
+         )
+         UPDATE broadcasts b SET audience_cursor = CASE WHEN b.audience_cursor = g.index THEN g.before ELSE b.audience_cursor END,
+                                 freeze_cursor = CASE WHEN b.freeze_cursor = g.index THEN g.before ELSE b.freeze_cursor END
+         FROM gone g WHERE b.audience_cursor = g.index OR b.freeze_cursor = g.index",
+        person
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

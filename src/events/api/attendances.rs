@@ -35,7 +35,7 @@ use crate::{
         patch::{HelperBody, Patch},
         rate_limit::{Proof, Source},
     },
-    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit, person_object},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
@@ -295,7 +295,7 @@ pub(super) async fn get_attendance(
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let (event, row) = find_attendance(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
-    admit_reading(&events.kernel, &actor, "attendances", Some(id), 1).await?;
+    admit_reading(&events.kernel, &actor, "attendances", Some(person_object(id)), 1).await?;
     Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 
@@ -455,7 +455,7 @@ pub(super) async fn update_attendance(
     if row.sealed.is_some() {
         store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &payload))).await?;
     }
-    audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(person_object(id)), json!({})).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
@@ -466,7 +466,7 @@ async fn cancel(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, event: 
     if ops::cancel(conn, kernel, event, id).await? {
         // no mail follows, so the contact is erased at once
         store::set_sealed(conn, id, None).await?;
-        audit(conn, &kernel.env, actor, "attendance.cancel", Some(id), json!({})).await?;
+        audit(conn, &kernel.env, actor, "attendance.cancel", Some(person_object(id)), json!({})).await?;
     }
     Ok(())
 }

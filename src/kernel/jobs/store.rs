@@ -51,6 +51,19 @@ pub async fn enqueue_from(
     Ok(())
 }
 
+/// Moves cursors off rows that are deleted: to the id before, which is nobody's, so that the next step goes on at the same place.
+pub async fn forget_rows(conn: &mut PgConnection, rows: &[Uuid]) -> Result<()> {
+    let before: Vec<Uuid> = rows.iter().map(|row| Uuid::from_u128(row.as_u128().saturating_sub(1))).collect();
+    sqlx::query!(
+        "UPDATE jobs j SET cursor = v.before FROM unnest($1::uuid[], $2::uuid[]) v (row, before) WHERE j.cursor = v.row",
+        rows,
+        &before
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Deletes a job, also while a step of it runs.
 pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE kind = $1 AND id = $2", kind, id).execute(conn).await?;

@@ -35,7 +35,7 @@ use crate::{
         submission::{Letters, NewLetter},
         template::{MAX_MESSAGE, MAX_SUBJECT},
     },
-    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit, person_object},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
 };
 
@@ -372,7 +372,7 @@ pub(super) async fn get_outreach(
     let (letter, vault) = open(&letters, &mut conn, &key, &actor).await?;
     let row = store::outreach(&mut conn, letter.action.id, id).await?;
     drop(conn);
-    admit_reading(&letters.kernel, &actor, "outreaches", Some(id), 1).await?;
+    admit_reading(&letters.kernel, &actor, "outreaches", Some(person_object(id)), 1).await?;
     let mut conn = letters.kernel.db.acquire().await?;
     let view = View { letters: &letters, letter: &letter, vault: vault.as_deref() };
     Ok(Json(view.resource(&mut conn, &row).await?))
@@ -444,7 +444,7 @@ async fn vouch(
     let written = letters.submit_vouched(&letter, new, idempotency).await?;
     let mut conn = kernel.db.acquire().await?;
     if written.outcome == SubmissionOutcome::Created {
-        audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
+        audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(person_object(written.letter_id)), json!({})).await?;
     }
     let vault = kernel.vaults.open(action.vault_id).await?;
     let view = View { letters, letter: &letter, vault: Some(&vault) };

@@ -129,6 +129,17 @@ pub(crate) async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<V
     Ok(sqlx::query_scalar!("SELECT id FROM letters WHERE person_id = $1", person).fetch_all(conn).await?)
 }
 
+/// All letters of a person, and their outreaches.
+pub(crate) async fn row_ids(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id!" FROM letters WHERE person_id = $1
+           UNION ALL SELECT o.id FROM letters l JOIN outreaches o ON o.letter_id = l.id WHERE l.person_id = $1"#,
+        person
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Voids the links mailed about the letters of a person that came before a time, except of those that wait to be
 /// confirmed. The caller holds the lock of the person's row.
 pub(crate) async fn void_links(conn: &mut PgConnection, person: Uuid, before: DateTime<Utc>) -> Result<()> {

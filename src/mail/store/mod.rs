@@ -138,15 +138,16 @@ pub async fn enqueue_all(
     Ok(ids)
 }
 
-/// Cancels those of the mails that are `queued`, and returns their ids. Mails being sent are not stopped.
+/// Cancels those of the mails that are `queued`, and returns their ids. Mails being sent are not stopped. A cancelled mail
+/// keeps no `refs`, as nobody composes it again.
 pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let cancelled = sqlx::query_scalar!(
         r#"WITH gone AS (
                DELETE FROM emails_waiting WHERE id = ANY ($1) AND state = 'queued'
-               RETURNING id, organization_id, class, kind, lane, refs, protected, due_at, attempts, created_at
+               RETURNING id, organization_id, class, kind, lane, protected, due_at, attempts, created_at
            ), kept AS (
                INSERT INTO emails_settled (id, organization_id, class, kind, lane, refs, state, due_at, attempts, created_at, settled_at)
-               SELECT id, organization_id, class, kind, lane, refs, 'cancelled', due_at, attempts, created_at, $2 FROM gone WHERE NOT protected
+               SELECT id, organization_id, class, kind, lane, '{}', 'cancelled', due_at, attempts, created_at, $2 FROM gone WHERE NOT protected
            )
            SELECT id FROM gone"#,
         ids,
@@ -348,8 +349,8 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&Cl
                RETURNING e.id, e.organization_id, e.class, e.kind, e.lane, e.refs, e.protected, v.state, e.due_at, e.attempts, v.failure, e.created_at, v.ours
            ), kept AS (
                INSERT INTO emails_settled (id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at, settled_at)
-               SELECT id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at,
-                      CASE WHEN protected THEN $6::timestamptz ELSE $5 END
+               SELECT id, organization_id, class, kind, lane, CASE state WHEN 'cancelled' THEN '{}' ELSE refs END, protected, state,
+                      due_at, attempts, failure, created_at, CASE WHEN protected THEN $6::timestamptz ELSE $5 END
                FROM gone
                WHERE NOT protected OR state = 'uncertain' OR (state = 'failed' AND (class = 'letter' OR ours))
            ), may_return AS (

@@ -285,6 +285,7 @@ async fn create_import(
         refused: 0,
         created_at: kernel.env.now(),
         finished_at: None,
+        erasures: 0,
     };
     let mut upload = Upload { petitions: &petitions, vault, import, number: 0, reader, rows: Vec::new() };
     if let Err(error) = upload.receive(body).await {

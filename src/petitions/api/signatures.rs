@@ -33,7 +33,7 @@ use crate::{
         text::{clean_line, clean_text},
     },
     letters::{EditedText, MAX_MESSAGE, MAX_SUBJECT},
-    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit},
+    organizers::{self, Actor, MaybeActor, Scope, admit_reading, audit, person_object},
     people::{self, Consents, ContactDetails, PersonBody, PersonLinks},
     petitions::{
         abuse::RequestSignals,
@@ -339,7 +339,7 @@ async fn get_signature(
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
-    admit_reading(&petitions.kernel, &actor, "signatures", Some(id), 1).await?;
+    admit_reading(&petitions.kernel, &actor, "signatures", Some(person_object(id)), 1).await?;
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
@@ -495,7 +495,7 @@ async fn update_signature(
         "name_hidden": display != row.display,
         "state": (to != row.state).then_some(to),
     });
-    audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(person_object(id)), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
@@ -546,7 +546,7 @@ async fn delete_signature(
     } else {
         ops::withdraw(&mut tx, kernel, &row, action.protected).await?;
     }
-    audit(&mut tx, &kernel.env, &actor, "signature.withdraw", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "signature.withdraw", Some(person_object(id)), json!({})).await?;
     tx.commit().await?;
     Ok(Json(Notice { notice: "This signature was withdrawn." }))
 }

@@ -42,6 +42,7 @@ pub struct Import {
     pub imported: i64,
     pub duplicates: i64,
     pub refused: i64,
+    pub erasures: i32,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -128,7 +129,8 @@ pub(crate) async fn of_petition(
     let rows = sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
-                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
+                finished_at
          FROM imports WHERE id = ANY ($1)"#,
         &ids
     )
@@ -145,7 +147,8 @@ pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> R
     Ok(sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
-                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
+                finished_at
          FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE"#,
         petition,
         id
@@ -159,7 +162,8 @@ pub(crate) async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Im
     Ok(sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
-                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
+                finished_at
          FROM imports WHERE id = $1"#,
         id
     )
@@ -296,4 +300,80 @@ pub(crate) async fn cancel_abandoned(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}
+
+/// The unfinished imports into petitions of a vault, and those whose file is not deleted yet, locked against everything
+/// that reads or writes their rows.
+pub(crate) async fn lock_unread(conn: &mut PgConnection, vault: Uuid) -> Result<Vec<Import>> {
+    Ok(sqlx::query_as!(
+        Import,
+        r#"SELECT i.id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
+                finished_at
+         FROM imports i
+         WHERE i.petition_id IN (SELECT a.id FROM actions a WHERE a.vault_id = $1)
+           AND (i.finished_at IS NULL OR EXISTS (SELECT FROM import_chunks c WHERE c.import_id = i.id))
+         ORDER BY i.id FOR UPDATE OF i"#,
+        vault
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// All unfinished imports, locked as by [`lock_unread`].
+pub(crate) async fn lock_all_unfinished(conn: &mut PgConnection) -> Result<Vec<Import>> {
+    Ok(sqlx::query_as!(
+        Import,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
+                finished_at
+         FROM imports WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY id FOR UPDATE"#
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Counts that rows were removed from the file of an import.
+pub(crate) async fn add_erasure(conn: &mut PgConnection, import: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE imports SET erasures = erasures + 1 WHERE id = $1", import).execute(conn).await?;
+    Ok(())
+}
+
+/// Cancels an import whose row is locked.
+pub(crate) async fn cancel(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE imports SET state = 'cancelled', finished_at = $2 WHERE id = $1", import, now)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Replaces a chunk.
+pub(crate) async fn replace_chunk(conn: &mut PgConnection, import: Uuid, number: i32, sealed: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE import_chunks SET sealed = $3 WHERE import_id = $1 AND number = $2", import, number, sealed)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// An import that brought signatures of a person.
+#[derive(Debug)]
+pub(crate) struct ImportSource {
+    pub id: Uuid,
+    /// Title of the petition.
+    pub title: String,
+    /// Name of the file.
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The imports that brought signatures of a person, newest first.
+pub(crate) async fn that_brought(conn: &mut PgConnection, person: Uuid) -> Result<Vec<ImportSource>> {
+    Ok(sqlx::query_as!(
+        ImportSource,
+        "SELECT i.id, a.title, i.name, i.created_at FROM imports i JOIN actions a ON a.id = i.petition_id
+         WHERE i.id IN (SELECT s.import_id FROM signatures s WHERE s.person_id = $1) ORDER BY i.created_at DESC, i.id",
+        person
+    )
+    .fetch_all(conn)
+    .await?)
 }

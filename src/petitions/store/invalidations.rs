@@ -350,3 +350,32 @@ pub(crate) async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>
     .await?;
     Ok(done.rows_affected())
 }
+
+/// The jobs over petitions of a vault, locked, in the order of their ids.
+pub(crate) async fn lock_of_vault(conn: &mut PgConnection, vault: Uuid) -> Result<Vec<Invalidation>> {
+    Ok(sqlx::query_as!(
+        Invalidation,
+        r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
+                is_counted, seen, changed, created_at, finished_at
+         FROM invalidations WHERE petition_id IN (SELECT a.id FROM actions a WHERE a.vault_id = $1) ORDER BY id FOR UPDATE"#,
+        vault
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The greatest id of a petition's signatures below another; nil: none.
+pub(crate) async fn id_before(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Uuid> {
+    let before = sqlx::query_scalar!(
+        "SELECT id FROM signatures WHERE petition_id = $1 AND id < $2 ORDER BY id DESC LIMIT 1",
+        petition,
+        id
+    );
+    Ok(before.fetch_optional(conn).await?.unwrap_or_default())
+}
+
+/// Replaces the rule of a job.
+pub(crate) async fn replace_rule(conn: &mut PgConnection, job: Uuid, rule: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE invalidations SET rule = $2 WHERE id = $1", job, rule).execute(conn).await?;
+    Ok(())
+}

@@ -50,6 +50,7 @@ pub(crate) struct SignatureSubmission {
     pub network_tag: Option<Vec<u8>>,
     pub domain_tag: Option<Vec<u8>>,
     pub import_id: Option<Uuid>,
+    pub import_erasures: Option<i32>,
     pub idempotency_key: Option<Vec<u8>>,
     pub idempotency_request: Option<Vec<u8>>,
 }

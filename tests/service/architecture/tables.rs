@@ -65,7 +65,13 @@ const OWNED: [Owned; 9] = [
             "address_strikes",
             "mail_retries",
         ],
-        functions: &["create_mail_partition", "drop_mail_partitions", "count_settled_mail", "notify_mail_paused"],
+        functions: &[
+            "create_mail_partition",
+            "drop_mail_partitions",
+            "count_settled_mail",
+            "notify_mail_paused",
+            "mail_subject",
+        ],
     },
     Owned {
         slice: "organizers",
@@ -83,7 +89,7 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "people",
-        tables: &["people", "person_labels", "consents", "partners"],
+        tables: &["people", "person_labels", "consents", "partners", "erasures"],
         functions: &["upsert_people", "delete_unconfirmed", "delete_unconfirmed_people"],
     },
     Owned {
