@@ -535,6 +535,26 @@ mod tests {
     }
 
     #[test]
+    fn postal_codes_are_read_by_their_country() {
+        for (country, typed, code, kept) in [
+            ("DE", "1O115", "10115", "DE"),
+            ("GB", "swia 1aa", "SW1A 1AA", "GB"),
+            ("in", "110 001", "110001", "IN"),
+            ("LK", "00100", "00100", "LK"),
+            ("ZZ", "any", "any", "ZZ"),
+            ("", "k1a ob1", "K1A 0B1", "CA"),
+        ] {
+            let mut form = FormInput::default();
+            form.set("email", "ana@example.org");
+            form.set("country", country);
+            form.set("postal_code", typed);
+            let person = PersonBody::of_form(&form, LocaleTag::En).parse("").unwrap();
+            assert_eq!((&*person.details.postal_code, &*person.details.country), (code, kept), "{country} {typed}");
+            assert_eq!(person.details.postal_prefix().is_some(), kept == "CA", "{country}");
+        }
+    }
+
+    #[test]
     fn each_refused_field_has_its_pointer() {
         let refused = body(json!({"given_name": "a\u{0}b", "email_addresses": [{"address": "nobody"}], "postal_addresses": [{"postal_code": "12345", "country": "Canada"}]})).parse("/person");
         let Err(Error::Fields(fields)) = refused else { panic!() };
