@@ -29,8 +29,8 @@ use crate::{
 
 /// Maximum size of a file in bytes, and of the rows of a workbook.
 const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
-/// Maximum size of a workbook in bytes. It is kept in memory until it is complete, since its index is at its end; packed as
-/// it is, it has as many rows as a CSV file of the maximum size.
+/// Maximum size of a workbook in bytes. It is kept in memory until it is complete, since its index is at its end;
+/// packed as it is, it has as many rows as a CSV file of the maximum size.
 const MAX_WORKBOOK_BYTES: usize = 48 * 1024 * 1024;
 /// Workbooks of a process that are uploaded at once.
 static WORKBOOK_PERMITS: Semaphore = Semaphore::const_new(4);

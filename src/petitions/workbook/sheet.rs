@@ -47,8 +47,8 @@ pub(super) struct Cells<'a> {
 #[derive(Default)]
 struct Cell {
     column: usize,
-    /// What its value is: `s` the number of a shared text, `str` and `inlineStr` a text, `b` a truth value, `e` an error,
-    /// `d` a day; otherwise a number.
+    /// What its value is: `s` the number of a shared text, `str` and `inlineStr` a text, `b` a truth value, `e` an
+    /// error, `d` a day; otherwise a number.
     kind: String,
     style: usize,
     is_value: bool,
