@@ -168,7 +168,8 @@ CREATE TABLE imports (
     organizer_id    uuid NOT NULL REFERENCES organizers (id),
     name            text NOT NULL, -- of the file
     bytes           bigint NOT NULL, -- of the rows as they are kept (src/petitions/csv_reader.rs)
-    delimiter       text NOT NULL, -- of the file, followed by its encoding as it was read: `;windows-1252`
+    delimiter       text NOT NULL, -- of the file, followed by its encoding as it was read: `;windows-1252`; empty for a workbook
+    sheet           text, -- of a workbook, that was read
     columns         text[] NOT NULL, -- the header
     mapping         jsonb NOT NULL DEFAULT '{}', -- {"email": "E-mail address"}: which column is what
     source          text, -- the word of origin of its signatures

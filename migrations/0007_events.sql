@@ -56,6 +56,7 @@ CREATE TABLE attendances (
     created_at         timestamptz NOT NULL, -- protected events: floored to the day
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
+    vouched            boolean NOT NULL DEFAULT false, -- entered by an organizer: nobody confirmed the address for it
     waitlist_position        bigint, -- place in the line of this event, counted up as places are given
     accepted_at        timestamptz,
     ended_at           timestamptz,
@@ -326,8 +327,9 @@ BEGIN
         SELECT * FROM upsert_people(ARRAY(
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), n AS (
-        INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at, attempt)
+        INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at, vouched, attempt)
         SELECT a.id, a.event_id, p.id, 'pending', a.party_size, a.sealed, a.locale, a.source, a.confirm_expires_at, a.created_at,
+               a.mode = 'vouched',
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.event_id = a.event_id) FROM attendances x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.event_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality

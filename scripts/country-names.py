@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes src/petitions/country_names.txt from CLDR (by Babel) and ISO 3166 (by pycountry): pip install Babel pycountry"""
+"""Writes src/petitions/country_names.txt and src/kernel/countries.txt from CLDR (by Babel) and ISO 3166 (by pycountry)
+
+pip install Babel pycountry
+"""
 import pycountry
 from babel import Locale
 
@@ -25,3 +28,12 @@ with open("src/petitions/country_names.txt", "w", encoding="utf-8") as file:
         names += [getattr(country, name) for name in ("name", "common_name", "official_name") if hasattr(country, name)]
         names += MORE.get(code, [])
         file.write("\t".join([code] + list(dict.fromkeys(names))) + "\n")
+
+# what is usual in Canada's Punjabi, other than CLDR
+PUNJABI = {"US": "ਅਮਰੀਕਾ", "GB": "ਬਰਤਾਨੀਆ", "CA": "ਕੈਨੇਡਾ", "FR": "ਫ਼ਰਾਂਸ", "JM": "ਜਮੈਕਾ", "CO": "ਕੋਲੰਬੀਆ", "NG": "ਨਾਈਜੀਰੀਆ", "PH": "ਫਿਲੀਪੀਨਜ਼"}
+with open("src/kernel/countries.txt", "w", encoding="utf-8") as file:
+    for country in sorted(pycountry.countries, key=lambda c: c.alpha_2):
+        code = country.alpha_2
+        names = [locale.territories[code] for locale in locales]
+        names.append(PUNJABI.get(code) or Locale("pa").territories[code])
+        file.write("\t".join([code] + [name.replace("'", "’") for name in names]) + "\n")

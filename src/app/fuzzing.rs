@@ -17,8 +17,14 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] =
-    [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template), ("address", page_address)];
+pub const TARGETS: [Target; 6] = [
+    ("bounce", bounce),
+    ("filter", filter),
+    ("csv", csv),
+    ("workbook", workbook),
+    ("template", template),
+    ("address", page_address),
+];
 
 /// A bounce or complaint (`mail::parse_bounce`).
 ///
@@ -66,6 +72,19 @@ pub fn csv(raw: &[u8]) {
         let read = petitions::read_rows(&rows, true);
         assert!(!matches!(read, Ok(petitions::ReadResult::Incomplete)));
     }
+}
+
+/// A workbook of signers (`petitions::workbook`).
+///
+/// # Panics
+/// When a row that is made of it is not complete.
+pub fn workbook(raw: &[u8]) {
+    let _ = petitions::read_workbook(raw, 1024 * 1024, |piece| {
+        if let petitions::SheetPiece::Rows(rows) = piece {
+            assert!(matches!(petitions::read_rows(&rows, true), Ok(petitions::ReadResult::Rows { .. })));
+        }
+        Ok(())
+    });
 }
 
 /// A letter template (`letters::template`).

@@ -165,6 +165,15 @@ pub enum Error {
         /// What is wrong, for the client.
         detail: Cow<'static, str>,
     },
+    /// A file that is refused as a whole.
+    File {
+        /// Its code, which determines the status.
+        code: Code,
+        /// What the file is or lacks, in a word: `old_excel`.
+        reason: &'static str,
+        /// What is wrong and what to do, for the client.
+        detail: String,
+    },
     /// 422 with the refused fields.
     Fields(Vec<FieldError>),
     /// 428 with the challenge to solve.
@@ -206,6 +215,7 @@ impl Error {
     pub fn repeated(&self) -> Self {
         match self {
             Self::Problem { code, detail } => Self::Problem { code: *code, detail: detail.clone() },
+            Self::File { code, reason, detail } => Self::File { code: *code, reason, detail: detail.clone() },
             Self::Fields(fields) => Self::Fields(fields.clone()),
             Self::Challenge(challenge) => Self::Challenge(challenge.clone()),
             Self::Unavailable { retry_after, cause } => {
@@ -218,7 +228,7 @@ impl Error {
     /// The problem's code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Problem { code, .. } => *code,
+            Self::Problem { code, .. } | Self::File { code, .. } => *code,
             Self::Fields(_) => Code::ValidationFailed,
             Self::Challenge(_) => Code::ChallengeRequired,
             Self::Unavailable { .. } => Code::Unavailable,
@@ -231,6 +241,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Problem { code, detail } => write!(f, "{}: {detail}", code.as_str()),
+            Self::File { code, detail, .. } => write!(f, "{}: {detail}", code.as_str()),
             Self::Fields(fields) => {
                 write!(f, "validation_failed:")?;
                 fields.iter().try_for_each(|e| write!(f, " {} {};", e.pointer, e.code))
@@ -379,6 +390,10 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<FieldError>, required = false)]
     errors: &'a [FieldError],
+    /// What a file is that was refused as a whole, in a word: `old_excel`, `password`, `pdf`.
+    #[serde(rename = "muster:reason", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    reason: Option<&'static str>,
     /// A proof of work to solve (code `challenge_required`): the members of an ALTCHA challenge.
     #[serde(rename = "muster:challenge", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ChallengeBody>)]
@@ -402,6 +417,7 @@ impl IntoResponse for Error {
         }
         let detail: Cow<'static, str> = match &self {
             Self::Problem { detail, .. } => detail.clone(),
+            Self::File { detail, .. } => detail.clone().into(),
             Self::Fields(_) => "See `errors`: each names a field by its JSON pointer.".into(),
             Self::Challenge(_) => {
                 "Many requests come from where you are. Solve the challenge and send it in `muster:challenge`.".into()
@@ -417,6 +433,7 @@ impl IntoResponse for Error {
             detail: detail.clone(),
             request_id,
             errors: if let Self::Fields(fields) = &self { fields } else { &[] },
+            reason: if let Self::File { reason, .. } = &self { Some(reason) } else { None },
             challenge: if let Self::Challenge(challenge) = &self { Some(challenge) } else { None },
         };
         let mut response = (

@@ -152,6 +152,7 @@ impl EventMail {
             // only for accepted registrations
             join_link_text => if has_place { c.parent.plan.instructions.0.as_str() } else { "" },
             unconfirmed => !action.confirms,
+            vouched => c.row.vouched,
             manage_url => c.link(kernel, MANAGE_ATTENDANCE),
             changes => c.parent.last_changes.clone(),
             reason => action.state_reason.as_str(),

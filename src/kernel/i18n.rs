@@ -104,13 +104,17 @@ pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Z
     if start == end {
         date_time(locale, from, zone)
     } else if start.date_naive() == end.date_naive() {
+        let (from_zone, zone) = (zone_of(locale, &start), zone_of(locale, &end));
+        // the clocks change in between
+        let key = if from_zone == zone { "date-time-range" } else { "date-time-range-zones" };
         let parts = [
             ("date", date_of(locale, &start)),
             ("from", time_of(locale, &start)),
+            ("from_zone", from_zone),
             ("to", time_of(locale, &end)),
-            ("zone", zone_of(locale, &end)),
+            ("zone", zone),
         ];
-        text_with(locale, "date-time-range", &strings(parts))
+        text_with(locale, key, &strings(parts))
     } else {
         format!("{} \u{2013} {}", date_time(locale, from, zone), date_time(locale, to, zone))
     }
@@ -200,6 +204,15 @@ mod tests {
             let written = period(locale, from, to, zone("America/Toronto"));
             assert_eq!(written.replace('\u{a0}', " "), shown);
         }
+        // the clocks change within the period
+        let (from, to) = (at("2027-03-14T05:00:00Z"), at("2027-03-14T16:00:00Z"));
+        for (locale, shown) in [
+            (LocaleTag::En, "Sunday, March 14, 2027, 12:00 a.m. EST \u{2013} 12:00 p.m. EDT"),
+            (LocaleTag::Fr, "dimanche 14 mars 2027, 0 h (HNE) \u{2013} 12 h (HAE)"),
+        ] {
+            let written = period(locale, from, to, zone("America/Toronto"));
+            assert_eq!(written.replace('\u{a0}', " "), shown);
+        }
         let written = |locale, text, name| date_time(locale, at(text), zone(name)).replace('\u{a0}', " ");
         assert_eq!(
             written(LocaleTag::Fr, "2026-07-01T16:00:00Z", "America/Halifax"),
@@ -212,6 +225,6 @@ mod tests {
         // an abbreviation that means something else elsewhere, and a zone that has none
         assert!(written(LocaleTag::Fr, "2026-07-01T04:00:00Z", "Asia/Shanghai").ends_with("12 h (CST)"));
         assert!(written(LocaleTag::Es, "2026-07-01T04:00:00Z", "America/Sao_Paulo").ends_with("(UTC-03)"));
-        assert_eq!(day_of(LocaleTag::En, from, zone("America/Toronto")), "December 9, 2026");
+        assert_eq!(day_of(LocaleTag::En, at("2026-12-10T01:00:00Z"), zone("America/Toronto")), "December 9, 2026");
     }
 }

@@ -8,6 +8,7 @@ mod body;
 pub mod cache;
 pub mod cache_invalidation;
 pub mod connections;
+pub mod countries;
 pub mod crypto;
 pub mod day_secret;
 pub mod db;

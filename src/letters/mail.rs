@@ -199,7 +199,7 @@ fn write(
         show_email_address => shown,
     };
     let text = kernel.pages.render("mail/letter_deliver.txt", payload.locale, page)?;
-    let holder = target.holder_line();
+    let holder = target.holder_line(payload.locale);
     let mut composed = Composed::new(to, details.full_name(), subject, text);
     composed.to_name = Some(if holder.is_empty() { target.title_in(payload.locale) } else { holder });
     composed.cc = cc;

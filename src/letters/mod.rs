@@ -15,6 +15,7 @@ mod batch;
 mod confirmation;
 mod counts;
 mod dispatch;
+mod honorifics;
 mod kind;
 mod links;
 mod mail;

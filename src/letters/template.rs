@@ -21,6 +21,7 @@ use minijinja::{
 use serde::Serialize;
 use serde_json::json;
 
+use super::honorifics::honorific_in;
 use super::store::{LetterAction, OfficialName, Target, TemplateText};
 use crate::{
     error::{Error, Result},
@@ -68,7 +69,7 @@ impl TemplateVariables {
             None => (title.clone(), title.clone()),
             Some(holder) => {
                 let name = join(&[&holder.given_name, &holder.family_name]);
-                (salutation(holder, &title, &name), name)
+                (salutation(holder, &title, &name, locale), name)
             }
         };
         Self { salutation, name, office: title.clone(), title }
@@ -99,13 +100,13 @@ impl TemplateVariables {
 
 /// Salutation of a holder. "The Honourable" belongs to the address line, never after "Dear"; there the office's title
 /// is used: "Minister Roy", "Premier ministre Roy".
-fn salutation(holder: &OfficialName, title: &str, name: &str) -> String {
+fn salutation(holder: &OfficialName, title: &str, name: &str, locale: LocaleTag) -> String {
     let prefix = holder.honorific_prefix.to_lowercase();
     if prefix.is_empty() {
         return name.to_owned();
     }
     if !prefix.contains("hono") && !prefix.starts_with("hon") {
-        return join(&[&holder.honorific_prefix, &holder.family_name]);
+        return join(&[&honorific_in(&holder.honorific_prefix, locale), &holder.family_name]);
     }
     let ends = [" of ", " for ", " de ", " des ", " du ", " d'", " d\u{2019}", " responsible "];
     let end = ends.iter().filter_map(|word| title.to_lowercase().find(word)).min().unwrap_or(title.len());
@@ -118,9 +119,11 @@ impl Target {
         self.titles.get(locale.as_str()).filter(|t| !t.is_empty()).unwrap_or(&self.title).clone()
     }
 
-    /// The holder's name as an address line; "" for a vacant office.
-    pub fn holder_line(&self) -> String {
-        let line = |h: &super::store::OfficialName| join(&[&h.honorific_prefix, &h.given_name, &h.family_name]);
+    /// The holder's name as an address line in a language; "" for a vacant office.
+    pub fn holder_line(&self, locale: LocaleTag) -> String {
+        let line = |holder: &OfficialName| {
+            join(&[&honorific_in(&holder.honorific_prefix, locale), &holder.given_name, &holder.family_name])
+        };
         self.holder.as_ref().map(line).unwrap_or_default()
     }
 }
@@ -371,7 +374,7 @@ impl Prefilled {
     pub fn shown(&self, letter: &LetterAction, locale: LocaleTag) -> serde_json::Value {
         let targets = letter.targets.iter().zip(&self.greetings);
         let targets = targets.map(|(target, greeting)| {
-            json!({"office": target.title_in(locale), "holder": target.holder_line(), "greeting": greeting})
+            json!({"office": target.title_in(locale), "holder": target.holder_line(locale), "greeting": greeting})
         });
         let targets: Vec<serde_json::Value> = targets.collect();
         json!({"editable": letter.editable, "live": letter.live, "targets": targets, "subjects": self.subjects})

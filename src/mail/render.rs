@@ -23,7 +23,8 @@ pub struct Rendered {
 /// Renders `mail/{kind}.txt` and, where there is one, `mail/{kind}.html`.
 ///
 /// `page` is the template's context: the members that the template's first comment lists, and for every mail
-/// `organization` and `action_title`; `unconfirmed` is true while nobody has confirmed the address. A neutral mail
+/// `organization` and `action_title`; `unconfirmed` is true while nobody has confirmed the address,
+/// `vouched` when an organizer entered it. A neutral mail
 /// (protected actions) is text only, and its subject, `{kind}-subject-neutral`, does not name the action.
 ///
 /// # Errors
@@ -40,8 +41,8 @@ pub fn render(kernel: &Kernel, kind: &str, locale: LocaleTag, neutral: bool, pag
     if subject == key {
         return Err(Error::internal(format!("there is no text `{key}`")));
     }
-    let unconfirmed = page.get_attr("unconfirmed").is_ok_and(|value| value.is_true());
-    let page = context! { neutral, unconfirmed, ..page };
+    let is = |name: &str| page.get_attr(name).is_ok_and(|value| value.is_true());
+    let page = context! { neutral, unconfirmed => is("unconfirmed"), vouched => is("vouched"), ..page };
     let text = kernel.pages.render(&format!("mail/{kind}.txt"), locale, page.clone())?;
     let formatted = format!("mail/{kind}.html");
     let html = if !neutral && exists(kernel, &formatted) {

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         forms::{FormFields, FormInput},
-        text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
+        text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line, postal_code_of},
     },
 };
 
@@ -282,7 +282,7 @@ impl EmailBody {
 /// OSDI `postal_addresses[]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PostalBody {
-    /// Postal code; checked where the country is Canada.
+    /// Postal code; written as is usual in the country, and checked where that is Canada.
     #[serde(default)]
     #[validate(length(max = 20))]
     pub postal_code: String,
@@ -445,19 +445,13 @@ impl PersonBody {
         let country = take(field("country"), country(typed(&postal.country, &mut erased.country)));
         let canadian = country.is_empty() || country == "CA";
         let typed_code = typed(&postal.postal_code, &mut erased.postal_code);
-        let postal_code = take(
-            field("postal_code"),
-            if canadian && !typed_code.trim().is_empty() {
-                PostalCode::parse(typed_code).map(|code| {
-                    if region.is_empty() {
-                        code.province().unwrap_or("").clone_into(&mut region);
-                    }
-                    code.as_str().to_owned()
-                })
-            } else {
-                clean_line(typed_code, 20)
-            },
-        );
+        let postal_code = take(field("postal_code"), postal_code_of(&country, typed_code));
+        if region.is_empty()
+            && canadian
+            && let Ok(code) = PostalCode::parse(&postal_code)
+        {
+            code.province().unwrap_or("").clone_into(&mut region);
+        }
         let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
 
         let extras = self.extras(at, &mut errors);
@@ -538,6 +532,26 @@ mod tests {
             ("ON", "CA", Some("M5V"))
         );
         assert_eq!(person.details.email, "Amara+x@example.org");
+    }
+
+    #[test]
+    fn postal_codes_are_read_by_their_country() {
+        for (country, typed, code, kept) in [
+            ("DE", "1O115", "10115", "DE"),
+            ("GB", "swia 1aa", "SW1A 1AA", "GB"),
+            ("in", "110 001", "110001", "IN"),
+            ("LK", "00100", "00100", "LK"),
+            ("ZZ", "any", "any", "ZZ"),
+            ("", "k1a ob1", "K1A 0B1", "CA"),
+        ] {
+            let mut form = FormInput::default();
+            form.set("email", "ana@example.org");
+            form.set("country", country);
+            form.set("postal_code", typed);
+            let person = PersonBody::of_form(&form, LocaleTag::En).parse("").unwrap();
+            assert_eq!((&*person.details.postal_code, &*person.details.country), (code, kept), "{country} {typed}");
+            assert_eq!(person.details.postal_prefix().is_some(), kept == "CA", "{country}");
+        }
     }
 
     #[test]

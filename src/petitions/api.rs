@@ -3,6 +3,7 @@
 mod abuse;
 mod counts;
 mod deliveries;
+mod import_upload;
 mod imports;
 mod invalidations;
 mod paper;

@@ -7,7 +7,7 @@ use crate::{
     campaigns,
     error::Result,
     kernel::{
-        Kernel,
+        Kernel, countries,
         i18n::{text, text_of},
         links::{Detail, LinkPage, PageLink, Purpose},
     },
@@ -39,9 +39,10 @@ pub(super) fn details(c: &LoadedSignature) -> Vec<Detail> {
     add(t("detail-email"), payload.details.email.clone());
     add(t("detail-postal_code"), payload.details.postal_code.clone());
     add(t("detail-city"), payload.details.locality.clone());
-    let key = format!("country-{}", payload.details.country);
-    // a country without a name in the form is shown by its code
-    let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| payload.details.country.clone());
+    let country = match payload.details.country.as_str() {
+        countries::OTHER => t("country-other"),
+        code => countries::name(code, c.locale).unwrap_or(code).to_owned(),
+    };
     add(t("detail-country"), country);
     add(t("detail-comments"), payload.comments.clone());
     add(t("detail-phone"), payload.details.phone.clone());

@@ -40,6 +40,7 @@ mod signer_file;
 mod state;
 mod store;
 mod submission;
+mod workbook;
 
 pub use api::router;
 pub use csv_reader::{ReadResult, read_rows};
@@ -52,7 +53,10 @@ pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
 pub use questions::GivenAnswer;
-pub use signer_file::FileReader;
+pub use signer_file::{
+    FileFormat, FileProblem, FileReader,
+    sheet::{SheetPiece, read_workbook},
+};
 pub use state::{
     CommentState, ImportState, InvalidationState, PetitionDeliveryStatus, QuarantineReason, SignatureState, Vetting,
 };

@@ -18,7 +18,7 @@ use crate::{
     campaigns::{ActionText, Campaigns},
     error::Result,
     kernel::{
-        Kernel,
+        Kernel, countries,
         forms::{FieldErrors, FormFields, FormInput, HONEYPOT_FIELD, field_of},
         markdown,
         rate_limit::Source,
@@ -120,6 +120,7 @@ impl ActionPage for Petitions {
         let letter = attached_letter(self, petition, locale).await?;
         let letter = letter.map(|(letter, prefilled)| prefilled.shown(&letter, locale));
         Ok(context! {
+            countries => Serde(countries::menu(locale)),
             petition => context! {
                 text_html => markdown::render(&text.body),
                 targets => petition.targets.clone(),

@@ -1,4 +1,4 @@
-//! Reads a file of signers as it arrives: encoding, separator, header row, rows.
+//! Reads a file of signers as it arrives: encoding, separator, header row, rows. Workbooks are read by [`sheet`].
 //!
 //! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16 or
 //! Windows-1252; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
@@ -12,33 +12,25 @@ use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::{
     csv_reader::{MAX_LINE_BYTES, write_row},
-    import_columns::{is_email_header, known_headers, looks_like_address},
+    import_columns::known_headers,
 };
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
+
+pub(super) mod sheet;
+
+mod header;
+mod problem;
+
+pub use self::header::FileFormat;
+use self::header::{HEAD_ROWS, PREVIEW_ROWS, header_index};
+pub use self::problem::FileProblem;
 
 /// Bytes from which encoding, separator and header are guessed.
 const HEAD_BYTES: usize = 128 * 1024;
-/// Rows among which the header is looked for.
-const HEAD_ROWS: usize = 30;
-/// Number of rows in the preview.
-const PREVIEW_ROWS: usize = 5;
 /// Bytes without the end of a row after which the rest is taken for one endless row.
 const MAX_OPEN_BYTES: usize = 1024 * 1024;
 /// Separators that are tried.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// What is known of a file once its beginning was read.
-#[derive(Clone, Debug)]
-pub struct FileFormat {
-    /// Comma, semicolon, tab or vertical bar.
-    pub separator: u8,
-    /// Names of the columns, each of them different.
-    pub columns: Vec<String>,
-    /// The first rows after the header.
-    pub preview: Vec<Vec<String>>,
-    /// The header's number in the spreadsheet. Rows before it are not read.
-    pub header_row: i64,
-}
 
 #[derive(Debug)]
 enum Decoding {
@@ -65,10 +57,6 @@ pub struct FileReader {
     /// Number of rows before `text`.
     rows_before: i64,
     is_endless: bool,
-}
-
-fn refuse(detail: &str) -> Error {
-    Error::field("", "invalid_value", detail)
 }
 
 impl FileReader {
@@ -174,7 +162,7 @@ impl FileReader {
         }
         let is_utf16 = [UTF_16LE, UTF_16BE].contains(&self.encoding);
         if !is_utf16 && self.raw.contains(&0) {
-            return Err(refuse("This is not a text file. Save it as “CSV UTF-8”."));
+            return Err(FileProblem::NotText.into());
         }
         self.decoding = match encoding {
             None => Decoding::Ascii,
@@ -190,7 +178,7 @@ impl FileReader {
             self.text.drain(..3);
         }
         if self.text.iter().all(|byte| SEPARATORS.contains(byte) || b" \"\r\n".contains(byte)) {
-            return Err(refuse("The file is empty."));
+            return Err(FileProblem::Empty.into());
         }
         let declared = declared_separator(&self.text);
         if let Some((_, length)) = declared {
@@ -207,7 +195,7 @@ impl FileReader {
             .collect();
         // the first of equals: the comma
         let best = tried.into_iter().rev().max_by_key(Header::rank);
-        let header = best.ok_or_else(|| refuse("The header is too long."))?;
+        let header = best.ok_or(FileProblem::HeaderTooLong)?;
         self.text.drain(..header.end);
         self.rows_before = header.row;
         self.format = Some(header.format()?);
@@ -221,7 +209,8 @@ impl FileReader {
             out.extend(self.text.drain(..).map(|byte| if byte == b'"' { b' ' } else { byte }));
             return Ok(());
         }
-        let mut rows = Rows::new(&self.text, format.separator, is_end, self.rows_before);
+        let separator = format.separator.unwrap_or(b',');
+        let mut rows = Rows::new(&self.text, separator, is_end, self.rows_before);
         let mut record = ByteRecord::new();
         while let Some(row) = rows.next(&mut record)? {
             if !is_blank(&record) {
@@ -245,29 +234,30 @@ fn has_utf8_letters(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
 }
 
+/// Is it a ZIP archive, as workbooks are? A column may be called `PK`.
+pub(super) fn is_archive(head: &[u8]) -> bool {
+    head.starts_with(b"PK") && head.get(2).is_none_or(|byte| *byte < 9)
+}
+
 /// Refuses files that are no tables of text by their first bytes, each with what to do.
 fn refuse_other_kinds(head: &[u8]) -> Result<()> {
     let start: Vec<u8> = head.iter().copied().skip_while(u8::is_ascii_whitespace).take(32).collect();
     let start = String::from_utf8_lossy(&start).to_ascii_lowercase();
-    let detail = if head.starts_with(b"\xD0\xCF\x11\xE0") {
-        "This is a workbook of an old Excel (.xls). Save it as “CSV UTF-8”."
-    } else if head.starts_with(b"PK") {
-        let has = |needle: &[u8]| head[..head.len().min(4096)].windows(needle.len()).any(|window| window == needle);
-        if has(b"opendocument") {
-            "This is a workbook of LibreOffice (.ods). Save it as “Text CSV”."
-        } else if has(b".iwa") {
-            "This is a workbook of Numbers. Export it as CSV."
-        } else {
-            "This is a workbook or an archive. Save the sheet as “CSV UTF-8”, and send that file."
-        }
+    let problem = if head.starts_with(b"\xD0\xCF\x11\xE0") {
+        // a workbook with a password is put into the container that the old format uses
+        let utf16: Vec<u8> = "EncryptedPackage".bytes().flat_map(|byte| [byte, 0]).collect();
+        let has_password = head.windows(utf16.len()).any(|window| window == utf16);
+        if has_password { FileProblem::Password } else { FileProblem::OldExcel }
+    } else if is_archive(head) {
+        FileProblem::of_archive(head)
     } else if start.starts_with("%pdf") {
-        "This is a PDF. Send the table itself, as CSV."
+        FileProblem::Pdf
     } else if ["<!doctype", "<html", "<table", "<?xml"].iter().any(|tag| start.starts_with(tag)) {
-        "This is a web page or XML. Save the table as “CSV UTF-8”."
+        FileProblem::WebPage
     } else {
         return Ok(());
     };
-    Err(Error::problem(Code::UnsupportedMediaType, detail))
+    Err(problem.into())
 }
 
 /// The separator of a first line `sep=;`, with that line's length.
@@ -412,7 +402,7 @@ impl Header {
         let at = header_index(&texts);
         let Some((row, start, end, record)) = found.get(at) else { return Ok(None) };
         if end - start > MAX_LINE_BYTES {
-            return Err(refuse("The header is too long."));
+            return Err(FileProblem::HeaderTooLong.into());
         }
         let width = texts[at].len();
         Ok(Some(Self {
@@ -435,36 +425,9 @@ impl Header {
 
     fn format(self) -> Result<FileFormat> {
         let cells: Result<Vec<String>, ()> = self.cells.into_iter().collect();
-        let cells =
-            cells.map_err(|()| refuse("This file is not UTF-8. Save it as “CSV UTF-8”, or name its encoding."))?;
-        if cells.iter().any(|cell| looks_like_address(cell)) {
-            return Err(refuse(
-                "The first row has an e-mail address. Put a row with the names of the columns before it.",
-            ));
-        }
-        Ok(FileFormat {
-            separator: self.separator,
-            columns: name_columns(&cells),
-            preview: self.preview,
-            header_row: self.row,
-        })
+        let cells = cells.map_err(|()| FileProblem::NotUtf8)?;
+        FileFormat::new(Some(self.separator), self.row, &cells, self.preview)
     }
-}
-
-/// Which of the first rows is the header: the one with the most known names and one for an address, if no signer stands
-/// before it; otherwise the first with several cells, after a title.
-fn header_index(rows: &[Vec<String>]) -> usize {
-    let filled = |row: &[String]| row.iter().filter(|cell| !cell.is_empty()).count();
-    // a title may contain an address, too: "Exported by ana@example.org"
-    let is_title =
-        |row: &[String]| filled(row) == 1 && row.iter().any(|cell| cell.contains(' ') && !cell.contains('<'));
-    let is_signer = |row: &Vec<String>| row.iter().any(|cell| looks_like_address(cell)) && !is_title(row);
-    let before = rows.iter().position(is_signer).unwrap_or(rows.len());
-    let rows = &rows[..before];
-    let names_address = |row: &[String]| row.iter().any(|cell| is_email_header(cell));
-    let named = rows.iter().enumerate().rev().filter(|(_, row)| names_address(row));
-    let named = named.max_by_key(|(_, row)| known_headers(row)).map(|(at, _)| at);
-    named.or_else(|| rows.iter().position(|row| filled(row) > 1)).unwrap_or(0)
 }
 
 fn count_outside_quotes(row: &[u8], separator: u8) -> usize {
@@ -475,26 +438,6 @@ fn count_outside_quotes(row: &[u8], separator: u8) -> usize {
             !quoted && **byte == separator
         })
         .count()
-}
-
-/// Names of columns, each of them different: without a name the letter of the spreadsheet, of several the number.
-fn name_columns(cells: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(cells.len());
-    for (index, cell) in cells.iter().enumerate() {
-        // a line break in a name would not come back from a form as it was
-        let name = cell.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = if name.is_empty() { format!("Column {}", letters(index)) } else { name };
-        let unique = (2..).map(|n| format!("{name} ({n})"));
-        let unique = std::iter::once(name.clone()).chain(unique).find(|name| !names.contains(name));
-        names.push(unique.unwrap_or(name));
-    }
-    names
-}
-
-/// Letters of a column: A, B, …, Z, AA.
-fn letters(index: usize) -> String {
-    let letter = char::from(b'A' + u8::try_from(index % 26).unwrap_or_default());
-    if index < 26 { letter.to_string() } else { format!("{}{letter}", letters(index / 26 - 1)) }
 }
 
 #[cfg(test)]

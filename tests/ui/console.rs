@@ -217,6 +217,19 @@ async fn file_upload_through_the_form(pool: PgPool) {
     assert!(page.contains("2 lines: 1 new, 0 already signed, 1 rejected"), "{page}");
     assert!(page.contains("faults.csv"));
 
+    let workbook = include_bytes!("../workbooks/google.xlsx");
+    let reply = console_page.upload("/imports", &[], "réponses.xlsx", "application/octet-stream", workbook).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let page = console_page.look().await.text();
+    assert!(page.contains("Read from the sheet “Réponses au formulaire 1”."), "{page}");
+    assert!(page.contains("<option value=\"Adresse e-mail\" selected>"), "{page}");
+    let reply = console_page.upload("/imports", &[], "list.xls", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0").await;
+    assert_eq!(reply.status, 415);
+    assert!(reply.text().contains("This is a workbook of an old Excel (.xls). Save it"), "{}", reply.text());
+    let reply = console_page.upload("/imports", &[], "list.csv", "text/csv", b"\n\n").await;
+    assert_eq!(reply.status, 422);
+    assert!(reply.text().contains("The file is empty."), "{}", reply.text());
+
     let mut png = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
     let reply =

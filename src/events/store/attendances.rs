@@ -55,6 +55,7 @@ pub struct AttendanceRow {
     pub source: Option<String>,
     pub link_generation: i16,
     pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub vouched: bool,
     pub created_at: DateTime<Utc>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
@@ -69,7 +70,7 @@ pub(crate) async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Opti
 pub(crate) async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
          FROM attendances WHERE id = ANY ($1)"#,
         ids
     )
@@ -180,7 +181,7 @@ pub(crate) async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result
 pub(crate) async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>, sqlx::Error> {
     sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
          FROM attendances WHERE id = ANY ($1) ORDER BY id FOR UPDATE"#,
         ids
     )
@@ -192,7 +193,7 @@ pub(crate) async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> R
 pub(crate) async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
          FROM attendances WHERE event_id = $1 AND person_id = $2 AND state IN ('accepted', 'waitlisted')"#,
         event,
         person

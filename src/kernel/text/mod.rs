@@ -13,7 +13,7 @@ mod slug;
 
 pub use email::EmailAddress;
 pub use locale::LocaleTag;
-pub use postal_code::PostalCode;
+pub use postal_code::{PostalCode, postal_code_of};
 pub use slug::Slug;
 
 use unicode_normalization::UnicodeNormalization;

@@ -1,11 +1,15 @@
-//! Canadian postal codes. Only their first three characters are stored unencrypted.
+//! Postal codes: Canadian ones, of which only the first three characters are stored unencrypted, and those of other
+//! countries, which are written as usual there.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::TextError;
+use super::{TextError, clean_line};
+
+/// Maximum length of a code of any country.
+const MAX_CODE: usize = 20;
 
 /// A Canadian postal code in Canada Post's form, `M5V 3L9`.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
@@ -74,6 +78,136 @@ impl PostalCode {
     }
 }
 
+/// Postal codes of countries (Universal Postal Union, addressing systems): `9` is a digit, `A` a letter; the rest is
+/// written as it stands. Of several forms of a country, the first that fits.
+const FORMS: &[(&str, &[&str])] = &[
+    ("AR", &["9999", "A9999AAA"]),
+    ("AT", &["9999"]),
+    ("AU", &["9999"]),
+    ("BD", &["9999"]),
+    ("BE", &["9999"]),
+    ("BR", &["99999-999"]),
+    ("CH", &["9999"]),
+    ("CL", &["9999999"]),
+    ("CN", &["999999"]),
+    ("CO", &["999999"]),
+    ("CR", &["99999"]),
+    ("CU", &["99999"]),
+    ("CZ", &["999 99"]),
+    ("DE", &["99999"]),
+    ("DK", &["9999"]),
+    ("DO", &["99999"]),
+    ("DZ", &["99999"]),
+    ("EC", &["999999"]),
+    ("EE", &["99999"]),
+    ("EG", &["99999"]),
+    ("ES", &["99999"]),
+    ("FI", &["99999"]),
+    ("FR", &["99999"]),
+    ("GB", &["A9 9AA", "A99 9AA", "AA9 9AA", "AA99 9AA", "A9A 9AA", "AA9A 9AA"]),
+    ("GR", &["999 99"]),
+    ("GT", &["99999"]),
+    ("HN", &["99999"]),
+    ("HR", &["99999"]),
+    ("HU", &["9999"]),
+    ("ID", &["99999"]),
+    ("IL", &["9999999", "99999"]),
+    ("IN", &["999999"]),
+    ("IQ", &["99999"]),
+    ("IR", &["99999-99999"]),
+    ("IT", &["99999"]),
+    ("JP", &["999-9999"]),
+    ("KE", &["99999"]),
+    ("KR", &["99999"]),
+    ("LK", &["99999"]),
+    ("MA", &["99999"]),
+    ("MX", &["99999"]),
+    ("MY", &["99999"]),
+    ("NG", &["999999"]),
+    ("NI", &["99999"]),
+    ("NL", &["9999 AA"]),
+    ("NO", &["9999"]),
+    ("NP", &["99999"]),
+    ("NZ", &["9999"]),
+    ("PE", &["99999"]),
+    ("PH", &["9999"]),
+    ("PK", &["99999"]),
+    ("PL", &["99-999"]),
+    ("PR", &["99999", "99999-9999"]),
+    ("PT", &["9999-999"]),
+    ("RO", &["999999"]),
+    ("RU", &["999999"]),
+    ("SA", &["99999", "99999-9999"]),
+    ("SE", &["999 99"]),
+    ("SG", &["999999"]),
+    ("SN", &["99999"]),
+    ("SV", &["9999"]),
+    ("TH", &["99999"]),
+    ("TN", &["9999"]),
+    ("TR", &["99999"]),
+    ("TW", &["999", "99999", "999999"]),
+    ("UA", &["99999"]),
+    ("US", &["99999", "99999-9999"]),
+    ("UY", &["99999"]),
+    ("VE", &["9999"]),
+    ("VN", &["99999", "999999"]),
+    ("ZA", &["9999"]),
+];
+
+/// The postal code of a country (ISO 3166-1, two letters; Canada where it is empty), in any spelling: with other marks
+/// between, digits of other scripts, O for 0 and I or L for 1 and the other way round. What does not fit the country's
+/// form is kept as it was typed, since people write more into the field than a code; only
+/// for Canada it is refused. An empty text stays empty.
+///
+/// # Errors
+/// `invalid_postal_code`, and those of [`clean_line`].
+pub fn postal_code_of(country: &str, typed: &str) -> Result<String, TextError> {
+    let plain = clean_line(typed, MAX_CODE)?;
+    if plain.is_empty() {
+        return Ok(plain);
+    }
+    if matches!(country, "" | "CA") {
+        return PostalCode::parse(typed).map(|code| code.as_str().to_owned());
+    }
+    let signs: Vec<char> = typed.nfkc().filter(|c| c.is_alphanumeric()).map(ascii_digit).collect();
+    let forms = FORMS.iter().find(|(known, _)| *known == country).map_or(&[][..], |(_, forms)| forms);
+    // exactly first: an O may be a letter of another form
+    let fitting = |may_differ| forms.iter().find_map(|form| fit(&signs, form, may_differ));
+    Ok(fitting(false).or_else(|| fitting(true)).unwrap_or(plain))
+}
+
+/// The signs in a country's form; with `may_differ`, also letters for digits that look like them, and the other way round.
+fn fit(signs: &[char], form: &str, may_differ: bool) -> Option<String> {
+    let mut signs = signs.iter().map(char::to_ascii_uppercase);
+    let mut code = String::with_capacity(form.len());
+    for place in form.chars() {
+        let sign = match place {
+            '9' => match signs.next()? {
+                'O' if may_differ => '0',
+                'I' | 'L' if may_differ => '1',
+                c if c.is_ascii_digit() => c,
+                _ => return None,
+            },
+            'A' => match signs.next()? {
+                '0' if may_differ => 'O',
+                '1' if may_differ => 'I',
+                c if c.is_ascii_alphabetic() => c,
+                _ => return None,
+            },
+            mark => mark,
+        };
+        code.push(sign);
+    }
+    signs.next().is_none().then_some(code)
+}
+
+/// A digit of another script as the ASCII one: Arabic, Persian, Devanagari, Bengali, Gurmukhi.
+fn ascii_digit(c: char) -> char {
+    const ZEROS: [char; 5] = ['\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{A66}'];
+    let value = ZEROS.into_iter().find_map(|zero| (c as u32).checked_sub(zero as u32).filter(|value| *value < 10));
+    value.and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
+}
+
 /// Letters that Canada Post uses: none that look like others.
 fn is_letter(c: char) -> bool {
     c.is_ascii_uppercase() && !matches!(c, 'D' | 'F' | 'I' | 'O' | 'Q' | 'U')
@@ -117,6 +251,50 @@ mod tests {
             assert_eq!((code.prefix(), code.province()), ("M5V", Some("ON")));
             assert_eq!(format!("{code:?}"), "PostalCode(…)");
         }
+    }
+
+    #[test]
+    fn codes_of_other_countries() {
+        for (country, typed, code) in [
+            ("US", "90210", "90210"),
+            ("US", " 9O2l0 ", "90210"),
+            ("US", "902101234", "90210-1234"),
+            ("US", "90210–1234", "90210-1234"),
+            ("US", "\u{2068}90210\u{2069}", "90210"),
+            ("GB", "sw1a1aa", "SW1A 1AA"),
+            ("GB", "SW1A-1AA", "SW1A 1AA"),
+            ("GB", "SWIA IAA", "SW1A 1AA"),
+            ("GB", "M1 1AE", "M1 1AE"),
+            ("GB", "EC1A 1BB", "EC1A 1BB"),
+            ("GB", "e1w 1al", "E1W 1AL"),
+            ("GB", "OX1 2JD", "OX1 2JD"),
+            ("GB", "0X1 2JD", "OX1 2JD"),
+            ("DE", "10115", "10115"),
+            ("DE", "D-1O115", "D-1O115"),
+            ("DE", "1O115.", "10115"),
+            ("IN", "110 001", "110001"),
+            ("IN", "੧੧੦੦੦੧", "110001"),
+            ("PK", "٥٤٠٠٠", "54000"),
+            ("IR", "۱۲۳۴۵۶۷۸۹۰", "12345-67890"),
+            ("BR", "01310100", "01310-100"),
+            ("JP", "１００－０００１", "100-0001"),
+            ("NL", "1012ab", "1012 AB"),
+            ("PL", "00 950", "00-950"),
+            ("FR", "75011 CEDEX 11", "75011 CEDEX 11"),
+            ("HT", "HT6110", "HT6110"),
+            ("ZZ", "any thing", "any thing"),
+            ("CA", "K1A OB1", "K1A 0B1"),
+            ("", "k1a-0b1", "K1A 0B1"),
+            ("CA", " ", ""),
+            ("US", "", ""),
+            ("US", "9021", "9021"),
+        ] {
+            assert_eq!(postal_code_of(country, typed).unwrap(), code, "{country} {typed}");
+        }
+        for (country, typed) in [("CA", "90210"), ("", "10115")] {
+            assert_eq!(postal_code_of(country, typed).unwrap_err().code, "invalid_postal_code", "{country} {typed}");
+        }
+        assert_eq!(postal_code_of("DE", "10115 Berlin, Mitte, Germany").unwrap_err().code, "too_long");
     }
 
     #[test]

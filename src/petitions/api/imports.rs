@@ -1,6 +1,6 @@
-//! `petitions/{id}/imports`: signatures from CSV files: upload, preview, dry run, start.
+//! `petitions/{id}/imports`: signatures from CSV files and workbooks: upload, preview, dry run, start.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::collections::HashMap;
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream::try_unfold};
+use futures_util::stream::try_unfold;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -18,7 +18,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::ensure_visible;
+use super::{
+    ensure_visible,
+    import_upload::{Upload, upload_cancelled},
+};
 use crate::{
     error::{Code, Error, Result},
     kernel::{
@@ -31,12 +34,10 @@ use crate::{
         paging::{Listed, Page},
         patch::NewBody,
         text::{clean_line, required_line},
-        vault::Vault,
     },
     organizers::{Actor, Scope, audit},
     petitions::{
-        Petitions,
-        import::{self, CHUNK_BYTES},
+        Petitions, import,
         import_columns::{ColumnMapping, suggest_mapping},
         signer_file::FileReader,
         state::ImportState,
@@ -47,10 +48,6 @@ use crate::{
     },
 };
 
-/// Maximum size of a file in bytes.
-const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
-/// Maximum number of retries of a chunk while the database is unavailable, after 1, 2, 3 ... seconds.
-const MAX_CHUNK_RETRIES: u64 = 6;
 /// Row errors read at a time.
 const ROW_ERRORS_PER_PAGE: i64 = 1_000;
 
@@ -82,7 +79,7 @@ pub(super) struct ImportProgress {
     refused: i64,
 }
 
-/// An import of signatures from a CSV file.
+/// An import of signatures from a CSV file or a workbook.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportResource {
     /// `muster:` and the UUID.
@@ -121,6 +118,10 @@ pub(super) struct ImportResource {
     /// given.
     #[serde(rename = "muster:encoding", skip_serializing_if = "Option::is_none")]
     muster_encoding: Option<String>,
+    /// The sheet of a workbook that is read: of those that can be seen the first whose header names an address, otherwise
+    /// the first with several columns.
+    #[serde(rename = "muster:sheet", skip_serializing_if = "Option::is_none")]
+    muster_sheet: Option<String>,
     /// The row of the spreadsheet that has the names of the columns; rows before it are not read. After the upload only.
     #[serde(rename = "muster:header_row", skip_serializing_if = "Option::is_none")]
     muster_header_row: Option<i64>,
@@ -159,6 +160,7 @@ impl ImportResource {
             },
             muster_separator: import.delimiter.chars().next().map(String::from),
             muster_encoding: import.delimiter.get(1..).filter(|name| !name.is_empty()).map(str::to_owned),
+            muster_sheet: import.sheet.clone(),
             muster_header_row: None,
             muster_preview: None,
             links: Links::default()
@@ -220,8 +222,10 @@ async fn list_imports(
     Ok(private_json(StatusCode::OK, &page))
 }
 
-/// Uploads a CSV file with a header. Encoding and separator are guessed unless they are given. Nothing is imported yet:
-/// the answer tells what was assumed, the columns, the first rows and a suggested mapping.
+/// Uploads a list with a header: a CSV file, or an Excel workbook (`.xlsx`), which is recognised by its content, whatever
+/// its label. Encoding and separator of a CSV file are guessed unless they are given. Of a workbook the first sheet is read
+/// whose header names an address; hidden sheets are not. Nothing is imported yet: the answer tells what was assumed, the
+/// columns, the first rows and a suggested mapping.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports",
@@ -232,7 +236,13 @@ async fn list_imports(
         ("separator" = Option<String>, Query, description = "`,`, `;`, `|`, `tab`, or empty: guessed"),
         ("encoding" = Option<String>, Query, description = "`utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, or empty: guessed"),
     ),
-    request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
+    request_body(
+        content(
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ),
+        description = "At most 200 MiB of CSV, or a workbook of at most 48 MiB",
+    ),
     responses(
         (status = 201, description = "Uploaded", body = ImportResource),
         (status = 400),
@@ -272,6 +282,7 @@ async fn create_import(
         name,
         bytes: 0,
         delimiter: String::new(),
+        sheet: None,
         columns: Vec::new(),
         mapping: json!({}),
         source: None,
@@ -287,7 +298,7 @@ async fn create_import(
         finished_at: None,
         erasures: 0,
     };
-    let mut upload = Upload { petitions: &petitions, vault, import, number: 0, reader, rows: Vec::new() };
+    let mut upload = Upload::new(&petitions, vault, import, reader);
     if let Err(error) = upload.receive(body).await {
         upload.cancel_upload(&petition).await;
         return Err(error);
@@ -301,9 +312,9 @@ async fn create_import(
     tx.commit().await?;
     upload.import.state = ImportState::Uploaded;
     let mut body = ImportResource::new(kernel, &actor, &petition, &upload.import, None);
-    if let Some(format) = upload.reader.format() {
+    if let Some(format) = upload.format {
         body.muster_header_row = Some(format.header_row);
-        body.muster_preview = Some(format.preview.clone());
+        body.muster_preview = Some(format.preview);
     }
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -334,117 +345,6 @@ fn parse_upload_query(query: &str) -> Result<(String, FileReader)> {
         }
     };
     Ok((name, FileReader::new(separator, encoding)))
-}
-
-fn upload_cancelled() -> Error {
-    Error::problem(Code::Conflict, "This upload was cancelled.")
-}
-
-/// An upload. Each chunk is written by its own statement, so that no connection is held while the client is slow; an
-/// aborted upload is deleted, at once or by maintenance.
-struct Upload<'a> {
-    petitions: &'a Petitions,
-    vault: Arc<Vault>,
-    import: Import,
-    /// Number of written chunks.
-    number: i32,
-    reader: FileReader,
-    /// Rows that are not written yet.
-    rows: Vec<u8>,
-}
-
-impl Upload<'_> {
-    async fn receive(&mut self, body: Body) -> Result<()> {
-        let mut stream = body.into_data_stream();
-        let mut bytes = 0;
-        while let Some(more) = stream.next().await {
-            let more = more.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?;
-            bytes += more.len();
-            if bytes > MAX_UPLOAD_BYTES {
-                return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
-            }
-            // a body may arrive as one piece
-            for piece in more.chunks(CHUNK_BYTES) {
-                self.read(piece, false).await?;
-            }
-        }
-        self.read(b"", true).await?;
-        let rows = std::mem::take(&mut self.rows);
-        if rows.is_empty() { Ok(()) } else { self.add(&rows).await }
-    }
-
-    /// Reads a piece of the file, and writes the chunks that are complete.
-    async fn read(&mut self, piece: &[u8], is_end: bool) -> Result<()> {
-        self.reader.push(piece, is_end, &mut self.rows)?;
-        if let Some(format) = self.reader.format()
-            && (self.import.columns.is_empty() || is_end)
-        {
-            let is_new = self.import.columns.is_empty();
-            self.import.columns.clone_from(&format.columns);
-            // in a long file it may be seen after the beginning, which is what the list shows
-            let encoding = if is_end || self.reader.knows_encoding() { self.reader.encoding() } else { "" };
-            self.import.delimiter = format!("{}{encoding}", char::from(format.separator));
-            if is_new {
-                imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
-            }
-        }
-        while self.rows.len() >= CHUNK_BYTES {
-            let rest = self.rows.split_off(CHUNK_BYTES);
-            let chunk = std::mem::replace(&mut self.rows, rest);
-            self.add(&chunk).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes a chunk.
-    async fn add(&mut self, chunk: &[u8]) -> Result<()> {
-        let kernel = &self.petitions.kernel;
-        self.import.bytes += i64::try_from(chunk.len()).map_err(Error::internal)?;
-        let sealed = import::seal_chunk(self.petitions, &self.vault, self.import.id, chunk);
-        let mut tries = 0;
-        loop {
-            let added = async {
-                let mut conn = kernel.db.acquire().await?;
-                let (id, bytes) = (self.import.id, self.import.bytes);
-                imports::insert_chunk(&mut conn, id, self.number, &sealed, bytes, kernel.env.now()).await
-            };
-            match added.await {
-                Ok(true) => break,
-                Ok(false) => return Err(upload_cancelled()),
-                // a short outage of the database does not abort a long upload
-                Err(Error::Unavailable { .. }) if tries < MAX_CHUNK_RETRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_secs(tries)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.number += 1;
-        Ok(())
-    }
-
-    /// Deletes the written chunks; if this fails, maintenance does.
-    async fn cancel_upload(&self, petition: &Petition) {
-        if self.number == 0 && self.import.columns.is_empty() {
-            return;
-        }
-        let kernel = &self.petitions.kernel;
-        let thrown = async {
-            let mut tx = kernel.db.begin().await?;
-            imports::cancel_upload(&mut tx, self.import.id, kernel.env.now()).await?;
-            import::begin_file_cleanup(self.petitions, &mut tx, petition.action.organization_id, self.import.id)
-                .await?;
-            tx.commit().await
-        };
-        if let Err(error) = thrown.await {
-            tracing::info!(
-                event = "import.upload_left",
-                %error,
-                import = %self.import.id,
-                "aborted upload is left for cleanup"
-            );
-        }
-    }
 }
 
 /// How to import a file.

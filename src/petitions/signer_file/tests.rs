@@ -120,6 +120,7 @@ const CASES: &[Case] = &[
         "Email|First Name|Email (2)",
         &["2:|Ana|a@example.org"],
     ),
+    ("a column named as archives begin", b"PK,email\n1,a@example.org\n", "PK|email", &["2:1|a@example.org"]),
     ("a column without a name", b"email,,\na@example.org,x,\n", "email|Column B|Column C", &["2:a@example.org|x|"]),
     (
         "two byte order marks",
@@ -203,6 +204,7 @@ fn other_files_are_refused() {
         (b"\n\n", "empty"),
         (b",,\n", "empty"),
         (b"\xD0\xCF\x11\xE0\xA1\xB1", ".xls"),
+        (b"\xD0\xCF\x11\xE0 E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0", "password"),
         (b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet", ".ods"),
         (b"PK\x03\x04 Index/Document.iwa", "Numbers"),
         (b"%PDF-1.7", "PDF"),
@@ -221,7 +223,7 @@ fn other_files_are_refused() {
 fn what_was_assumed_is_told() {
     let (reader, rows) = read(b"email,a;b\nx@example.org,1;2\n", 5, Some(b';')).unwrap();
     let format = reader.format().unwrap();
-    assert_eq!((format.separator, format.header_row, reader.encoding()), (b';', 1, "UTF-8"));
+    assert_eq!((format.separator, format.header_row, reader.encoding()), (Some(b';'), 1, "UTF-8"));
     assert_eq!((format.columns.as_slice(), rows.len()), (&["email,a".to_owned(), "b".to_owned()][..], 1));
     let (reader, _) = read(b"email\n\xE9@example.org\n", 1, None).unwrap();
     assert_eq!(reader.encoding(), "windows-1252");

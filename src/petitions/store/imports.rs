@@ -31,6 +31,7 @@ pub struct Import {
     pub name: String,
     pub bytes: i64,
     pub delimiter: String,
+    pub sheet: Option<String>,
     pub columns: Vec<String>,
     pub mapping: Value,
     pub source: Option<String>,
@@ -50,8 +51,9 @@ pub struct Import {
 /// Inserts an import; its chunks follow.
 pub(crate) async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, offset_bytes, state, created_at, touched_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'uploading', $9, $9)",
+        "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, offset_bytes, state, created_at, touched_at,
+                sheet)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'uploading', $9, $9, $10)",
         import.id,
         import.petition_id,
         import.organizer_id,
@@ -60,7 +62,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, import: &Import) -> Result<(
         import.delimiter,
         &import.columns,
         import.offset_bytes,
-        import.created_at
+        import.created_at,
+        import.sheet
     )
     .execute(conn)
     .await?;
@@ -128,7 +131,7 @@ pub(crate) async fn of_petition(
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE id = ANY ($1)"#,
@@ -146,7 +149,7 @@ pub(crate) async fn of_petition(
 pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Import> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE"#,
@@ -161,7 +164,7 @@ pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> R
 pub(crate) async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE id = $1"#,

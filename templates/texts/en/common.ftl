@@ -81,20 +81,6 @@ field-show_email = Your email address in the letter
 field-website = Leave this field empty
 updates-label = Yes, send me email updates about this campaign. I can unsubscribe at any time.
 
-country-CA = Canada
-country-US = United States
-country-MX = Mexico
-country-GT = Guatemala
-country-CO = Colombia
-country-HT = Haiti
-country-JM = Jamaica
-country-PH = Philippines
-country-IN = India
-country-PK = Pakistan
-country-BD = Bangladesh
-country-NG = Nigeria
-country-FR = France
-country-GB = United Kingdom
 country-other = Another country
 
 data-title = How we use your data

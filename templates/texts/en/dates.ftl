@@ -3,6 +3,7 @@ date-long = { $month } { $day }, { $year }
 date-weekday = { $weekday }, { $date }
 date-time = { $date }, { $time } { $zone }
 date-time-range = { $date }, { $from } – { $to } { $zone }
+date-time-range-zones = { $date }, { $from } { $from_zone } – { $to } { $zone }
 # hour 0 to 23, hour12 1 to 12, minute as a number, minutes with two digits
 time-of-day = { $half ->
     [am] { $hour12 }:{ $minutes } a.m.

@@ -25,6 +25,7 @@ mail-waiting = Other forms with your email address are waiting to be confirmed, 
 mail-not-you = If this was not you, ignore this email or press “This was not me” on the page.
 mail-why-confirm = You received this email because this address was entered on our website. Unless you confirm, we send at most one reminder.
 mail-why = You received this email because you confirmed this address on our website.
+mail-why-vouched = You received this email because the organizers registered you with this address.
 mail-keep-safe = This link is personal. Please do not share it.
 
 mail-petition-confirm-1 = Please confirm your signature for “{ $title }”.

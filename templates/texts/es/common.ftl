@@ -79,20 +79,6 @@ field-show_email = Su correo electrónico en la carta
 field-website = Deje este campo vacío
 updates-label = Sí, quiero recibir novedades de esta campaña por correo. Puedo darme de baja en cualquier momento.
 
-country-CA = Canadá
-country-US = Estados Unidos
-country-MX = México
-country-GT = Guatemala
-country-CO = Colombia
-country-HT = Haití
-country-JM = Jamaica
-country-PH = Filipinas
-country-IN = India
-country-PK = Pakistán
-country-BD = Bangladés
-country-NG = Nigeria
-country-FR = Francia
-country-GB = Reino Unido
 country-other = Otro país
 
 data-title = Cómo usamos sus datos

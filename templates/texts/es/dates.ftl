@@ -3,6 +3,7 @@ date-long = { $day } de { $month } de { $year }
 date-weekday = { $weekday } { $date }
 date-time = { $date }, { $time } ({ $zone })
 date-time-range = { $date }, { $from } – { $to } ({ $zone })
+date-time-range-zones = { $date }, { $from } ({ $from_zone }) – { $to } ({ $zone })
 time-of-day = { $half ->
     [am] { $hour12 }:{ $minutes } a. m.
    *[pm] { $hour12 }:{ $minutes } p. m.

@@ -24,6 +24,7 @@ mail-waiting = Otros formularios con su correo electrónico también esperan con
 mail-not-you = Si no fue usted, ignore este correo o pulse «No fui yo» en la página.
 mail-why-confirm = Recibe este correo porque esta dirección se escribió en nuestro sitio. Si no confirma, le enviaremos como máximo un recordatorio.
 mail-why = Recibe este correo porque confirmó esta dirección en nuestro sitio.
+mail-why-vouched = Recibió este correo porque el equipo organizador hizo su inscripción con esta dirección.
 mail-keep-safe = Este enlace es personal. No lo comparta, por favor.
 
 mail-petition-confirm-1 = Por favor, confirme su firma para «{ $title }».

@@ -79,20 +79,6 @@ field-show_email = Votre adresse courriel dans la lettre
 field-website = Laissez ce champ vide
 updates-label = Oui, abonnez-moi à l’infolettre de cette campagne. Je peux me désabonner en tout temps.
 
-country-CA = Canada
-country-US = États-Unis
-country-MX = Mexique
-country-GT = Guatemala
-country-CO = Colombie
-country-HT = Haïti
-country-JM = Jamaïque
-country-PH = Philippines
-country-IN = Inde
-country-PK = Pakistan
-country-BD = Bangladesh
-country-NG = Nigéria
-country-FR = France
-country-GB = Royaume-Uni
 country-other = Un autre pays
 
 data-title = Comment nous utilisons vos données

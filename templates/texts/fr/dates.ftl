@@ -6,6 +6,7 @@ date-long = { $day ->
 date-weekday = { $weekday } { $date }
 date-time = { $date }, { $time } ({ $zone })
 date-time-range = { $date }, { $from } – { $to } ({ $zone })
+date-time-range-zones = { $date }, { $from } ({ $from_zone }) – { $to } ({ $zone })
 time-of-day = { $minute ->
     [0] { $hour } h
    *[other] { $hour } h { $minutes }

@@ -24,6 +24,7 @@ mail-waiting = D’autres formulaires avec votre adresse courriel attendent auss
 mail-not-you = Si ce n’était pas vous, ignorez ce courriel ou appuyez sur « Ce n’était pas moi » sur la page.
 mail-why-confirm = Vous recevez ce courriel parce que cette adresse a été saisie sur notre site. Sans confirmation de votre part, nous envoyons tout au plus un rappel.
 mail-why = Vous recevez ce courriel parce que vous avez confirmé cette adresse sur notre site.
+mail-why-vouched = Vous recevez ce courriel parce que l’équipe organisatrice a fait votre inscription avec cette adresse.
 mail-keep-safe = Ce lien est personnel. Ne le partagez pas.
 
 mail-petition-confirm-1 = Veuillez confirmer votre signature pour « { $title } ».

@@ -79,20 +79,6 @@ field-show_email = ਚਿੱਠੀ ਵਿੱਚ ਤੁਹਾਡਾ ਈਮੇਲ 
 field-website = ਇਸ ਖ਼ਾਨੇ ਨੂੰ ਖ਼ਾਲੀ ਛੱਡੋ
 updates-label = ਹਾਂ, ਮੈਨੂੰ ਇਸ ਮੁਹਿੰਮ ਬਾਰੇ ਈਮੇਲ ਅੱਪਡੇਟ ਭੇਜੋ। ਮੈਂ ਕਦੇ ਵੀ ਅਨਸਬਸਕ੍ਰਾਈਬ ਕਰ ਸਕਦਾ/ਸਕਦੀ ਹਾਂ।
 
-country-CA = ਕੈਨੇਡਾ
-country-US = ਅਮਰੀਕਾ
-country-MX = ਮੈਕਸੀਕੋ
-country-GT = ਗੁਆਟੇਮਾਲਾ
-country-CO = ਕੋਲੰਬੀਆ
-country-HT = ਹੈਤੀ
-country-JM = ਜਮੈਕਾ
-country-PH = ਫਿਲੀਪੀਨਜ਼
-country-IN = ਭਾਰਤ
-country-PK = ਪਾਕਿਸਤਾਨ
-country-BD = ਬੰਗਲਾਦੇਸ਼
-country-NG = ਨਾਈਜੀਰੀਆ
-country-FR = ਫ਼ਰਾਂਸ
-country-GB = ਬਰਤਾਨੀਆ
 country-other = ਕੋਈ ਹੋਰ ਦੇਸ਼
 
 data-title = ਅਸੀਂ ਤੁਹਾਡਾ ਡਾਟਾ ਕਿਵੇਂ ਵਰਤਦੇ ਹਾਂ

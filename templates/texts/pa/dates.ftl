@@ -3,6 +3,7 @@ date-long = { $day } { $month } { $year }
 date-weekday = { $weekday }, { $date }
 date-time = { $date }, { $time } { $zone }
 date-time-range = { $date }, { $from } – { $to } { $zone }
+date-time-range-zones = { $date }, { $from } { $from_zone } – { $to } { $zone }
 time-of-day = { $half ->
     [am] { $hour12 }:{ $minutes } AM
    *[pm] { $hour12 }:{ $minutes } PM

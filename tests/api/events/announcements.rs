@@ -128,6 +128,39 @@ async fn a_larger_party_that_does_not_fit_keeps_its_seat_and_is_told_so(pool: Pg
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn footers_say_who_entered_the_address(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    event(&app, &token, json!({"capacity": 1})).await;
+    let (vouched, confirmed) = ("the organizers registered you with this address", "you confirmed this address");
+    app.post(REGISTER, Some(&token), &signer("ana@example.org")).await.expect(201);
+    app.post(REGISTER, Some(&token), &signer("bo@example.org")).await.expect(201);
+    app.post(REGISTER, None, &signer("cem@example.org")).await.expect(202);
+    confirm(&app, "cem@example.org").await;
+    let mut kinds = Vec::new();
+    // the first mails, and later ones about the same registrations
+    for capacity in [None, Some(2)] {
+        if let Some(capacity) = capacity {
+            app.put(EVENT, Some(&token), &json!({"capacity": capacity})).await.expect(200);
+        }
+        for (address, why, not) in
+            [("ana", vouched, confirmed), ("bo", vouched, confirmed), ("cem", confirmed, vouched)]
+        {
+            let mails = app.mail_to(&format!("{address}@example.org")).await.into_iter();
+            for mail in mails.filter(|mail| mail.kind != "event_confirm") {
+                let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(text.contains(why) && !text.contains(not), "{} {address}: {text}", mail.kind);
+                assert!(mail.html.unwrap().contains(why));
+                kinds.push(format!("{address} {}", mail.kind));
+            }
+        }
+    }
+    kinds.sort();
+    kinds.dedup();
+    assert_eq!(kinds, ["ana event_registered", "bo event_promoted", "bo event_waitlisted", "cem event_waitlisted"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn calendar_files_have_validators_and_rules_that_calendars_understand(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

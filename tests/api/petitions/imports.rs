@@ -213,6 +213,63 @@ async fn files_and_cells_are_read_as_programs_write_them(pool: PgPool) {
     }
 }
 
+#[sqlx::test(migrations = "./migrations")]
+async fn workbooks_are_read_like_csv(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let workbook = include_bytes!("../../workbooks/excel.xlsx");
+    let send = async |kind: &str, file: &[u8]| {
+        let request = Request::post(format!("{IMPORTS}?name=rally.xlsx"))
+            .header("OSDI-API-Token", &token)
+            .header(header::CONTENT_TYPE, kind);
+        app.send(request.body(Body::from(file.to_vec())).unwrap()).await
+    };
+    // whatever the browser calls it
+    for kind in ["application/octet-stream", "application/vnd.ms-excel", "application/zip", "text/csv"] {
+        send(kind, workbook).await.expect(201);
+    }
+    let label = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let uploaded = send(label, workbook).await.expect(201);
+    let assumed = ["muster:sheet", "muster:header_row", "muster:separator", "muster:encoding"];
+    let assumed = assumed.map(|name| uploaded[name].clone());
+    assert_eq!(assumed, [json!("Signers"), json!(3), Value::Null, Value::Null]);
+    assert_eq!(uploaded["muster:preview"][0][3], "02139");
+    assert_eq!(
+        uploaded["muster:suggested_mapping"],
+        json!({"email": "Email", "given_name": "First Name", "phone": "Phone", "postal_code": "Postal Code", "country": "Country", "signed_on": "Signed On"})
+    );
+    let mut mapping = uploaded["muster:suggested_mapping"].clone();
+    mapping["consent_updates"] = json!("Updates");
+    let body = json!({"mapping": mapping, "consent_wording": "I agree"});
+    let done = run(&app, &token, &uploaded, &body).await;
+    assert_eq!((done["muster:state"].as_str(), numbers(&done)), (Some("done"), [3, 3, 0, 0]));
+    assert_eq!(done["muster:sheet"], "Signers");
+    let list = app.get("/api/v1/exports/petitions/status/signatures.csv", Some(&token)).await.text();
+    for expected in ["Ana,,ana@example.org,14165550142,02139,,,US", "BO,,bo@example.org,4165550143,M5V 3L9,,ON,CA"] {
+        assert!(list.contains(expected), "{list}");
+    }
+    let agreed = "SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted";
+    assert_eq!(app.count(agreed).await, 1, "TRUE is a yes, an error is none");
+
+    // what is refused says what it is and what to do, and leaves nothing
+    let before: i64 = app.count("SELECT count(*) FROM imports").await;
+    let old = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
+    for (file, status, reason) in [
+        (old, 415, "old_excel"),
+        (workbook[..workbook.len() / 2].to_vec(), 415, "archive"),
+        (b"%PDF-1.7".to_vec(), 415, "pdf"),
+    ] {
+        let refused = send(label, &file).await.expect(status);
+        assert_eq!(refused["muster:reason"], reason);
+        assert!(refused["detail"].as_str().unwrap().contains("CSV"), "{refused}");
+    }
+    let mut huge = workbook.to_vec();
+    huge.resize(49 * 1024 * 1024, 0);
+    assert_eq!(send(label, &huge).await.expect(413)["muster:reason"], "workbook_too_large");
+    assert_eq!(app.count("SELECT count(*) FROM imports").await, before);
+}
+
 /// Lines with addresses of their own.
 fn many(lines: usize) -> String {
     let mut csv = "email,given_name,postal_code\n".to_owned();

@@ -1,0 +1,225 @@
+//! The upload of a file of signers: read as it arrives, its rows sealed and written in chunks.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::{
+    error::{Code, Error, Result},
+    kernel::vault::Vault,
+    petitions::{
+        Petitions,
+        import::{self, CHUNK_BYTES},
+        signer_file::{
+            FileFormat, FileProblem, FileReader, is_archive,
+            sheet::{SheetPiece, read_workbook},
+        },
+        store::{
+            Petition,
+            imports::{self, Import},
+        },
+    },
+};
+
+/// Maximum size of a file in bytes, and of the rows of a workbook.
+const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
+/// Maximum size of a workbook in bytes. It is kept in memory until it is complete, since its index is at its end; packed as
+/// it is, it has as many rows as a CSV file of the maximum size.
+const MAX_WORKBOOK_BYTES: usize = 48 * 1024 * 1024;
+/// Workbooks of a process that are uploaded at once.
+static WORKBOOK_PERMITS: Semaphore = Semaphore::const_new(4);
+/// Reads one workbook at a time in a process, since each may take the time of a core and 200 MiB.
+static READING_PERMIT: Semaphore = Semaphore::const_new(1);
+/// Maximum number of retries of a chunk while the database is unavailable, after 1, 2, 3 ... seconds.
+const MAX_CHUNK_RETRIES: u64 = 6;
+
+/// The upload was cancelled meanwhile.
+pub(super) fn upload_cancelled() -> Error {
+    Error::problem(Code::Conflict, "This upload was cancelled.")
+}
+
+/// An upload. Each chunk is written by its own statement, so that no connection is held while the client is slow; an
+/// aborted upload is deleted, at once or by maintenance.
+pub(super) struct Upload<'a> {
+    petitions: &'a Petitions,
+    vault: Arc<Vault>,
+    pub(super) import: Import,
+    /// Number of written chunks.
+    number: i32,
+    reader: FileReader,
+    /// Known once its beginning was read.
+    pub(super) format: Option<FileFormat>,
+    /// Rows that are not written yet.
+    rows: Vec<u8>,
+}
+
+/// The next piece of a file.
+async fn next_piece(stream: &mut BodyDataStream) -> Result<Option<Bytes>> {
+    let piece = stream.next().await.transpose();
+    piece.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))
+}
+
+impl<'a> Upload<'a> {
+    pub(super) fn new(petitions: &'a Petitions, vault: Arc<Vault>, import: Import, reader: FileReader) -> Self {
+        Self { petitions, vault, import, number: 0, reader, format: None, rows: Vec::new() }
+    }
+
+    /// Receives the file, and writes its rows.
+    ///
+    /// # Errors
+    /// 413, 415 and 422 for what cannot be read.
+    pub(super) async fn receive(&mut self, body: Body) -> Result<()> {
+        let mut stream = body.into_data_stream();
+        // so many bytes tell a workbook
+        let mut head = Vec::new();
+        while head.len() < 4
+            && let Some(piece) = next_piece(&mut stream).await?
+        {
+            head.extend_from_slice(&piece);
+        }
+        if is_archive(&head) {
+            self.receive_workbook(head, &mut stream).await?;
+        } else {
+            self.receive_text(head, &mut stream).await?;
+        }
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() { Ok(()) } else { self.add(&rows).await }
+    }
+
+    async fn receive_text(&mut self, head: Vec<u8>, stream: &mut BodyDataStream) -> Result<()> {
+        let mut bytes = 0;
+        let mut next = Some(Bytes::from(head));
+        while let Some(more) = next {
+            bytes += more.len();
+            if bytes > MAX_UPLOAD_BYTES {
+                return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
+            }
+            // a body may arrive as one piece
+            for piece in more.chunks(CHUNK_BYTES) {
+                self.read(piece, false).await?;
+            }
+            next = next_piece(stream).await?;
+        }
+        self.read(b"", true).await
+    }
+
+    /// Receives a workbook as a whole, and reads it on a thread of its own, which waits while its rows are written.
+    async fn receive_workbook(&mut self, head: Vec<u8>, stream: &mut BodyDataStream) -> Result<()> {
+        let busy = || Error::Unavailable { retry_after: 30, cause: "other workbooks are being uploaded".to_owned() };
+        let _uploading = WORKBOOK_PERMITS.try_acquire().map_err(|_| busy())?;
+        let mut file = head;
+        loop {
+            if file.len() > MAX_WORKBOOK_BYTES {
+                return Err(FileProblem::WorkbookTooLarge.into());
+            }
+            match next_piece(stream).await? {
+                Some(more) => file.extend_from_slice(&more),
+                None => break,
+            }
+        }
+        let permit = READING_PERMIT.acquire().await.map_err(Error::internal)?;
+        let (sender, mut pieces) = mpsc::channel(2);
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            // nobody takes further pieces when the upload has failed
+            read_workbook(&file, MAX_UPLOAD_BYTES, |piece| sender.blocking_send(piece).map_err(|_| upload_cancelled()))
+        });
+        while let Some(piece) = pieces.recv().await {
+            match piece {
+                SheetPiece::Format(format) => {
+                    self.import.columns.clone_from(&format.columns);
+                    self.import.sheet.clone_from(&format.sheet);
+                    self.format = Some(format);
+                    imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
+                }
+                SheetPiece::Rows(rows) => {
+                    self.rows.extend(rows);
+                    self.write().await?;
+                }
+            }
+        }
+        reading.await.map_err(Error::internal)?
+    }
+
+    /// Reads a piece of a text file, and writes the chunks that are complete.
+    async fn read(&mut self, piece: &[u8], is_end: bool) -> Result<()> {
+        self.reader.push(piece, is_end, &mut self.rows)?;
+        if let Some(format) = self.reader.format()
+            && (self.format.is_none() || is_end)
+        {
+            let is_new = self.format.is_none();
+            self.import.columns.clone_from(&format.columns);
+            // in a long file it may be seen after the beginning, which is what the list shows
+            let encoding = if is_end || self.reader.knows_encoding() { self.reader.encoding() } else { "" };
+            self.import.delimiter = format.separator.map(char::from).into_iter().chain(encoding.chars()).collect();
+            self.format = Some(format.clone());
+            if is_new {
+                imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
+            }
+        }
+        self.write().await
+    }
+
+    /// Writes the chunks that are complete.
+    async fn write(&mut self) -> Result<()> {
+        while self.rows.len() >= CHUNK_BYTES {
+            let rest = self.rows.split_off(CHUNK_BYTES);
+            let chunk = std::mem::replace(&mut self.rows, rest);
+            self.add(&chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a chunk.
+    async fn add(&mut self, chunk: &[u8]) -> Result<()> {
+        let kernel = &self.petitions.kernel;
+        self.import.bytes += i64::try_from(chunk.len()).map_err(Error::internal)?;
+        let sealed = import::seal_chunk(self.petitions, &self.vault, self.import.id, chunk);
+        let mut tries = 0;
+        loop {
+            let added = async {
+                let mut conn = kernel.db.acquire().await?;
+                let (id, bytes) = (self.import.id, self.import.bytes);
+                imports::insert_chunk(&mut conn, id, self.number, &sealed, bytes, kernel.env.now()).await
+            };
+            match added.await {
+                Ok(true) => break,
+                Ok(false) => return Err(upload_cancelled()),
+                // a short outage of the database does not abort a long upload
+                Err(Error::Unavailable { .. }) if tries < MAX_CHUNK_RETRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_secs(tries)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.number += 1;
+        Ok(())
+    }
+
+    /// Deletes the written chunks; if this fails, maintenance does.
+    pub(super) async fn cancel_upload(&self, petition: &Petition) {
+        if self.format.is_none() {
+            return;
+        }
+        let kernel = &self.petitions.kernel;
+        let thrown = async {
+            let mut tx = kernel.db.begin().await?;
+            imports::cancel_upload(&mut tx, self.import.id, kernel.env.now()).await?;
+            import::begin_file_cleanup(self.petitions, &mut tx, petition.action.organization_id, self.import.id)
+                .await?;
+            tx.commit().await
+        };
+        if let Err(error) = thrown.await {
+            tracing::info!(
+                event = "import.upload_left",
+                %error,
+                import = %self.import.id,
+                "aborted upload is left for cleanup"
+            );
+        }
+    }
+}
