@@ -110,7 +110,7 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT * INTO a FROM actions WHERE actions.id = of_event;
-    IF a.state IN ('draft', 'cancelled', 'archived') THEN
+    IF a.state IN ('draft', 'cancelled', 'archived', 'ended') THEN
         RETURN 0;
     END IF;
     at := CASE WHEN a.privacy = 'protected' THEN date_trunc('day', clock, 'UTC') ELSE clock END;
@@ -354,13 +354,14 @@ BEGIN
         FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
 END $$;
 
--- Copies the end of an event to its action, so that one index finds what of a campaign has not ended.
+-- Copies the end of an event and its time zone to its action: one index finds what of a campaign has not ended, and
+-- retention need not know the kinds.
 CREATE FUNCTION copy_event_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE actions SET ends_at = NEW.ends_at WHERE id = NEW.id;
+    UPDATE actions SET ends_at = NEW.ends_at, timezone = NEW.timezone WHERE id = NEW.id;
     RETURN NULL;
 END $$;
-CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
+CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at, timezone ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
 
 -- Not for seats_taken, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,

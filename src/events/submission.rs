@@ -178,7 +178,7 @@ impl Events {
     /// `unavailable` when it was not written.
     pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
-        let vault = self.kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(&self.kernel).await?;
         let person_id = self.kernel.env.recorded_id(action.protected);
         let mode = action.submission_mode();
         let submission = self
@@ -205,7 +205,7 @@ impl Events {
         if event.is_called_off() {
             return Err(Error::problem(Code::ActionClosed, "cancelled: it was called off."));
         }
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         let vouched = people::prepare_vouched_person(
             &mut *kernel.db.acquire().await?,
             kernel,

@@ -390,7 +390,7 @@ async fn destroyed_vault_is_closed_in_every_process(pool: PgPool) {
     tx.commit().await.unwrap();
     shut(&app, &other, first).await;
     let refused = app.post("/api/v1/petitions/first/signatures", None, &signer("a@example.org")).await;
-    refused.problem(410, "link_expired", &[]);
+    refused.problem(410, "action_ended", &[]);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "nothing falls back to plain text");
 
     let key: String = sqlx::query_scalar("SELECT wrapping_key FROM vaults WHERE id = $1")

@@ -180,7 +180,7 @@ async fn keyring_prune_ends_a_protected_vault_whose_day_has_passed_in_every_back
             .await
             .unwrap();
     assert!(gone);
-    assert_eq!(kernel(&house, &pool).vaults.open(vault).await.unwrap_err().code(), Code::LinkExpired);
+    assert_eq!(kernel(&house, &pool).vaults.open(vault).await.unwrap_err().code(), Code::ActionEnded);
     let restore = "UPDATE vaults SET wrapping_key = $3, wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
     sqlx::query(restore).bind(vault).bind(&backup).bind(&name).execute(&pool).await.unwrap();
     kernel(&house, &pool).vaults.open(vault).await.unwrap_err();

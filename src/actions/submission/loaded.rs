@@ -72,7 +72,7 @@ pub async fn load<K: SubmissionKind>(
     let mut parents = HashMap::new();
     for parent in K::parents(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await? {
         let action = parent.as_ref();
-        let (id, vault) = (action.id, kernel.vaults.open(action.vault_id).await);
+        let (id, vault) = (action.id, action.open_vault(kernel).await);
         parents.insert(id, (Arc::new(parent), vault));
     }
     let open = |row: K::Row| {

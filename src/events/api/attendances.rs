@@ -190,7 +190,7 @@ async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &A
     resource.referrer_data = Some(SourceResource { source: row.source.clone() });
     resource.links = resource.links.to("osdi:person", kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     if actor.allows(Scope::ContactsRead) {
-        let payload = ops::open_payload(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
+        let payload = ops::open_payload(&*event.action.open_vault(kernel).await?, row)?;
         resource.person = Some(payload.details.contact());
         resource.attendance.muster_interpretation = Some(payload.interpretation);
         resource.attendance.muster_access_needs = Some(payload.access_needs);
@@ -241,7 +241,7 @@ pub(super) async fn list_attendances(
     let fields = if event.action.protected { store::PROTECTED_ATTENDANCE_FIELDS } else { store::ATTENDANCE_FIELDS };
     let mut filter = query.filter(fields)?;
     if let Some(filter) = &mut filter {
-        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        let vault = event.action.open_vault(kernel).await?;
         people::resolve_addresses(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::attendances(&mut conn, event.action.id, filter.as_ref(), &query.page).await?;
@@ -348,7 +348,7 @@ pub(super) async fn create_attendance(
     let mut conn = kernel.db.acquire().await?;
     let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
     if !event.action.protected {
-        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        let vault = event.action.open_vault(kernel).await?;
         people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     }
     drop(conn);
@@ -400,7 +400,7 @@ pub(super) async fn update_attendance(
         let detail = "Only `declined` changes it: a place is given by the event's seats.";
         return Err(Error::field("/status", "not_allowed", detail));
     }
-    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    let vault = event.action.open_vault(kernel).await?;
     let mut payload = ops::open_payload(&vault, &row)?;
     let before = AttendanceDocument {
         muster_party_size: row.party_size.into(),

@@ -305,7 +305,7 @@ async fn open(
     if letter.action.protected || !actor.allows(Scope::ContactsRead) {
         return Ok((letter, None));
     }
-    let vault = letters.kernel.vaults.open(letter.action.vault_id).await?;
+    let vault = letter.action.open_vault(&letters.kernel).await?;
     Ok((letter, Some(vault)))
 }
 
@@ -436,7 +436,7 @@ async fn vouch(
     if written.outcome == SubmissionOutcome::Created {
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
     }
-    let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };
+    let vault = if action.protected { None } else { Some(action.open_vault(kernel).await?) };
     let view = View { letters, letter: &letter, vault: vault.as_deref() };
     let mut outreaches = Vec::new();
     let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;

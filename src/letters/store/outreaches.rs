@@ -602,3 +602,8 @@ pub(crate) async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter:
     );
     Ok(query.build_query_as().fetch_all(conn).await?)
 }
+
+/// The outreaches of letters.
+pub(crate) async fn ids_of_letters(conn: &mut PgConnection, letters: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM outreaches WHERE letter_id = ANY ($1)", letters).fetch_all(conn).await?)
+}

@@ -261,7 +261,7 @@ async fn create_import(
         return Err(Error::field("", "not_allowed", detail));
     }
     let (name, reader) = parse_upload_query(query.as_deref().unwrap_or_default())?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let vault = petition.action.open_vault(kernel).await?;
     let import = Import {
         id: kernel.env.id(),
         petition_id: petition.action.id,

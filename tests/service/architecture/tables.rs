@@ -24,6 +24,7 @@ const OWNED: [Owned; 9] = [
             "attempts",
             "jobs",
             "job_last_steps",
+            "table_sweeps",
             "leases",
             "day_secrets",
             "process_heartbeats",
@@ -83,7 +84,14 @@ const OWNED: [Owned; 9] = [
     Owned {
         slice: "people",
         tables: &["people", "person_labels", "consents", "partners"],
-        functions: &["upsert_people", "delete_unconfirmed", "delete_unconfirmed_people"],
+        functions: &[
+            "upsert_people",
+            "delete_unconfirmed",
+            "delete_unconfirmed_people",
+            "lock_ended_submissions",
+            "delete_ended_submissions",
+            "tables_about_people",
+        ],
     },
     Owned {
         slice: "campaigns",
@@ -92,6 +100,7 @@ const OWNED: [Owned; 9] = [
             "images",
             "actions",
             "action_state_changes",
+            "action_ends",
             "former_slugs",
             "updates",
             "sources",
