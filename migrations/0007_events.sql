@@ -232,7 +232,7 @@ BEGIN
                 outcome := 'declined';
             END IF;
             IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
-                UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
+                UPDATE attendances o SET state = 'cancelled', ended_at = at, sealed = NULL WHERE o.id = one.old_id;
                 IF one.old_state = 'waitlisted' THEN
                     e.waiting_parties := e.waiting_parties - 1;
                     e.waiting_seats := e.waiting_seats - one.old_size;
@@ -266,6 +266,9 @@ BEGIN
         SET state = CASE WHEN n.id = ANY (accepted_ids) THEN 'accepted' WHEN n.id = ANY (waiting_ids) THEN 'waitlisted' ELSE 'declined' END,
             accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
             ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
+            -- of somebody who is not known otherwise it goes with the mail that tells her (src/events/mail.rs)
+            sealed = CASE WHEN n.id = ANY (declined_ids) AND EXISTS (SELECT FROM people p WHERE p.id = n.person_id AND p.sealed IS NOT NULL)
+                          THEN NULL ELSE n.sealed END,
             confirm_expires_at = NULL,
             waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
@@ -329,7 +332,7 @@ BEGIN
     ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
-    UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
+    UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL, sealed = NULL
     FROM unnest(acts) a
     WHERE n.id = a.id AND a.mode = 'immediate'
       AND (SELECT bool_or(o.event_id = n.event_id AND o.state IN ('accepted', 'waitlisted')) FROM attendances o WHERE o.person_id = n.person_id);

@@ -309,7 +309,10 @@ impl Events {
             consents: new.consents.clone(),
             locale: new.person.locale.or(before.locale),
         };
-        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.env, ATTENDANCES, row.id, &now))).await?;
+        if !store::replace_sealed(&mut tx, row.id, &vault.seal(&kernel.env, ATTENDANCES, row.id, &now)).await? {
+            // cancelled since it was read
+            return Ok(None);
+        }
         tx.commit().await?;
         Ok(Some(VouchedAttendance { attendance: row.id, is_new: false }))
     }

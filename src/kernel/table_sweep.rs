@@ -72,6 +72,7 @@ pub(super) async fn sweep(db: &PgPool) -> Result<u64> {
     .await?;
     let mut done = 0;
     for table in waiting {
+        // ANALYZE: the planner's statistics hold samples of values
         // VACUUM cannot be in a transaction: its limits are the session's, which is closed afterwards
         let mut conn = db.acquire().await?;
         conn.close_on_drop();
@@ -79,7 +80,7 @@ pub(super) async fn sweep(db: &PgPool) -> Result<u64> {
         let limit = if is_small { REWRITE_TIMEOUT } else { TURN_LIMIT };
         let limit = format!("{}s", limit.as_secs());
         sqlx::query!("SELECT set_config('statement_timeout', $1, false)", limit).fetch_one(&mut *conn).await?;
-        let how = if is_small { "FULL, SKIP_LOCKED" } else { "SKIP_LOCKED" };
+        let how = if is_small { "FULL, ANALYZE, SKIP_LOCKED" } else { "ANALYZE, SKIP_LOCKED" };
         let vacuum = format!("VACUUM ({how}) {}", table.sql_name);
         // the name is one that Postgres wrote, quoted where that is needed
         sqlx::raw_sql(sqlx::AssertSqlSafe(vacuum)).execute(&mut *conn).await?;

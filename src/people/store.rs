@@ -147,6 +147,17 @@ pub async fn lock_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Pe
     .await
 }
 
+/// The people with these ids that exist, in no order.
+pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<PersonRow>> {
+    Ok(sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = ANY ($1)",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Reads a person and locks the row until the end of the transaction.
 ///
 /// # Errors

@@ -238,12 +238,17 @@ fn path_to(template: &str, resources: &AllResources, within: &AllResources) -> S
 
 /// A body that the operation takes.
 fn body_for(method: &Method, template: &str, resources: &AllResources) -> Option<Value> {
+    if template.ends_with("/retention") && *method == Method::PUT {
+        return Some(json!({"muster:retention_months": 12}));
+    }
     if *method == Method::POST {
         let mut who = signer("vouched@example.org");
         if template.ends_with("/people") {
             return Some(who);
         } else if template.ends_with("/short_links") || template.ends_with("/sources") {
             return Some(json!({"word": "changed"}));
+        } else if template.ends_with("/destroy") {
+            return Some(json!({"slug": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
         } else if template.ends_with("/broadcasts") {

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use muster::{
-    campaigns, events::MANAGE_ATTENDANCE, kernel::zones, letters::MANAGE_LETTER, petitions::MANAGE_SIGNATURE, worker,
+    campaigns,
+    events::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE},
+    kernel::zones, letters::MANAGE_LETTER, petitions::MANAGE_SIGNATURE, worker,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -68,12 +70,12 @@ async fn everything(app: &TestApp, token: &str, prefix: &str, more: &Value) -> V
         body
     };
     let ids = vec![
-        app.petition(token, with("petitions")).await,
-        event(app, token, with("events")).await,
-        letter_action(app, token, with("advocacy_campaigns")).await,
+        app.petition(token, with("p")).await,
+        event(app, token, with("e")).await,
+        letter_action(app, token, with("l")).await,
     ];
-    for (collection, _, list) in KINDS {
-        let path = format!("/api/v1/{collection}/{prefix}-{collection}/{list}");
+    for (collection, kind, list) in KINDS {
+        let path = format!("/api/v1/{collection}/{prefix}-{kind}/{list}");
         for (name, is_long) in [("amara", false), ("bo", true)] {
             let address = format!("{name}-{prefix}@example.org");
             let mut body = signer(&address);
@@ -90,6 +92,7 @@ async fn everything(app: &TestApp, token: &str, prefix: &str, more: &Value) -> V
 }
 
 #[sqlx::test(migrations = "./migrations")]
+#[expect(clippy::too_many_lines, reason = "one life, from the first act to the last byte")]
 async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -103,13 +106,13 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
         ended.extend(everything(&app, &token, prefix, &more).await);
     }
     // an import that was not started, a rule, suppressions; and somebody who took part in what goes on
-    let import = axum::http::Request::post("/api/v1/petitions/plain-petitions/imports?name=list.csv")
+    let import = axum::http::Request::post("/api/v1/petitions/plain-p/imports?name=list.csv")
         .header("OSDI-API-Token", &token)
         .header("content-type", "text/csv; charset=utf-8");
     let csv = "Name,E-mail\nCeleste,celeste@example.org\n";
     app.send(import.body(axum::body::Body::from(csv)).unwrap()).await.expect(201);
     let rule = json!({"effect": "invalidate", "rule": {"name": "nobody"}, "reason": "test", "dry_run": false});
-    app.post("/api/v1/petitions/plain-petitions/invalidations", t, &rule).await.expect(202);
+    app.post("/api/v1/petitions/plain-p/invalidations", t, &rule).await.expect(202);
     sqlx::query(
         "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at)
          SELECT gen_random_uuid(), p.vault_id, p.email_index, 'unsubscribed', now() FROM people p
@@ -124,8 +127,8 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
         confirm(&app, address).await;
     }
     app.tick().await;
-    let total = async |(collection, _, _): (&'static str, &str, &str), prefix: &str| {
-        let shown = app.get(&format!("/api/v1/{collection}/{prefix}-{collection}"), t).await.expect(200);
+    let total = async |(collection, kind, _): (&str, &str, &str), prefix: &str| {
+        let shown = app.get(&format!("/api/v1/{collection}/{prefix}-{kind}"), t).await.expect(200);
         ["total_signatures", "total_accepted", "total_outreaches"].iter().find_map(|name| shown[*name].as_i64())
     };
     let mut totals = Vec::new();
@@ -172,7 +175,7 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     move_to(&app, end_of(last_day) - TimeDelta::minutes(2));
     app.tick().await;
     assert_eq!(app.count("SELECT count(*) FROM action_ends").await, 0);
-    assert_eq!(app.get("/p/safe-petitions", None).await.status, 200);
+    assert_eq!(app.get("/p/safe-p", None).await.status, 200);
     let wrapped = "SELECT count(*) FROM vaults WHERE wrapped_keys IS NOT NULL";
     assert_eq!(app.count(wrapped).await, 4);
 
@@ -191,18 +194,18 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
         for (kind, prefix) in KINDS.into_iter().flat_map(|kind| ["safe", "plain"].map(|prefix| (kind, prefix))) {
             let (collection, page, list) = kind;
             for (locale, words) in ENDED {
-                let shown = app.get(&format!("{page}{prefix}-{collection}?lang={locale}"), None).await;
-                assert_eq!(shown.status, 410, "{page}{prefix}-{collection}");
+                let shown = app.get(&format!("/{page}/{prefix}-{page}?lang={locale}"), None).await;
+                assert_eq!(shown.status, 410, "/{page}/{prefix}-{page}");
                 assert!(shown.text().contains(words) && !shown.text().contains("method=\"post\""), "{}", shown.text());
             }
-            let path = format!("/api/v1/{collection}/{prefix}-{collection}");
+            let path = format!("/api/v1/{collection}/{prefix}-{page}");
             let body = signer("late@example.org");
             for (method, path, caller, body) in [
                 ("POST", format!("{path}/{list}"), None, &body),
                 ("POST", format!("{path}/{list}"), t, &body),
                 ("PUT", path.clone(), t, &json!({"title": "Again"})),
                 ("DELETE", path.clone(), t, &Value::Null),
-                ("POST", format!("{path}/destroy"), t, &json!({"slug": format!("{prefix}-{collection}")})),
+                ("POST", format!("{path}/destroy"), t, &json!({"slug": format!("{prefix}-{page}")})),
             ] {
                 let reply = match method {
                     "PUT" => app.put(&path, caller, body).await,
@@ -259,15 +262,18 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     assert_eq!(ended.len(), 6);
 }
 
+/// A person, her vault, what is sealed of her, and how the vault's keys are wrapped.
+type Dumped = (Uuid, Uuid, Option<Vec<u8>>, Option<String>, Option<Vec<u8>>);
+
 #[sqlx::test(migrations = "./migrations")]
 async fn an_old_dump_opens_nothing_with_the_keys_of_today(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    app.petition(&token, json!({"muster:slug": "safe", "muster:privacy": "protected"})).await;
-    app.post("/api/v1/petitions/safe/signatures", None, &signer("amara@example.org")).await.expect(202);
+    // protected petitions keep no contact of who has confirmed; events do
+    event(&app, &token, json!({"muster:slug": "safe", "muster:privacy": "protected"})).await;
+    app.post("/api/v1/events/safe/attendances", None, &signer("amara@example.org")).await.expect(202);
     confirm(&app, "amara@example.org").await;
     // the dump: the rows, and the wrapped keys of the vault
-    type Dumped = (Uuid, Uuid, Option<Vec<u8>>, Option<String>, Option<Vec<u8>>);
     let dump: Vec<Dumped> = sqlx::query_as(
         "SELECT p.id, v.id, p.sealed, v.wrapping_key, v.wrapped_keys FROM people p JOIN vaults v ON v.id = p.vault_id",
     )
@@ -278,7 +284,7 @@ async fn an_old_dump_opens_nothing_with_the_keys_of_today(pool: PgPool) {
     let opened: Value = app.kernel.vaults.open(*vault).await.unwrap().open("people", *person, sealed).unwrap();
     assert!(opened.to_string().contains("amara@example.org"));
 
-    let destroy = app.post("/api/v1/petitions/safe/destroy", Some(&token), &json!({"slug": "safe"})).await;
+    let destroy = app.post("/api/v1/events/safe/destroy", Some(&token), &json!({"slug": "safe"})).await;
     destroy.expect(200);
     // restored, beside the key files as they are now
     sqlx::query("UPDATE vaults SET wrapping_key = $2, wrapped_keys = $3, destroyed_at = NULL WHERE id = $1")
@@ -416,4 +422,82 @@ async fn destroying_at_once_needs_an_owner_and_the_slug(pool: PgPool) {
     let put = app.put("/api/v1/petitions/draft", t, &json!({"muster:status": "published"})).await;
     put.problem(410, "action_ended", &[]);
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'").await, 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_has_ended_keeps_no_text(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let t = Some(token.as_str());
+    office(&app, &token, "minister").await;
+    letter_action(&app, &token, json!({})).await;
+    app.petition(&token, json!({"muster:confirmation": "none"})).await;
+    let kept = "SELECT count(*) FROM (SELECT state, sealed FROM attendances WHERE state IN ('cancelled', 'declined')
+                    UNION ALL SELECT state, sealed FROM signatures WHERE state IN ('duplicate', 'withdrawn')
+                    UNION ALL SELECT o.state, l.sealed FROM letters l JOIN outreaches o ON o.letter_id = l.id WHERE o.state = 'cancelled') x
+                WHERE sealed IS NOT NULL";
+    for (slug, privacy) in [("open", "standard"), ("safe", "protected")] {
+        let more = json!({"muster:slug": slug, "muster:privacy": privacy, "capacity": 1, "muster:waitlist": false});
+        event(&app, &token, more).await;
+        let path = format!("/api/v1/events/{slug}/attendances");
+        for address in ["amara@example.org", "bo@example.org", "amara@example.org"] {
+            app.post(&path, None, &signer(address)).await.expect(202);
+            let pending: Vec<Uuid> = column(&app, "SELECT id FROM attendances WHERE state = 'pending'").await;
+            assert_eq!(app.press(&app.kernel.links.url(CONFIRM_ATTENDANCE, pending[0], 0)).await.status, 200);
+        }
+        // Bo was declined, and Amara's second registration has replaced the first
+        let sql = format!(
+            "SELECT array_agg(a.state ORDER BY a.state) FROM attendances a JOIN actions e ON e.id = a.event_id WHERE e.slug = '{slug}'"
+        );
+        let states: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&app.kernel.db).await.unwrap();
+        assert_eq!(states, ["accepted", "cancelled", "declined"]);
+        assert_eq!(app.count(kept).await, 0, "at once: {slug}");
+        assert!(app.mail_to("bo@example.org").await.iter().any(|mail| mail.kind == "event_declined"), "and is told");
+
+        // cancelled by link
+        let sql = "SELECT a.id FROM attendances a WHERE a.state = 'accepted'";
+        let own: Vec<Uuid> = column(&app, sql).await;
+        let link = app.kernel.links.url(MANAGE_ATTENDANCE, own[0], 0);
+        assert_eq!(app.press(&link).await.status, 200);
+        assert_eq!(app.count("SELECT count(*) FROM attendances WHERE state = 'accepted'").await, 0);
+        assert_eq!(app.count(kept).await, 0, "before the mail has gone");
+        let told = app.mail_to("amara@example.org").await;
+        assert_eq!(told.iter().filter(|mail| mail.kind == "event_cancelled_by_you").count(), if slug == "open" { 1 } else { 2 });
+    }
+    // without confirmation: a second signature, whose mail speaks of the first
+    for _ in 0..2 {
+        app.post("/api/v1/petitions/status/signatures", None, &signer("dana@example.org")).await.expect(202);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'duplicate'").await, 1);
+    assert_eq!(app.count(kept).await, 0);
+    assert_eq!(app.mail_to("dana@example.org").await.len(), 2);
+    // a letter that was not sent
+    app.post("/api/v1/advocacy_campaigns/write/outreaches", None, &signer("amara@example.org")).await.expect(202);
+    confirm(&app, "amara@example.org").await;
+    let letters: Vec<Uuid> = column(&app, "SELECT id FROM letters").await;
+    let link = app.kernel.links.url(MANAGE_LETTER, letters[0], 0);
+    assert_eq!(app.press(&link).await.status, 200);
+    assert_eq!(app.get(app.path_of(&link), None).await.status, 200);
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'cancelled'").await, 1);
+    assert_eq!(app.count(kept).await, 0);
+    app.get("/api/v1/advocacy_campaigns/write/outreaches", t).await.expect(200);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_change_that_races_a_cancellation_brings_nothing_back(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    event(&app, &token, json!({})).await;
+    for n in 0..20 {
+        let body = signer(&format!("amara{n}@example.org"));
+        let made = app.post("/api/v1/events/assembly/attendances", Some(&token), &body).await;
+        let path = format!("/api/v1/events/assembly/attendances/{}", TestApp::created(&made));
+        let change = json!({"muster:access_needs": "a ramp"});
+        let (put, deleted) =
+            tokio::join!(app.put(&path, Some(&token), &change), app.delete(&path, Some(&token)));
+        assert!([200, 409].contains(&put.status.as_u16()), "{}", put.text());
+        deleted.expect(200);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM attendances WHERE state = 'cancelled' AND sealed IS NULL").await, 20);
 }

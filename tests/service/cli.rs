@@ -248,6 +248,38 @@ async fn keyring_check_says_what_is_wrong_and_fails(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    for (slug, privacy) in [("first", "protected"), ("second", "protected"), ("third", "protected"), ("plain", "standard")] {
+        server.petition(&token, json!({"muster:slug": slug, "muster:privacy": privacy})).await;
+    }
+    server.stop().await;
+    assert_eq!(vault_keys(&house).len(), 3);
+    // nobody types the slug
+    house.run(&["vault", "destroy", "--action", "first"]).await.refused(&["nothing was done"]);
+    house.run(&["panic"]).await.refused(&["nothing was done"]);
+    house.run(&["vault", "destroy", "--action", "nonsense", "--yes"]).await.refused(&["there is no action"]);
+    house.run(&["panic", "--organization", "nonsense", "--yes"]).await.refused(&["there is no organization"]);
+    assert_eq!(vault_keys(&house).len(), 3);
+
+    house.run(&["vault", "destroy", "--action", "/p/first", "--yes"]).await.ok();
+    assert_eq!(vault_keys(&house).len(), 2);
+    let again = house.run(&["vault", "destroy", "--action", "first", "--yes"]).await;
+    again.ok();
+    assert!(again.stderr.contains("had ended before"), "{}", again.stderr);
+    let all = house.run(&["panic", "--yes"]).await;
+    all.ok();
+    assert!(all.stderr.contains("Ended 2 action(s)"), "{}", all.stderr);
+    assert!(vault_keys(&house).is_empty());
+    let left: Vec<String> = sqlx::query_scalar("SELECT slug FROM actions WHERE state <> 'ended'").fetch_all(&pool).await.unwrap();
+    assert_eq!(left, ["plain"]);
+    let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'").fetch_one(&pool).await.unwrap();
+    assert_eq!(audited, 3);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn keyring_commands_that_run_at_once_lose_no_key(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;

@@ -423,7 +423,7 @@ pub(super) async fn update_attendance(
         ops::resize(&mut tx, kernel, &event, &row, party_size(&event, after.muster_party_size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
-        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &payload))).await?;
+        store::replace_sealed(&mut tx, id, &vault.seal(&kernel.env, ATTENDANCES, id, &payload)).await?;
     }
     audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(id), json!({})).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
@@ -434,8 +434,6 @@ pub(super) async fn update_attendance(
 /// Cancels a registration on behalf of its person, unless it has ended.
 async fn cancel(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, event: &Event, id: Uuid) -> Result<()> {
     if ops::cancel(conn, kernel, event, id).await? {
-        // no mail follows, so the contact is erased at once
-        store::set_sealed(conn, id, None).await?;
         audit(conn, &kernel.env, actor, "attendance.cancel", Some(id), json!({})).await?;
     }
     Ok(())
