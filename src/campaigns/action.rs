@@ -170,8 +170,8 @@ pub struct Action {
     pub campaign_id: Option<Uuid>,
     pub campaign: Option<ActionCampaign>,
     pub vault_id: Uuid,
-    /// Last day of the data of those who take part, in `zone`: chosen, or else as the organization's default says. `None`:
-    /// it has no date to count from, since it is open and does not close by itself.
+    /// Last day of the data of those who take part, in `zone`: chosen, or else as the organization's default says.
+    /// `None`: it has no date to count from, since it is open and does not close by itself.
     pub destroy_after: Option<NaiveDate>,
     /// `destroy_after` does not move with the action's dates: it is protected, or an organizer chose the day.
     pub has_fixed_end: bool,

@@ -252,7 +252,9 @@ async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let server = house.serve(&["serve"]).await;
-    for (slug, privacy) in [("first", "protected"), ("second", "protected"), ("third", "protected"), ("plain", "standard")] {
+    for (slug, privacy) in
+        [("first", "protected"), ("second", "protected"), ("third", "protected"), ("plain", "standard")]
+    {
         server.petition(&token, json!({"muster:slug": slug, "muster:privacy": privacy})).await;
     }
     server.stop().await;
@@ -273,9 +275,13 @@ async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
     all.ok();
     assert!(all.stderr.contains("Ended 2 action(s)"), "{}", all.stderr);
     assert!(vault_keys(&house).is_empty());
-    let left: Vec<String> = sqlx::query_scalar("SELECT slug FROM actions WHERE state <> 'ended'").fetch_all(&pool).await.unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT slug FROM actions WHERE state <> 'ended'").fetch_all(&pool).await.unwrap();
     assert_eq!(left, ["plain"]);
-    let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'").fetch_one(&pool).await.unwrap();
+    let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
     assert_eq!(audited, 3);
 }
 
