@@ -94,7 +94,7 @@ async fn everything(app: &TestApp, token: &str, prefix: &str, more: &Value) -> V
 }
 
 #[sqlx::test(migrations = "./migrations")]
-#[expect(clippy::too_many_lines, reason = "one life, from the first act to the last byte")]
+#[allow(clippy::too_many_lines, reason = "one life, from the first act to the last byte")]
 async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
