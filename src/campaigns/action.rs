@@ -173,8 +173,8 @@ pub struct Action {
     /// Last day of the data of those who take part, in `zone`: chosen, or else as the organization's default says.
     /// `None`: it has no date to count from, since it is open and does not close by itself.
     pub destroy_after: Option<NaiveDate>,
-    /// `destroy_after` does not move with the action's dates: it is protected, or an organizer chose the day.
-    pub has_fixed_end: bool,
+    /// The same, if it does not move with the action's dates: it is protected, or an organizer chose the day.
+    pub fixed_end: Option<NaiveDate>,
     /// When its data ended; nobody can take part or change it since.
     pub ended_at: Option<DateTime<Utc>>,
     /// The time zone in which its days are counted.

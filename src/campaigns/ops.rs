@@ -150,7 +150,7 @@ pub async fn put_action(
         find_campaign(conn, action.organization_id, new.campaign.as_deref()).await?
     };
     let chosen_end = new.destroy_after.filter(|day| Some(*day) != action.destroy_after);
-    let last_day = chosen_end.or(action.destroy_after.filter(|_| action.has_fixed_end));
+    let last_day = chosen_end.or(action.fixed_end);
     if let Some(last_day) = last_day {
         // who took part in a protected action was promised that day
         let latest = action.destroy_after.filter(|_| action.protected);

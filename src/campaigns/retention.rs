@@ -202,21 +202,21 @@ pub(super) fn router() -> OpenApiRouter<Campaigns> {
 struct RetentionResource {
     /// Months from the end of a standard action to the end of its data, unless a last day is set for the action.
     #[serde(rename = "muster:retention_months")]
-    muster_retention_months: i16,
+    months: i16,
     /// Actions whose last day is within the next 30 days.
     #[serde(rename = "muster:ends_ahead")]
-    muster_ends_ahead: i64,
+    ends_ahead: i64,
     /// Ends that are late; anything but 0 needs an operator.
     #[serde(rename = "muster:ends_overdue")]
-    muster_ends_overdue: i64,
+    ends_overdue: i64,
 }
 
 async fn resource(kernel: &Arc<Kernel>, conn: &mut PgConnection, actor: &Actor) -> Result<RetentionResource> {
     let status = retention_status(conn, Some(actor.organization_id), kernel.env.now()).await?;
     Ok(RetentionResource {
-        muster_retention_months: store::retention_months(conn, actor.organization_id).await?,
-        muster_ends_ahead: status.ahead,
-        muster_ends_overdue: status.overdue,
+        months: store::retention_months(conn, actor.organization_id).await?,
+        ends_ahead: status.ahead,
+        ends_overdue: status.overdue,
     })
 }
 

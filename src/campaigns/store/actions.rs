@@ -81,7 +81,7 @@ impl TryFrom<ActionRow> for Action {
         Ok(Self {
             zone,
             destroy_after: fixed_end.or(default_end),
-            has_fixed_end: fixed_end.is_some(),
+            fixed_end,
             ended_at: row.ended_at,
             kind: row.kind,
             locale: LocaleTag::parse(&row.locale).unwrap_or_default(),

@@ -54,7 +54,7 @@ pub(super) fn event() -> Event {
         protected: false,
         campaign: None,
         destroy_after: None,
-        has_fixed_end: false,
+        fixed_end: None,
         ended_at: None,
         zone: *crate::kernel::zones::DEFAULT,
         confirms: true,
