@@ -12,9 +12,11 @@ CREATE TABLE organizations (
     name        text NOT NULL,
     slug        text NOT NULL,
     locale      text NOT NULL DEFAULT 'en', -- the language mail and pages fall back to
+    retention_months smallint NOT NULL DEFAULT 12, -- standard actions: from the end of an action to the end of its data
     abuse_settings jsonb NOT NULL DEFAULT '{}', -- limits and switches that hold floods back (see src/petitions/abuse.rs)
     created_at  timestamptz NOT NULL,
     CONSTRAINT organizations_abuse_settings_check CHECK (jsonb_typeof(abuse_settings) = 'object'),
+    CONSTRAINT organizations_retention_months_check CHECK (retention_months BETWEEN 1 AND 120),
     CONSTRAINT organizations_slug_key UNIQUE (slug),
     CONSTRAINT organizations_name_check CHECK (char_length(name) BETWEEN 1 AND 200),
     CONSTRAINT organizations_locale_check CHECK (locale IN ('en', 'fr', 'es', 'pa'))

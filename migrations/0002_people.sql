@@ -198,3 +198,42 @@ CREATE TABLE erasures (
     CONSTRAINT erasures_person_hash_check CHECK (octet_length(person_hash) = 32)
 );
 CREATE INDEX erasures_erased_on_idx ON erasures (erased_on);
+
+-- The next submissions to an action that has ended. Their people are locked before (the lock order is in
+-- src/people/mod.rs). `action_column` is the table's column with the action.
+CREATE FUNCTION lock_ended_submissions(submissions regclass, action_column name, action uuid, most integer) RETURNS uuid[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    ids uuid[];
+    of_whom uuid[];
+BEGIN
+    EXECUTE format('SELECT array_agg(x.id), array_agg(x.person_id)
+                    FROM (SELECT id, person_id FROM %s WHERE %I = $1 ORDER BY id LIMIT $2) x', submissions, action_column)
+        INTO ids, of_whom USING action, most;
+    PERFORM FROM people p WHERE p.id = ANY (of_whom) ORDER BY p.vault_id, p.email_index FOR UPDATE;
+    RETURN coalesce(ids, '{}');
+END $$;
+
+-- Deletes these submissions, and of their people those of whom no act is left, with their consents; not whom an organizer
+-- labelled, since those belong to a list of the organization.
+CREATE FUNCTION delete_ended_submissions(submissions regclass, ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    of_whom uuid[];
+    acts regclass;
+BEGIN
+    EXECUTE format('WITH gone AS (DELETE FROM %s WHERE id = ANY ($1) RETURNING person_id)
+                    SELECT array_agg(DISTINCT person_id) FROM gone', submissions) INTO of_whom USING ids;
+    of_whom := ARRAY(SELECT p.id FROM people p WHERE p.id = ANY (of_whom)
+                     AND NOT EXISTS (SELECT FROM person_labels l WHERE l.person_id = p.id)
+                     ORDER BY p.vault_id, p.email_index FOR UPDATE);
+    FOR acts IN SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass AND confdeltype = 'a' LOOP
+        EXECUTE format('SELECT ARRAY(SELECT b.id FROM unnest($1) b (id)
+                                     WHERE NOT EXISTS (SELECT FROM %s a WHERE a.person_id = b.id))', acts) INTO of_whom USING of_whom;
+    END LOOP;
+    DELETE FROM people p WHERE p.id = ANY (of_whom);
+END $$;
+
+-- The tables whose rows lead to people.
+CREATE FUNCTION tables_about_people() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT 'people' UNION SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass
+$$;

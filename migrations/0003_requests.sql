@@ -97,3 +97,11 @@ CREATE TABLE leases (
     holder uuid, -- the leader; null: none, and none is needed before `until`
     until  timestamptz NOT NULL -- by the database's clock
 ) WITH (fillfactor = 50);
+
+-- Tables from which data that must end was deleted, until they are written anew: VACUUM frees the space of a row, but its
+-- bytes stay in the file until other rows need the space.
+CREATE TABLE table_sweeps (
+    name       text PRIMARY KEY,
+    deleted_by xid8 NOT NULL, -- the last transaction that deleted; the table waits until no older snapshot sees its rows
+    since      timestamptz NOT NULL
+);

@@ -58,6 +58,8 @@ CREATE TABLE actions (
     opens_at          timestamptz, -- null: when it is published
     closes_at         timestamptz, -- null: when somebody closes it
     ends_at           timestamptz, -- events: a copy of events.ends_at; null for others
+    timezone          text, -- events: a copy of events.timezone; null: the default one, in which the action's days are counted
+    destroy_after     date, -- standard: last day of the data of those who take part, where an organizer chose one; protected: see vaults
     next_action_id    uuid REFERENCES actions (id) ON DELETE SET NULL, -- where a page that takes nobody leads on to
     image_id          uuid REFERENCES images (id) ON DELETE SET NULL,
     preview_generation smallint NOT NULL DEFAULT 0, -- raising it voids the preview links given out before
@@ -75,7 +77,8 @@ CREATE TABLE actions (
     CONSTRAINT actions_privacy_check CHECK (privacy IN ('standard', 'protected')),
     CONSTRAINT actions_confirmation_check CHECK (confirmation IN ('none', 'email')),
     CONSTRAINT actions_protected_confirms_check CHECK (confirmation = 'email' OR (privacy = 'standard' AND kind <> 'letter')),
-    CONSTRAINT actions_state_check CHECK (state IN ('draft', 'published', 'paused', 'closed', 'won', 'lost', 'cancelled', 'archived')),
+    CONSTRAINT actions_state_check CHECK (state IN ('draft', 'published', 'paused', 'closed', 'won', 'lost', 'cancelled', 'archived', 'ended')),
+    CONSTRAINT actions_destroy_after_check CHECK (destroy_after IS NULL OR privacy = 'standard'),
     CONSTRAINT actions_published_count_check CHECK (published_count >= 0),
     CONSTRAINT actions_erased_count_check CHECK (erased_count >= 0),
     CONSTRAINT actions_open_check CHECK (closes_at > opens_at),
@@ -99,6 +102,16 @@ CREATE INDEX actions_vault_id_idx ON actions (vault_id);
 CREATE INDEX actions_closes_at_idx ON actions (closes_at) WHERE state = 'published';
 CREATE INDEX actions_next_action_id_idx ON actions (next_action_id) WHERE next_action_id IS NOT NULL;
 CREATE INDEX actions_image_id_idx ON actions (image_id) WHERE image_id IS NOT NULL;
+
+-- Actions whose data has ended, on its last day or by hand. Numbers and texts stay. An action that was public is 'ended'
+-- from then on; a draft and an archived one are 'archived'.
+CREATE TABLE action_ends (
+    action_id    uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE,
+    ended_at     timestamptz NOT NULL, -- nobody can take part since then; protected: the keys of its vault are gone
+    rows_gone_at timestamptz, -- nothing of those who took part is left; null: a job is deleting it
+    CONSTRAINT action_ends_rows_gone_check CHECK (rows_gone_at >= ended_at)
+);
+CREATE INDEX action_ends_open_idx ON action_ends (action_id) WHERE rows_gone_at IS NULL;
 
 -- What became of an action, when, by whom and why.
 CREATE TABLE action_state_changes (

@@ -376,8 +376,8 @@ BEGIN
                                 postal_prefix, source, comment_state, delivers_name, quarantine_reason, import_id,
                                 confirm_expires_at, created_at, counted_at, ended_at, attempt)
         SELECT a.id, a.petition_id, p.id, u.state, a.name_index,
-               a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.comment_state,
-               a.delivers_name, a.quarantine_reason, a.import_id, a.confirm_expires_at, a.created_at,
+               CASE WHEN u.state <> 'duplicate' THEN a.sealed END, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source,
+               CASE WHEN u.state <> 'duplicate' THEN a.comment_state ELSE 'none' END, a.delivers_name, a.quarantine_reason, a.import_id, a.confirm_expires_at, a.created_at,
                CASE u.state WHEN 'quarantined' THEN a.created_at END, CASE u.state WHEN 'duplicate' THEN a.created_at END,
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.petition_id = a.petition_id) FROM signatures x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.petition_id, p.id ORDER BY a.ordinality)

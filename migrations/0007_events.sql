@@ -113,7 +113,7 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT * INTO a FROM actions WHERE actions.id = of_event;
-    IF a.state IN ('draft', 'cancelled', 'archived') THEN
+    IF a.state IN ('draft', 'cancelled', 'archived', 'ended') THEN
         RETURN 0;
     END IF;
     at := CASE WHEN a.privacy = 'protected' THEN date_trunc('day', clock, 'UTC') ELSE clock END;
@@ -247,7 +247,7 @@ BEGIN
                 outcome := 'declined';
             END IF;
             IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
-                UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
+                UPDATE attendances o SET state = 'cancelled', ended_at = at, sealed = NULL WHERE o.id = one.old_id;
                 IF one.old_state = 'waitlisted' THEN
                     e.waiting_parties := e.waiting_parties - 1;
                     e.waiting_seats := e.waiting_seats - one.old_size;
@@ -284,6 +284,9 @@ BEGIN
         SET state = CASE WHEN n.id = ANY (accepted_ids) THEN 'accepted' WHEN n.id = ANY (waiting_ids) THEN 'waitlisted' ELSE 'declined' END,
             accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
             ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
+            -- of somebody who is not known otherwise it goes with the mail that tells her (src/events/mail.rs)
+            sealed = CASE WHEN n.id = ANY (declined_ids) AND EXISTS (SELECT FROM people p WHERE p.id = n.person_id AND p.sealed IS NOT NULL)
+                          THEN NULL ELSE n.sealed END,
             confirm_expires_at = NULL,
             waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
@@ -372,13 +375,14 @@ BEGIN
         FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
 END $$;
 
--- Copies the end of an event to its action, so that one index finds what of a campaign has not ended.
+-- Copies the end of an event and its time zone to its action: one index finds what of a campaign has not ended, and
+-- retention need not know the kinds.
 CREATE FUNCTION copy_event_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE actions SET ends_at = NEW.ends_at WHERE id = NEW.id;
+    UPDATE actions SET ends_at = NEW.ends_at, timezone = NEW.timezone WHERE id = NEW.id;
     RETURN NULL;
 END $$;
-CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
+CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at, timezone ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
 
 -- Not for seats_taken, repeated_seats, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,

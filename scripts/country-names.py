@@ -30,7 +30,8 @@ with open("src/petitions/country_names.txt", "w", encoding="utf-8") as file:
         file.write("\t".join([code] + list(dict.fromkeys(names))) + "\n")
 
 # what is usual in Canada's Punjabi, other than CLDR
-PUNJABI = {"US": "ਅਮਰੀਕਾ", "GB": "ਬਰਤਾਨੀਆ", "CA": "ਕੈਨੇਡਾ", "FR": "ਫ਼ਰਾਂਸ", "JM": "ਜਮੈਕਾ", "CO": "ਕੋਲੰਬੀਆ", "NG": "ਨਾਈਜੀਰੀਆ", "PH": "ਫਿਲੀਪੀਨਜ਼"}
+PUNJABI = {"US": "ਅਮਰੀਕਾ", "GB": "ਬਰਤਾਨੀਆ", "CA": "ਕੈਨੇਡਾ",
+           "FR": "ਫ਼ਰਾਂਸ", "JM": "ਜਮੈਕਾ", "CO": "ਕੋਲੰਬੀਆ", "NG": "ਨਾਈਜੀਰੀਆ", "PH": "ਫਿਲੀਪੀਨਜ਼"}
 with open("src/kernel/countries.txt", "w", encoding="utf-8") as file:
     for country in sorted(pycountry.countries, key=lambda c: c.alpha_2):
         code = country.alpha_2

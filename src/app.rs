@@ -41,7 +41,7 @@ use bodies::{BodyProgress, SpannedBody, TimedBody};
 use cors::FormOrigins;
 
 use crate::{
-    actions,
+    actions::{self, retention::EndedKinds},
     broadcasts::{self, Broadcasts},
     campaigns::{self, Campaigns},
     console::{self, Console},
@@ -132,6 +132,7 @@ impl App {
         events::register_jobs(&self.events, &mut jobs);
         petitions::register_jobs(&self.petitions, &mut jobs);
         broadcasts::register_jobs(&self.kernel, &mut jobs);
+        actions::retention::register_jobs(&self.kernel, Self::ended_kinds(), &mut jobs);
         console::register_jobs(&self.kernel, &mut jobs);
         kernel::register_jobs(&self.kernel, &mut jobs);
         jobs
@@ -156,6 +157,15 @@ impl App {
         letters::register_records(&self.letters, &mut records);
         broadcasts::register_records(&mut records);
         records
+    }
+
+    /// The registry of what is deleted when an action's data ends.
+    fn ended_kinds() -> EndedKinds {
+        let mut kinds = EndedKinds::default();
+        petitions::register_ended(&mut kinds);
+        events::register_ended(&mut kinds);
+        letters::register_ended(&mut kinds);
+        kinds
     }
 
     fn purposes(&self) -> LinkHandlers {

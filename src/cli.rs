@@ -3,6 +3,7 @@
 mod accounts;
 mod keyring;
 mod people;
+mod vault;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -73,6 +74,20 @@ enum Command {
     Keyring {
         #[command(subcommand)]
         verb: keyring::Verb,
+    },
+    /// The data of those who took part in an action
+    Vault {
+        #[command(subcommand)]
+        verb: vault::Verb,
+    },
+    /// End the data of all protected actions at once: their keys first, then everything about those who took part
+    Panic {
+        /// Only those of the organization with this slug; else of all
+        #[arg(long, value_name = "SLUG")]
+        organization: Option<String>,
+        /// Do not ask first: for scripts
+        #[arg(long)]
+        yes: bool,
     },
     /// Organizers, who sign in at the console
     Organizer {
@@ -216,6 +231,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Keyring { verb: keyring::Verb::Init } => keyring::init(&settings()?)?,
         Command::Keyring { verb } => with_kernel(async |kernel| keyring::run(&kernel, verb).await).await?,
+        Command::Vault { verb } => with_kernel(async |kernel| vault::run(&kernel, verb).await).await?,
+        Command::Panic { organization, yes } => {
+            with_kernel(async |kernel| vault::panic(&kernel, organization, yes).await).await?;
+        }
         Command::Mail { verb } => with_kernel(async |kernel| mail_verb(&kernel, verb).await).await?,
         Command::Organizer { verb } => accounts::organizer(verb).await?,
         Command::Token { verb } => accounts::token(verb).await?,

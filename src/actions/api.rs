@@ -92,7 +92,8 @@ where
         .routes(routes!(create_preview, delete_preview))
         .routes(routes!(list_short_links, create_short_link))
         .routes(routes!(delete_short_link))
-        .routes(routes!(recount_action));
+        .routes(routes!(recount_action))
+        .routes(routes!(destroy_action));
     let mut routes = OpenApiRouter::new().nest(&format!("/api/v1/{}", kind.collection()), routes);
     for item in routes.get_openapi_mut().paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
@@ -412,4 +413,47 @@ async fn recount_action(
         Ok(counted) => Ok(private_json(StatusCode::OK, &counted.map_err(Error::internal)??)),
         Err(_) => Ok(private_json(StatusCode::ACCEPTED, &Notice { notice: "This is being counted; it takes longer." })),
     }
+}
+
+/// Confirms that the right action is meant.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = DestroyDocument)]
+struct DestroyBody {
+    /// The slug of the action.
+    #[validate(length(min = 1, max = 80))]
+    slug: String,
+}
+
+/// Ends the data of the action at once: nobody can take part any more, and everything about those who did is deleted; the
+/// numbers stay. Protected actions: the keys are destroyed before this answers. Cannot be undone. Owners only.
+#[utoipa::path(
+    post,
+    path = "/{id}/destroy",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = DestroyBody,
+    responses(
+        (status = 200, description = "The data has ended", body = Notice),
+        (status = 401),
+        (status = 403, description = "Not an owner, or without the scope"),
+        (status = 404),
+        (status = 410, description = "It had ended before"),
+        (status = 422, description = "Another slug"),
+    ),
+)]
+async fn destroy_action(
+    State(api): State<ActionApi>,
+    actor: Actor,
+    PathParams(key): PathParams<String>,
+    body: NewBody<DestroyBody>,
+) -> Result<Json<Notice>> {
+    actor.require(Scope::ActionsWrite)?;
+    actor.require_owner()?;
+    let body: DestroyBody = body.part()?;
+    let kernel = &api.kernel;
+    let action = api.find(&mut *kernel.db.acquire().await?, &key, &actor).await?;
+    if body.slug != action.slug {
+        return Err(Error::field("/slug", "mismatch", "This is not the slug of the action."));
+    }
+    campaigns::retention::destroy_now(kernel, &actor, api.kind, action.id).await?;
+    Ok(Json(Notice { notice: "The data of this action has ended; what is left of it is being deleted." }))
 }

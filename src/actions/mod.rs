@@ -4,11 +4,12 @@
 //! mail, is reminded once, withdraws, or says "this was not me". [`submission`] does that for every kind; a kind says
 //! by [`submission::SubmissionKind`] what differs, and by [`ActionPage`] what its page and form have of their own
 //! ([`public_page`]). Nothing here names a kind. [`api`] are the operations that every action has in the API: history,
-//! preview links, short links. [`my_page()`] is where people ask for the link of their own page.
+//! preview links, short links. [`retention`] deletes what an action leaves when its data ends. [`my_page()`] is where people ask for the link of their own page.
 
 pub mod api;
 mod my_page;
 mod public_page;
+pub mod retention;
 pub mod submission;
 
 pub use my_page::{my_page, register_mail};

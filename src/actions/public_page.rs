@@ -180,10 +180,15 @@ fn action_of<P: ActionPage>(parent: &Parent<P>) -> &Action {
     parent.as_ref()
 }
 
-/// What has this key, if the public may see it.
+/// What has this key, if the public may see its page.
 async fn public<P: ActionPage>(page: &P, key: &str) -> Result<Arc<Parent<P>>> {
     let parent = page.find(key).await?;
-    if action_of::<P>(&parent).state.is_public() { Ok(parent) } else { Err(Error::not_found()) }
+    let action = action_of::<P>(&parent);
+    if !action.state.is_public() {
+        return Err(Error::not_found());
+    }
+    action.require_not_ended()?;
+    Ok(parent)
 }
 
 /// The value of a parameter in a query.
@@ -233,6 +238,7 @@ async fn preview<P: ActionPage>(
     drop(conn);
     let action = action_of::<P>(&parent);
     token.check(action.preview_generation)?;
+    action.require_not_ended()?;
     if action.slug != slug {
         return Err(expired());
     }

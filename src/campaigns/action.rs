@@ -1,6 +1,6 @@
 //! The row that petitions, events and letter actions share (`actions`), and its enums.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,13 @@ use uuid::Uuid;
 use super::{images::ActionImage, lifecycle::NextAction};
 use crate::{
     error::{Code, Error, Result},
-    kernel::{cache_invalidation::CacheInvalidation, text::LocaleTag},
+    kernel::{
+        Kernel,
+        cache_invalidation::CacheInvalidation,
+        text::LocaleTag,
+        vault::{self, Vault},
+        zones::Zone,
+    },
     organizers::{Actor, Scope},
 };
 
@@ -59,7 +65,7 @@ pub enum Privacy {
     /// Personal data is sealed in the organization's vault.
     #[default]
     Standard,
-    /// Personal data is sealed in a vault of its own, which is destroyed some time after the action is over.
+    /// Personal data is sealed in a vault of its own, whose keys are destroyed on the last day.
     Protected,
 }
 
@@ -101,8 +107,10 @@ pub enum State {
     Lost,
     /// Called off; for events.
     Cancelled,
-    /// Seen by organizers only, takes no submissions; nothing is deleted.
+    /// Seen by organizers only, takes no submissions; nothing is deleted before its last day.
     Archived,
+    /// Its data has ended: its page says so, its numbers stay. Not set by a change, and nothing follows.
+    Ended,
 }
 
 crate::kernel::text_enum!(State);
@@ -153,7 +161,7 @@ pub struct ActionCampaign {
     pub is_public: bool,
 }
 
-/// A row of `actions`, with its organization's name, its campaign and the end of its vault.
+/// A row of `actions`, with its organization's name, its campaign, and the end of its data.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the columns are described in migrations/0004_campaigns.sql")]
 pub struct Action {
@@ -163,7 +171,15 @@ pub struct Action {
     pub campaign_id: Option<Uuid>,
     pub campaign: Option<ActionCampaign>,
     pub vault_id: Uuid,
+    /// Last day of the data of those who take part, in `zone`: chosen, or else as the organization's default says.
+    /// `None`: it has no date to count from, since it is open and does not close by itself.
     pub destroy_after: Option<NaiveDate>,
+    /// The same, if it does not move with the action's dates: it is protected, or an organizer chose the day.
+    pub fixed_end: Option<NaiveDate>,
+    /// When its data ended; nobody can take part or change it since.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The time zone in which its days are counted.
+    pub zone: Zone,
     pub kind: Kind,
     pub slug: String,
     pub locale: LocaleTag,
@@ -197,6 +213,28 @@ impl Action {
     /// Does what is cached of it change with this? It names its campaign, so a change of that counts.
     pub fn is_affected_by(&self, change: CacheInvalidation) -> bool {
         change.affects(self.id) || self.campaign_id.is_some_and(|campaign| change.affects(campaign))
+    }
+
+    /// Refuses everything that needs the data of those who took part, or changes it, once that has ended.
+    ///
+    /// # Errors
+    /// `action_ended` (410).
+    pub fn require_not_ended(&self) -> Result<()> {
+        if self.ended_at.is_none() { Ok(()) } else { Err(vault::destroyed()) }
+    }
+
+    /// Opens the vault of those who take part.
+    ///
+    /// # Errors
+    /// `action_ended` (410) once its data has ended; else as [`vault::Vaults::open`].
+    pub async fn open_vault(&self, kernel: &Kernel) -> Result<Arc<Vault>> {
+        self.require_not_ended()?;
+        kernel.vaults.open(self.vault_id).await
+    }
+
+    /// Is the last day of its data over?
+    pub fn is_past_last_day(&self, now: DateTime<Utc>) -> bool {
+        self.destroy_after.is_some_and(|last| last < now.with_timezone(&self.zone).date_naive())
     }
 
     /// The path of its page.

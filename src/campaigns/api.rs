@@ -22,7 +22,7 @@ use super::{
     document::CommonMembers,
     images, ops,
     pages::CampaignLink,
-    sources,
+    retention, sources,
     store::{self, PartnerBox},
     updates,
 };
@@ -115,6 +115,7 @@ pub fn router() -> OpenApiRouter<Campaigns> {
         .merge(updates::router())
         .merge(images::router())
         .merge(sources::router())
+        .merge(retention::router())
 }
 
 /// What organizers write of a campaign, which groups actions. A PUT lays its members over the document as it is;

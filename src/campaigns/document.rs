@@ -22,6 +22,7 @@ use crate::{
         hal::{Links, identifiers},
         patch::Patch,
         text::{LocaleTag, Slug, TextError, clean_line, clean_text, required_line},
+        zones::{self, Zone},
     },
 };
 
@@ -100,8 +101,10 @@ pub struct ActionDocument {
     #[serde(default, rename = "muster:next_action")]
     #[validate(length(max = 100))]
     pub muster_next_action: Option<String>,
-    /// Protected actions: last day on which their personal data exists. Set when the action is created (the latest
-    /// possible day if absent); may be moved to an earlier day afterwards. Organizers only.
+    /// Last day, in the action's time zone, on which personal data of those who took part exists. Protected actions: set
+    /// when they are created (the latest possible day if absent), and only moved to an earlier day afterwards. Others:
+    /// if absent, as many months after their end as `GET /api/v1/retention` says. No date of the action may lie after a
+    /// day that was set. Organizers only.
     #[serde(default, rename = "muster:destroy_after", skip_serializing_if = "Option::is_none")]
     pub muster_destroy_after: Option<NaiveDate>,
     /// A PUT names `muster:next_action`: null also clears one that is not shown because it is not published.
@@ -120,6 +123,9 @@ pub struct ActionResource {
     pub created_date: DateTime<Utc>,
     /// When an organizer last changed it.
     pub modified_date: DateTime<Utc>,
+    /// When the data of those who took part ended; null: it has not.
+    #[serde(rename = "muster:ended_date")]
+    pub muster_ended_date: Option<DateTime<Utc>>,
     /// URL of the image.
     pub featured_image_url: Option<String>,
     /// Alternative text of the image.
@@ -139,6 +145,7 @@ impl ActionResource {
             browser_url: kernel.url(&action.path()),
             created_date: action.created_at,
             modified_date: action.modified_at,
+            muster_ended_date: action.ended_at,
             featured_image_url: image.map(|image| kernel.url(&image.url)),
             muster_image_alt: image.map(|image| image.alt.clone()),
             links,
@@ -198,8 +205,10 @@ pub struct NewAction {
     pub next_action: Option<String>,
     pub sets_next: bool,
     pub destroy_after: Option<NaiveDate>,
-    /// When the action itself is over, if that is known: retention counts from there.
-    pub over_on: Option<NaiveDate>,
+    /// The zone in which its days are counted.
+    pub zone: Zone,
+    /// Its dates, each with the JSON pointer of its field: none may lie after its last day.
+    pub dates: Vec<(String, DateTime<Utc>)>,
 }
 
 impl ActionDocument {
@@ -285,17 +294,19 @@ impl ActionDocument {
                 "Protected actions, events with a private link and letters always ask for confirmation.",
             ));
         }
-        if self.muster_destroy_after.is_some() && self.muster_privacy != Privacy::Protected {
+        if self.muster_status == State::Ended {
             errors.push(FieldError::new(
-                "/muster:destroy_after",
+                "/muster:status",
                 "not_allowed",
-                "Only a protected action has data of its own to destroy.",
+                "An action ends on its last day, or by destroy.",
             ));
         }
         let swapped = self.muster_opens_at.zip(self.muster_closes_at).is_some_and(|(opens, closes)| closes <= opens);
         if swapped {
             errors.push(FieldError::new("/muster:closes_at", "out_of_range", "Must lie after muster:opens_at."));
         }
+        let dates = [("/muster:opens_at", self.muster_opens_at), ("/muster:closes_at", self.muster_closes_at)];
+        let dates = dates.into_iter().filter_map(|(pointer, at)| Some((pointer.to_owned(), at?))).collect();
         match slug {
             Some(slug) if errors.is_empty() => Ok(NewAction {
                 kind,
@@ -321,7 +332,8 @@ impl ActionDocument {
                 next_action: self.muster_next_action,
                 sets_next: self.sets_next,
                 destroy_after: self.muster_destroy_after,
-                over_on: None,
+                zone: *zones::DEFAULT,
+                dates,
             }),
             _ => Err(Error::Fields(errors)),
         }

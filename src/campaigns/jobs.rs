@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     counts::{Tick, fold_deltas, publish_counts, settle_repeated},
-    store,
+    retention, store,
 };
 use crate::kernel::{
     Kernel,
     background::{JobInfo, Jobs, Progress, Schedule, Stage},
 };
+
+/// Time between two looks for actions whose last day is over.
+const END_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Registers the background jobs of this slice.
 pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
@@ -17,6 +20,18 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
         JobInfo::tick("close_due_actions", Stage::Change, "closes published actions past their `closes_at`", "");
     jobs.add(close, kernel, async |kernel, turn| {
         store::close_due(&kernel.work, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let end = JobInfo::tick(
+        "end_actions",
+        Stage::Change,
+        "ends the data of actions whose last day is over in their time zone: nobody can take part any more; protected: the \
+         vault's keys are destroyed",
+        "one action in a transaction",
+    );
+    let end = JobInfo { schedule: Schedule::SlowTick(Stage::Change, END_INTERVAL), ..end };
+    jobs.add(end, kernel, async |kernel, turn| {
+        retention::end_due(&kernel, turn.now).await?;
         Ok(Progress::Done)
     });
     let fold = JobInfo::tick(

@@ -36,11 +36,12 @@ impl NextAction {
 
 impl State {
     /// May an organizer change this state to `next`? A draft can only be published or archived, and nothing becomes a
-    /// draft again; every other change is allowed, so that mistakes can be corrected.
+    /// draft again; an end is not a change ([`super::retention`]), and nothing follows it; every other change is
+    /// allowed, so that mistakes can be corrected.
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
             (now, next) if now == next => true,
-            (_, Self::Draft) => false,
+            (_, Self::Draft | Self::Ended) | (Self::Ended, _) => false,
             (Self::Draft, next) => matches!(next, Self::Published | Self::Archived),
             _ => true,
         }
@@ -64,9 +65,12 @@ impl Action {
     /// Refuses a public submission to an action that is not open.
     ///
     /// # Errors
-    /// `not_found` for an action that is not public, `action_closed` (409) with the reason otherwise.
+    /// `not_found` for an action that is not public, `action_ended` (410) for one whose data has ended, `action_closed`
+    /// (409) with the reason otherwise.
     pub fn require_open(&self, now: DateTime<Utc>) -> Result<()> {
-        let mut reason = match self.availability(now).ok_or_else(Error::not_found)? {
+        let availability = self.availability(now).ok_or_else(Error::not_found)?;
+        self.require_not_ended()?;
+        let mut reason = match availability {
             Availability::Open => return Ok(()),
             Availability::NotYetOpen(opens) => format!("not open yet: it opens at {}.", opens.to_rfc3339()),
             Availability::Unavailable(State::Paused) => "paused: it takes nobody for the moment.".to_owned(),
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn draft_can_only_be_published_or_archived_and_nothing_returns_to_draft() {
-        use State::{Archived, Cancelled, Closed, Draft, Lost, Paused, Published, Won};
+        use State::{Archived, Cancelled, Closed, Draft, Ended, Lost, Paused, Published, Won};
         for next in [Paused, Closed, Won, Lost, Cancelled] {
             assert!(!Draft.may_become(next));
         }
@@ -96,6 +100,7 @@ mod tests {
         for now in [Published, Paused, Closed, Won, Lost, Cancelled, Archived] {
             assert!(!now.may_become(Draft));
             assert!(now.may_become(Published) && now.may_become(Closed));
+            assert!(!now.may_become(Ended) && !Ended.may_become(now));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! link does is registered by the slice that mails it.
 //!
 //! Modules: `action` (the row), `document` (its representation in the API), `lifecycle` (its states), `ops` (create,
-//! change, find), `counts` and `recount` (counters), `api` (campaigns), `updates`, `images`, `image_cache`,
+//! change, find), `retention` (their ends), `counts` and `recount` (counters), `api` (campaigns), `updates`, `images`, `image_cache`,
 //! `sources`, `share`, `pages`, `chart`, `short_link_clicks`, `store` (SQL).
 
 mod action;
@@ -20,6 +20,7 @@ mod lifecycle;
 mod ops;
 mod pages;
 pub mod recount;
+pub mod retention;
 mod share;
 mod short_link_clicks;
 mod sources;
@@ -44,8 +45,9 @@ pub use ops::{
 pub use pages::{CampaignLink, PublicPages, campaign_context, home_context, link_page, pages};
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
-    PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
-    log_state, page_of_actions, short_links, state_changes, try_lock, void_previews,
+    OpenEnd, PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, by_slug, campaign_exists, close_due, close_end,
+    delete_short_link, lock, log_state, open_ends, organization_exists, page_of_actions, protected_actions,
+    short_links, state_changes, try_lock, void_previews,
 };
 pub use submission::{SubmissionMode, SubmissionOutcome};
 pub use updates::{Figure, UpdateDocument, UpdateKind, save_update};

@@ -1,6 +1,6 @@
 //! Operations on actions: create, change, archive, find.
 
-use chrono::Months;
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -45,19 +45,19 @@ pub async fn create_action(
         images::find_organization_image(conn, organization, image).await?;
     }
     let vault = match new.privacy {
-        Privacy::Standard => kernel.vaults.of_organization(conn, organization).await?,
-        Privacy::Protected => {
-            let latest = Months::new(kernel.settings.retention.protected_months);
-            let over = new.over_on.unwrap_or(at.date_naive() + Months::new(OPEN_ENDED_MONTHS));
-            let destroy_after = new.destroy_after.unwrap_or(over + latest);
-            if destroy_after > over + latest || destroy_after < at.date_naive() {
-                return Err(Error::field(
-                    "/muster:destroy_after",
-                    "out_of_range",
-                    format!("Must lie between today and {}.", over + latest),
-                ));
+        Privacy::Standard => {
+            if let Some(last_day) = new.destroy_after {
+                new.require_last_day(last_day, true, at, None)?;
             }
-            kernel.vaults.create_protected(conn, organization, destroy_after).await?
+            kernel.vaults.of_organization(conn, organization).await?
+        }
+        Privacy::Protected => {
+            let today = at.with_timezone(&new.zone).date_naive();
+            let over = new.last_date().unwrap_or(today + Months::new(OPEN_ENDED_MONTHS)).max(today);
+            let latest = over + Months::new(kernel.settings.retention.protected_months);
+            let last_day = new.destroy_after.unwrap_or(latest);
+            new.require_last_day(last_day, true, at, Some(latest))?;
+            kernel.vaults.create_protected(conn, organization, last_day).await?
         }
     };
     let mut numbered;
@@ -111,11 +111,13 @@ pub async fn find_for(conn: &mut PgConnection, kind: Kind, key: &str, actor: Opt
 /// Finds an organization's action to change it, locked, so that two changes do not undo each other.
 ///
 /// # Errors
-/// As [`find_for`].
+/// As [`find_for`], and `action_ended` (410) once its data has ended.
 pub async fn find_to_change(conn: &mut PgConnection, kind: Kind, key: &str, actor: &Actor) -> Result<Action> {
     let found = find_for(conn, kind, key, Some(actor)).await?;
     store::lock(conn, found.id).await?;
-    store::by_id(conn, found.id).await
+    let action = store::by_id(conn, found.id).await?;
+    action.require_not_ended()?;
+    Ok(action)
 }
 
 /// Writes an action anew. `action` is the row under its lock ([`find_to_change`]), so that neither another change nor
@@ -147,17 +149,17 @@ pub async fn put_action(
     } else {
         find_campaign(conn, action.organization_id, new.campaign.as_deref()).await?
     };
-    if let Some(day) = new.destroy_after.filter(|day| Some(*day) != action.destroy_after) {
-        if day < kernel.env.now().date_naive() || action.destroy_after.is_some_and(|latest| day > latest) {
-            return Err(Error::field(
-                "/muster:destroy_after",
-                "out_of_range",
-                "Must not lie before today, nor after the day that was set before.",
-            ));
-        }
+    let chosen_end = new.destroy_after.filter(|day| Some(*day) != action.destroy_after);
+    let last_day = chosen_end.or(action.fixed_end);
+    if let Some(last_day) = last_day {
+        // who took part in a protected action was promised that day
+        let latest = action.destroy_after.filter(|_| action.protected);
+        new.require_last_day(last_day, chosen_end.is_some(), kernel.env.now(), latest)?;
+    }
+    if let Some(day) = chosen_end.filter(|_| action.protected) {
         kernel.vaults.shorten(conn, action.vault_id, day).await?;
     }
-    store::save_action(conn, action.id, campaign, &new, kernel.env.now()).await?;
+    store::save_action(conn, action.id, campaign, &new, chosen_end, kernel.env.now()).await?;
     if new.sets_next || new.next_action != before.muster_next_action {
         set_next(conn, action, new.next_action).await?;
     }
@@ -170,6 +172,46 @@ pub async fn put_action(
     }
     audit(conn, &kernel.env, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
     store::by_id(conn, action.id).await
+}
+
+impl NewAction {
+    /// The day of its last date, if it has one.
+    fn last_date(&self) -> Option<NaiveDate> {
+        self.dates.iter().map(|(_, at)| at.with_timezone(&self.zone).date_naive()).max()
+    }
+
+    /// Requires that the data of those who take part may end after a day: one that was chosen now (`is_new`), or that
+    /// holds already. `latest` is the latest day that may be chosen.
+    ///
+    /// # Errors
+    /// 422 that names the last day if it was chosen now, or else each date that lies after it.
+    fn require_last_day(
+        &self,
+        last_day: NaiveDate,
+        is_new: bool,
+        now: DateTime<Utc>,
+        latest: Option<NaiveDate>,
+    ) -> Result<()> {
+        if is_new {
+            let earliest = self.last_date().max(Some(now.with_timezone(&self.zone).date_naive()));
+            let is_early = earliest.is_some_and(|earliest| last_day < earliest);
+            if !is_early && latest.is_none_or(|latest| last_day <= latest) {
+                return Ok(());
+            }
+            let mut detail = "Must lie neither before today nor before a date of the action".to_owned();
+            if let Some(latest) = latest {
+                detail = format!("{detail}, and not after {latest}");
+            }
+            return Err(Error::field("/muster:destroy_after", "out_of_range", format!("{detail}.")));
+        }
+        let is_late = |at: &DateTime<Utc>| at.with_timezone(&self.zone).date_naive() > last_day;
+        let detail =
+            format!("Must not lie after {last_day}, the last day of the action's data (muster:destroy_after).");
+        let late = self.dates.iter().filter(|(_, at)| is_late(at));
+        let errors: Vec<_> =
+            late.map(|(pointer, _)| FieldError::new(pointer.as_str(), "out_of_range", detail.as_str())).collect();
+        if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+    }
 }
 
 /// Refuses other values of what cannot be changed after creation.

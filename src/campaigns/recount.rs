@@ -238,6 +238,7 @@ async fn verify_next<C: Countable>(
 ) -> Result<Option<Repair>> {
     let next = sqlx::query_scalar!(
         "SELECT a.id FROM actions a WHERE a.kind = $2 AND (a.verified_at IS NULL OR a.verified_at < $1)
+           AND NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)
            AND NOT EXISTS (SELECT FROM recounts r WHERE r.action_id = a.id AND r.leased_until > now())
          ORDER BY a.verified_at NULLS FIRST, a.id LIMIT 1",
         since,

@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::store;
 use crate::{
-    campaigns::State,
+    campaigns::{
+        State,
+        retention::{self, RetentionStatus},
+    },
     error::Result,
     kernel::{
         i18n,
@@ -27,6 +30,8 @@ pub(super) struct Dashboard {
     events: Vec<Event>,
     letters: Vec<Letter>,
     mail: Vec<MailCount>,
+    /// How the ends of actions stand.
+    retention: RetentionStatus,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,6 +154,7 @@ impl Dashboard {
             events: events.collect(),
             letters: letters.collect(),
             mail: mail.collect(),
+            retention: retention::retention_status(conn, Some(organization), now).await?,
         })
     }
 }

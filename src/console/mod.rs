@@ -13,6 +13,7 @@ mod mail_retry;
 mod mailbox;
 mod pages;
 mod petition;
+mod retention;
 mod store;
 
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/act", post(api_client::submit_form))
         .route("/console/petitions/{id}", get(petition::show))
         .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::delivery_sheet))
+        .route("/console/retention", get(retention::list))
+        .route("/console/retention/{id}", get(retention::destroy_form))
         .route("/console/mail", get(mail::queue))
         .route("/console/broadcasts", get(mail::broadcasts))
         .route("/console/broadcasts/{id}", get(mail::broadcast))

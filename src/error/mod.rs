@@ -56,10 +56,12 @@ pub enum Code {
     ActionClosed,
     /// 409: a name is taken, or the current state does not allow this.
     Conflict,
-    /// 410: a mailed link that has expired or was replaced, or data that was destroyed.
+    /// 410: a mailed link that has expired or was replaced.
     LinkExpired,
     /// The link of a mail was not copied whole, or never was one of ours.
     LinkIncomplete,
+    /// 410: the action has ended, and the data of those who took part was or is being deleted.
+    ActionEnded,
     /// 412: the change was to be made of a certain version only (`If-Match`), and there is none to compare with.
     PreconditionFailed,
     /// 413: the body is larger than 64 KiB.
@@ -94,7 +96,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ActionClosed | Self::Conflict => StatusCode::CONFLICT,
-            Self::LinkExpired | Self::LinkIncomplete => StatusCode::GONE,
+            Self::LinkExpired | Self::LinkIncomplete | Self::ActionEnded => StatusCode::GONE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -124,6 +126,7 @@ impl Code {
             Self::Conflict => "Conflict with the present state",
             Self::LinkExpired => "This link does not work any more",
             Self::LinkIncomplete => "This link is not complete",
+            Self::ActionEnded => "This action has ended",
             Self::PreconditionFailed => "The condition does not hold",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body's type is not supported",

@@ -152,9 +152,21 @@ impl NewEvent {
         if action.state.is_public() {
             require_date(&plan)?;
         }
-        action.over_on = plan.has_date.then(|| plan.ends_at.with_timezone(&plan.zone).date_naive());
+        set_dates(&mut action, &plan);
         Ok(Self { action, plan })
     }
+}
+
+/// Adds the dates of the plan to those of the action.
+pub(super) fn set_dates(action: &mut NewAction, plan: &Plan) {
+    action.zone = plan.zone;
+    if plan.has_date {
+        action
+            .dates
+            .extend([("/start_date", plan.starts_at), ("/end_date", plan.ends_at)].map(|(p, at)| (p.to_owned(), at)));
+    }
+    let sessions = plan.sessions.iter().enumerate();
+    action.dates.extend(sessions.map(|(i, session)| (format!("/muster:sessions/{i}/end_date"), session.ends_at)));
 }
 
 /// Refuses to publish an event without a chosen start.
@@ -472,7 +484,7 @@ mod tests {
     #[test]
     fn only_a_title_is_required_of_a_draft() {
         let event = new(&json!({"title": "Assembly"})).unwrap();
-        assert!(!event.plan.has_date && event.action.over_on.is_none());
+        assert!(!event.plan.has_date && event.action.dates.is_empty());
         assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-11-23T17:00:00+00:00");
         assert_eq!(event.plan.ends_at - event.plan.starts_at, DEFAULT_LENGTH);
         assert_eq!(

@@ -88,6 +88,8 @@ impl SubmissionKind for AttendanceKind {
     const KIND: Kind = Kind::Event;
     const NAME: &'static str = "event";
     const TABLE: &'static str = ATTENDANCES;
+    const ACTION_COLUMN: &'static str = "event_id";
+    const TABLES_BESIDE: &'static [&'static str] = &["events"];
     const REF: &'static str = "attendance";
     const CONFIRM_LINK: Purpose = links::CONFIRM_ATTENDANCE;
     const MANAGE_LINK: Purpose = links::MANAGE_ATTENDANCE;
@@ -201,6 +203,14 @@ impl SubmissionKind for AttendanceKind {
 
     async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
         ops::erase(kernel, conn, person).await
+    }
+
+    async fn delete_beside(_: &mut PgConnection, _: &[Uuid], _: DateTime<Utc>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn clear_ended(conn: &mut PgConnection, action: Uuid) -> Result<()> {
+        store::clear_ended(conn, action).await
     }
 
     fn details(c: &LoadedAttendance) -> Result<Vec<Detail>> {

@@ -132,7 +132,7 @@ impl EventMail {
                 ) && email.class != Class::Urgent;
                 let is_unrequested = is_first && !c.action().confirms;
                 let basis = if is_unrequested { c.first_contact(MergedWith::Same) } else { SendBasis::Transactional };
-                let to = c.payload.details.address()?;
+                let to = c.address()?;
                 Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
             }))
         });
@@ -196,11 +196,10 @@ impl MailKind for EventMail {
         ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if self.kind == EventMailKind::CancelledByYou {
-                for (email, _) in ended {
-                    // the contact was kept for this mail only
-                    store::set_sealed(conn, email.ref_id("attendance")?, None).await?;
-                }
+            if self.kind == EventMailKind::Declined {
+                // the contact was kept for this mail only
+                let ids = ended.iter().map(|(email, _)| email.ref_id("attendance")).collect::<Result<Vec<_>>>()?;
+                store::erase_declined(conn, &ids).await?;
             }
             Ok(())
         })

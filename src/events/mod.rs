@@ -59,6 +59,11 @@ use crate::{
     people::AllRecords,
 };
 
+/// Registers what this slice deletes when an action's data ends.
+pub fn register_ended(kinds: &mut actions::retention::EndedKinds) {
+    kinds.register::<AttendanceKind>();
+}
+
 /// Registers what this slice keeps about people.
 pub fn register_records(events: &Events, records: &mut AllRecords) {
     actions::submission::register_records::<AttendanceKind>(&events.kernel, records);

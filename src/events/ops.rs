@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     announcement::announce,
-    fields::{EventDocument, NewEvent, require_date},
+    fields::{EventDocument, NewEvent, require_date, set_dates},
     mail::EventMailKind,
     plan::Event,
     state::AttendanceState,
@@ -74,7 +74,8 @@ pub(super) async fn update_event(
 ) -> Result<Event> {
     let now = kernel.env.now();
     let id = event.action.id;
-    let (new, plan) = both(action.parse(Kind::Event, true), document.parse(&event.plan, now))?;
+    let (mut new, plan) = both(action.parse(Kind::Event, true), document.parse(&event.plan, now))?;
+    set_dates(&mut new, &plan);
     let link = if plan.instructions.0.is_empty() || event.action.confirms {
         Ok(())
     } else {

@@ -243,7 +243,8 @@ impl Event {
 
     /// Are mails about it still of use? Not when it is a draft, cancelled, archived or over.
     pub fn is_on(&self, now: DateTime<Utc>) -> bool {
-        !self.is_over(now) && !matches!(self.action.state, State::Draft | State::Cancelled | State::Archived)
+        !self.is_over(now)
+            && !matches!(self.action.state, State::Draft | State::Cancelled | State::Archived | State::Ended)
     }
 
     /// Was it called off, after it was public?

@@ -178,7 +178,7 @@ impl Events {
     /// `unavailable` when it was not written.
     pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
-        let vault = self.kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(&self.kernel).await?;
         let person_id = self.kernel.env.recorded_id(action.protected);
         let mode = action.submission_mode();
         let submission = self
@@ -204,7 +204,7 @@ impl Events {
         if event.is_called_off() {
             return Err(Error::problem(Code::ActionClosed, "cancelled: it was called off."));
         }
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         let vouched =
             people::prepare_vouched_person(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person).await?;
         if let Some(known) =
@@ -300,7 +300,10 @@ impl Events {
             consents: new.consents.clone(),
             locale: new.person.locale.or(before.locale),
         };
-        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.env, ATTENDANCES, row.id, &now))).await?;
+        if !store::replace_sealed(&mut tx, row.id, &vault.seal(&kernel.env, ATTENDANCES, row.id, &now)).await? {
+            // cancelled since it was read
+            return Ok(None);
+        }
         tx.commit().await?;
         Ok(Some(VouchedAttendance { attendance: row.id, is_new: false }))
     }

@@ -111,7 +111,7 @@ impl<L: List> Export<L> {
     /// each batch is retried in an outage, and any other error aborts the stream.
     ///
     /// # Errors
-    /// `link_expired` when the vault was destroyed, `unavailable` while its key is not available.
+    /// `action_ended` when the vault was destroyed, `unavailable` while its key is not available.
     pub(super) async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
         self.extra_columns = L::extra_columns(&mut *self.kernel.db.acquire().await?, action).await?;
@@ -162,7 +162,7 @@ impl<L: List> Export<L> {
     /// Decrypts a batch and writes its lines.
     async fn write(&self, writer: &mut CsvWriter, rows: Arc<Vec<L::Row>>) -> Result<()> {
         // opened for each batch: once the vault is destroyed, the rest of the list must not be readable
-        let vault = self.kernel.vaults.open(self.action.vault_id).await?;
+        let vault = self.action.open_vault(&self.kernel).await?;
         let (kernel, sealed) = (self.kernel.clone(), rows.clone());
         let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, &sealed))
             .await

@@ -39,6 +39,7 @@ pub mod patch;
 pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;
+pub mod table_sweep;
 pub mod text;
 mod text_enum;
 pub mod transaction;
@@ -161,6 +162,7 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
         table_stats::gauge(&kernel.work).await?;
         Ok(Progress::Done)
     });
+    table_sweep::register_jobs(kernel, jobs);
     jobs::register_jobs(kernel, jobs);
 }
 

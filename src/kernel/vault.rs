@@ -191,7 +191,7 @@ impl Vaults {
     /// Opens a vault; cached for [`OPEN_VAULT_TTL`].
     ///
     /// # Errors
-    /// `link_expired` (410) when it was destroyed, which is final; `unavailable` (503) when this host lacks its key at
+    /// `action_ended` (410) when it was destroyed, which is final; `unavailable` (503) when this host lacks its key at
     /// present. Callers must then refuse the request, never store plain text.
     pub async fn open(&self, id: Uuid) -> Result<Arc<Vault>> {
         self.opened
@@ -217,7 +217,7 @@ impl Vaults {
 
 /// The 410 for data of a destroyed vault.
 pub fn destroyed() -> Error {
-    Error::problem(Code::LinkExpired, "This action has ended, and the data of those who took part was destroyed.")
+    Error::problem(Code::ActionEnded, "This action has ended, and the data of those who took part was destroyed.")
 }
 
 /// The key on this host has the right name but does not decrypt: a wrong key, which an operator must replace, or

@@ -1,5 +1,5 @@
-//! Honorifics of officials in each language. They are typed in one; those that are the same for everybody of an office and for
-//! every gender are known in the others.
+//! Honorifics of officials in each language. They are typed in one; those that are the same for everybody of an office
+//! and for every gender are known in the others.
 
 use crate::kernel::text::LocaleTag;
 

@@ -25,6 +25,7 @@ use crate::{
         links::{Detail, LinkPage, Purpose, expired},
         text::LocaleTag,
     },
+    mail,
     people::{Consents, Details},
 };
 
@@ -73,6 +74,8 @@ impl SubmissionKind for LetterKind {
     const KIND: Kind = Kind::Letter;
     const NAME: &'static str = "letter";
     const TABLE: &'static str = LETTERS;
+    const ACTION_COLUMN: &'static str = "letter_action_id";
+    const TABLES_BESIDE: &'static [&'static str] = &["outreaches"];
     const REF: &'static str = "letter";
     const CONFIRM_LINK: Purpose = links::CONFIRM_LETTER;
     const MANAGE_LINK: Purpose = links::MANAGE_LETTER;
@@ -188,6 +191,15 @@ impl SubmissionKind for LetterKind {
 
     async fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
         ops::erase(kernel, conn, person).await
+    }
+
+    async fn delete_beside(conn: &mut PgConnection, ids: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+        let outreaches = store::ids_of_letters(conn, ids).await?;
+        mail::forget_mail_about(conn, now, "outreach", &outreaches).await
+    }
+
+    async fn clear_ended(_: &mut PgConnection, _: Uuid) -> Result<()> {
+        Ok(())
     }
 
     fn details(c: &LoadedLetter) -> Result<Vec<Detail>> {

@@ -55,6 +55,11 @@ use crate::{
     people::AllRecords,
 };
 
+/// Registers what this slice deletes when an action's data ends.
+pub fn register_ended(kinds: &mut actions::retention::EndedKinds) {
+    kinds.register::<LetterKind>();
+}
+
 /// Registers what this slice keeps about people.
 pub fn register_records(letters: &Letters, records: &mut AllRecords) {
     actions::submission::register_records::<LetterKind>(&letters.kernel, records);

@@ -298,6 +298,7 @@ pub(super) async fn withdraw(
         dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, OutreachState::Cancelled).await?;
     let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
     store::uncount(conn, row, stopped, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
+    store::erase_if_cancelled(conn, row.id).await?;
     Ok(stopped)
 }
 

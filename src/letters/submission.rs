@@ -207,7 +207,7 @@ impl Letters {
     ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &letter.action);
         action.require_vouching()?;
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         let mut conn = kernel.db.acquire().await?;
         let vouched = people::prepare_vouched_person(&mut conn, kernel, &vault, &new.person).await?;
         drop(conn);
@@ -274,7 +274,7 @@ impl Letters {
     ) -> Result<PreparedLetter> {
         let (kernel, action) = (&self.kernel, &letter.action);
         let (env, protected) = (&kernel.env, action.protected);
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
         let id = env.recorded_id(protected);
         let created_at = env.recorded_now(protected);

@@ -92,9 +92,10 @@ pub use self::{
     send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
     store::{
         EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, OrganizationPause, Pause,
-        RelayStatus, Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, lanes, mail_counts,
-        organization_pauses, pause, pause_organization, pauses, relays, release_first_contacts, requeue, resume,
-        resume_at, resume_organization, retry_all, retry_some, sent_since, set_first_contacts, set_lane, set_relay,
+        RelayStatus, Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, forget_mail_about,
+        forget_vault, lanes, mail_counts, organization_pauses, pause, pause_organization, pauses, relays,
+        release_first_contacts, requeue, resume, resume_at, resume_organization, retry_all, retry_some, sent_since,
+        set_first_contacts, set_lane, set_relay,
     },
     suppression::{
         Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, suppress_globally, suppressed,

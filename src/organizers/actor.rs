@@ -44,6 +44,17 @@ impl Actor {
         Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
     }
 
+    /// Requires an owner of the organization: for what cannot be undone.
+    ///
+    /// # Errors
+    /// `forbidden` (403).
+    pub fn require_owner(&self) -> Result<()> {
+        if self.role == Role::Owner {
+            return Ok(());
+        }
+        Err(Error::problem(Code::Forbidden, "This is for owners of the organization."))
+    }
+
     /// Requires the right to change what concerns every organization.
     ///
     /// # Errors
@@ -85,5 +96,7 @@ mod tests {
         let session = actor(Role::Organizer, &[Scope::All]);
         assert!(session.allows(Scope::ContactsExport) && !session.allows(Scope::AuditRead));
         assert_eq!(session.require_operator().unwrap_err().code(), Code::Forbidden);
+        assert_eq!(session.require_owner().unwrap_err().code(), Code::Forbidden);
+        assert!(actor(Role::Owner, &[]).require_owner().is_ok());
     }
 }

@@ -46,6 +46,7 @@ pub use ops::{
 pub use records::{AllRecords, PersonRecord, PersonRecords, UnreadRows, require_links};
 pub use store::TABLE as PEOPLE;
 pub use store::{
-    Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, find_by_address,
-    lock as lock_person, lock_people, organization_vaults, save_details,
+    Consent, DetailsChange, PersonRow, by_ids, consents, delete_ended_submissions, delete_people_of_vault,
+    delete_unconfirmed, delete_unconfirmed_people, find_by_address, lock as lock_person, lock_ended_submissions,
+    lock_people, organization_vaults, save_details, tables_about_people,
 };

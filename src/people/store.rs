@@ -147,6 +147,17 @@ pub async fn lock_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Pe
     .await
 }
 
+/// The people with these ids that exist, in no order.
+pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<PersonRow>> {
+    Ok(sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = ANY ($1)",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Reads a person and locks the row until the end of the transaction.
 ///
 /// # Errors
@@ -454,6 +465,50 @@ pub async fn delete_unconfirmed_people(conn: &mut PgConnection, ids: &[Uuid]) ->
 pub async fn delete_unconfirmed(db: &PgPool, acts: &str, now: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query_scalar!(r#"SELECT delete_unconfirmed($1::text::regclass, $2) AS "n!""#, acts, now);
     Ok(gone.fetch_one(db).await?.unsigned_abs())
+}
+
+/// Locks the next submissions in `table` to an action that has ended, and their people; returns their ids. `action_column`
+/// is the table's column with the action.
+pub async fn lock_ended_submissions(
+    conn: &mut PgConnection,
+    table: &str,
+    action_column: &str,
+    action: Uuid,
+    most: i32,
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT lock_ended_submissions($1::text::regclass, $2::text::name, $3, $4) AS "ids!""#,
+        table,
+        action_column,
+        action,
+        most
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Deletes these submissions in `table`, and of their people those of whom nothing is left.
+pub async fn delete_ended_submissions(conn: &mut PgConnection, table: &str, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT delete_ended_submissions($1::text::regclass, $2)", table, ids).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes up to `most` people of a vault that has ended, with their consents. Returns how many.
+pub async fn delete_people_of_vault(conn: &mut PgConnection, vault: Uuid, most: i64) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM people WHERE id = ANY (ARRAY(SELECT id FROM people WHERE vault_id = $1
+                                                  ORDER BY email_index LIMIT $2 FOR UPDATE))",
+        vault,
+        most
+    )
+    .execute(conn)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// The tables whose rows lead to people, and `people`.
+pub async fn tables_about_people(conn: &mut PgConnection) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(r#"SELECT t AS "t!" FROM tables_about_people() t"#).fetch_all(conn).await?)
 }
 
 /// A consent, as shown to the person who gave it.

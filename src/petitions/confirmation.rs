@@ -52,7 +52,7 @@ fn effect(
         // a signature given in time counts, also when the petition has closed since
         SignatureState::Pending
             if row.confirm_expires_at.is_some_and(|at| at > now)
-                && !matches!(petition, State::Draft | State::Archived) =>
+                && !matches!(petition, State::Draft | State::Archived | State::Ended) =>
         {
             // a suspicious signature is quarantined: it does not count, and its letter is not sent
             let into =

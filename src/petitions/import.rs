@@ -145,7 +145,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
         return Ok(NextStep::Done);
     };
     let petition = store::petition(&mut conn, import.petition_id).await?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
+    let vault = petition.action.open_vault(kernel).await.map_err(jobs::failing_with("vault_closed"))?;
     let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
     let from = i32::try_from(offset / CHUNK_BYTES).map_err(Error::internal)?;
     let chunks = imports::chunks(&mut conn, import.id, from, MAX_OPEN_CHUNKS).await?;
@@ -340,7 +340,7 @@ async fn process_row(
         Err(error) => return Err(error),
     };
     if import.dry_run {
-        let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
+        let vault = petition.action.open_vault(&petitions.kernel).await?;
         let index = vault.email_index(&new.person.email);
         let conn = &mut *petitions.kernel.work.acquire().await?;
         let states = store::signers::states_by_address(conn, petition.action.id, vault.id, &index).await?;

@@ -213,7 +213,7 @@ pub(super) async fn preview_count(
 ) -> Result<(i64, bool)> {
     let candidate_filter = rule.candidate_filter(petition.action.id, effect);
     let mut conn = petitions.kernel.db.acquire().await?;
-    let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
+    let vault = petition.action.open_vault(&petitions.kernel).await?;
     let pages =
         if rule.needs_payload() { MAX_DECRYPTED_FOR_PREVIEW } else { MAX_SCANNED_FOR_PREVIEW } / MAX_SCANNED_PER_STEP;
     let (mut after, mut fit) = (Uuid::nil(), 0);
@@ -252,7 +252,7 @@ pub(super) async fn begin(
 ) -> Result<Invalidation> {
     let kernel = &petitions.kernel;
     let id = kernel.env.id();
-    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let vault = petition.action.open_vault(kernel).await?;
     let job = Invalidation {
         id,
         petition_id: petition.action.id,
@@ -361,7 +361,7 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         (batch, 0, place)
     } else {
         // after the vault was destroyed there is nothing to match
-        let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
+        let vault = petition.action.open_vault(kernel).await.map_err(jobs::failing_with("vault_closed"))?;
         let rule = open_rule(&vault, &job).map_err(jobs::failing_with("not_understood"))?;
         let candidate_filter = rule.candidate_filter(job.petition_id, job.effect);
         let up_to = invalidations::find_range_end(&mut tx, job.petition_id, job.after_id, MAX_SCANNED_PER_STEP).await?;

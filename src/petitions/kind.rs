@@ -72,6 +72,9 @@ impl SubmissionKind for SignatureKind {
     const KIND: Kind = Kind::Petition;
     const NAME: &'static str = "petition";
     const TABLE: &'static str = SIGNATURES;
+    const ACTION_COLUMN: &'static str = "petition_id";
+    const TABLES_BESIDE: &'static [&'static str] =
+        &["signature_signals", "import_chunks", "import_row_errors", "imports", "invalidations"];
     const REF: &'static str = "signature";
     const CONFIRM_LINK: Purpose = links::CONFIRM_SIGNATURE;
     const MANAGE_LINK: Purpose = links::MANAGE_SIGNATURE;
@@ -193,6 +196,14 @@ impl SubmissionKind for SignatureKind {
             store::comments::notify_changed(conn, petition).await?;
         }
         Ok(())
+    }
+
+    async fn delete_beside(conn: &mut PgConnection, ids: &[Uuid], _: DateTime<Utc>) -> Result<()> {
+        store::ended::delete_signals(conn, ids).await
+    }
+
+    async fn clear_ended(conn: &mut PgConnection, action: Uuid) -> Result<()> {
+        store::ended::clear(conn, action).await
     }
 
     fn details(c: &LoadedSignature) -> Result<Vec<Detail>> {

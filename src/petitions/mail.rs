@@ -12,7 +12,7 @@ use super::{
     submission::Petitions,
 };
 use crate::{
-    actions::submission::{SubmissionKind, addressee, load_found},
+    actions::submission::{SubmissionKind, addressee, load, load_found},
     error::Result,
     kernel::Kernel,
     mail::{self, Addressee, Composed, Composition, MailKind, MergedWith, QueuedEmail, SendBasis},
@@ -110,7 +110,11 @@ impl ThanksMail {
             if c.row.state == SignatureState::Duplicate
                 && let Some(counted) = store::find_effective(&mut *kernel.work.acquire().await?, &c.row).await?
             {
-                c.row = counted;
+                let mut loaded =
+                    load::<SignatureKind>(kernel, &mut *kernel.work.acquire().await?, vec![counted]).await?;
+                if let Some(Ok(counted)) = loaded.pop() {
+                    *c = counted;
+                }
             }
         }
         // without confirmation the mail goes to an unconfirmed address and is limited as a first contact

@@ -68,6 +68,11 @@ pub use submission::{Display, Petitions, SIGNATURES, SignaturePayload};
 
 use crate::{actions, kernel::links::LinkHandlers, mail::MailKinds, people::AllRecords};
 
+/// Registers what this slice deletes when an action's data ends.
+pub fn register_ended(kinds: &mut actions::retention::EndedKinds) {
+    kinds.register::<SignatureKind>();
+}
+
 /// Registers what this slice keeps about people.
 pub fn register_records(petitions: &Petitions, records: &mut AllRecords) {
     actions::submission::register_records::<SignatureKind>(&petitions.kernel, records);

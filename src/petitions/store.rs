@@ -6,6 +6,7 @@ pub(super) mod comments;
 pub(super) mod confirmations;
 pub(super) mod counts;
 pub(super) mod deliveries;
+pub(super) mod ended;
 pub(super) mod imports;
 pub(super) mod invalidations;
 mod lists;

@@ -295,7 +295,7 @@ impl Petitions {
         options: VouchOptions<'_>,
     ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &petition.action);
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         // imports use the background pool, not the one of requests
         let db: &PgPool = if options.imported.is_some() { &kernel.work } else { &kernel.db };
         let person = people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person).await?;
@@ -352,12 +352,11 @@ impl Petitions {
         Ok(())
     }
 
-    /// The letter action attached to a petition, cached.
+    /// The letter action attached to a petition, cached; none once its data has ended.
     pub async fn attached_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
-        match petition.letter_action_id {
-            Some(id) => self.letters.letter(&id.to_string()).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(id) = petition.letter_action_id else { return Ok(None) };
+        let letter = self.letters.letter(&id.to_string()).await?;
+        Ok(letter.action.require_not_ended().is_ok().then_some(letter))
     }
 
     /// Refuses what is impossible with "keep nothing": updates need an address, a letter names its writer.
@@ -436,7 +435,7 @@ impl Petitions {
     ) -> Result<SignatureSubmission> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let (env, protected) = (&kernel.env, action.protected);
-        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vault = action.open_vault(kernel).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
         let id = env.recorded_id(protected);
         let created_at = context.imported.map_or_else(|| env.recorded_now(protected), |imported| imported.signed_at);

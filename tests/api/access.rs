@@ -51,6 +51,7 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/advocacy_campaigns/{id}/preview", Scopes(&["actions:read"])),
     ("DELETE", "/api/v1/advocacy_campaigns/{id}/preview", EDIT),
     ("POST", "/api/v1/advocacy_campaigns/{id}/recount", EDIT),
+    ("POST", "/api/v1/advocacy_campaigns/{id}/destroy", EDIT),
     ("GET", "/api/v1/advocacy_campaigns/{id}/short_links", Scopes(&["actions:read"])),
     ("POST", "/api/v1/advocacy_campaigns/{id}/short_links", EDIT),
     ("DELETE", "/api/v1/advocacy_campaigns/{id}/short_links/{word}", EDIT),
@@ -83,6 +84,7 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/events/{id}/preview", Scopes(&["actions:read"])),
     ("DELETE", "/api/v1/events/{id}/preview", EDIT),
     ("POST", "/api/v1/events/{id}/recount", EDIT),
+    ("POST", "/api/v1/events/{id}/destroy", EDIT),
     ("GET", "/api/v1/events/{id}/short_links", Scopes(&["actions:read"])),
     ("POST", "/api/v1/events/{id}/short_links", EDIT),
     ("DELETE", "/api/v1/events/{id}/short_links/{word}", EDIT),
@@ -114,6 +116,8 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/mail/bounces", MAIL),
     ("POST", "/api/v1/mail/{id}/retry", MAIL),
     ("POST", "/api/v1/mail/{id}/cancel", MAIL),
+    ("GET", "/api/v1/retention", Scopes(&["actions:read"])),
+    ("PUT", "/api/v1/retention", EDIT),
     ("GET", "/api/v1/offices", NoToken),
     ("POST", "/api/v1/offices", EDIT),
     ("GET", "/api/v1/offices/{id}", NoToken),
@@ -152,6 +156,7 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/petitions/{id}/preview", Scopes(&["actions:read"])),
     ("DELETE", "/api/v1/petitions/{id}/preview", EDIT),
     ("POST", "/api/v1/petitions/{id}/recount", EDIT),
+    ("POST", "/api/v1/petitions/{id}/destroy", EDIT),
     ("GET", "/api/v1/petitions/{id}/short_links", Scopes(&["actions:read"])),
     ("POST", "/api/v1/petitions/{id}/short_links", EDIT),
     ("DELETE", "/api/v1/petitions/{id}/short_links/{word}", EDIT),
@@ -233,12 +238,17 @@ fn path_to(template: &str, resources: &AllResources, within: &AllResources) -> S
 
 /// A body that the operation takes.
 fn body_for(method: &Method, template: &str, resources: &AllResources) -> Option<Value> {
+    if template.ends_with("/retention") && *method == Method::PUT {
+        return Some(json!({"muster:retention_months": 12}));
+    }
     if *method == Method::POST {
         let mut who = signer("vouched@example.org");
         if template.ends_with("/people") {
             return Some(who);
         } else if template.ends_with("/short_links") || template.ends_with("/sources") {
             return Some(json!({"word": "changed"}));
+        } else if template.ends_with("/destroy") {
+            return Some(json!({"slug": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
         } else if template.ends_with("/broadcasts") {
@@ -526,7 +536,9 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole = ["/exports", "/summary", "/integrity", "/faults.csv"].iter().any(|name| template.ends_with(name));
+        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention"]
+            .iter()
+            .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {

@@ -113,7 +113,7 @@ async fn nobody_is_entered_at_a_protected_action_by_somebody_else(pool: PgPool) 
 
 #[sqlx::test(migrations = "./migrations")]
 async fn numbers_of_protected_actions_move_once_a_day_and_in_tens(pool: PgPool) {
-    let app = TestApp::with(pool, &[("MUSTER__RATE_LIMIT__ENABLED", "false")]).await;
+    let app = TestApp::with(pool, &[("MUSTER__GUARD__MODE", "off")]).await;
     let owner = app.owner().await;
     app.petition(&owner, json!({"muster:privacy": "protected"})).await;
     event(&app, &owner, json!({"muster:privacy": "protected", "capacity": 100})).await;

@@ -25,4 +25,5 @@ pub mod people;
 pub mod petitions;
 pub mod privacy;
 pub mod rate_limit;
+pub mod retention;
 pub mod round_trips;

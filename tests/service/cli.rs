@@ -180,7 +180,7 @@ async fn keyring_prune_ends_a_protected_vault_whose_day_has_passed_in_every_back
             .await
             .unwrap();
     assert!(gone);
-    assert_eq!(kernel(&house, &pool).vaults.open(vault).await.unwrap_err().code(), Code::LinkExpired);
+    assert_eq!(kernel(&house, &pool).vaults.open(vault).await.unwrap_err().code(), Code::ActionEnded);
     let restore = "UPDATE vaults SET wrapping_key = $3, wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
     sqlx::query(restore).bind(vault).bind(&backup).bind(&name).execute(&pool).await.unwrap();
     kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
@@ -245,6 +245,44 @@ async fn keyring_check_says_what_is_wrong_and_fails(pool: PgPool) {
     std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::set_permissions(&vault, std::fs::Permissions::from_mode(0o604)).unwrap();
     house.run(&["keyring", "check"]).await.refused(&["keyring.vault_keys_file", "604"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    for (slug, privacy) in
+        [("first", "protected"), ("second", "protected"), ("third", "protected"), ("plain", "standard")]
+    {
+        server.petition(&token, json!({"muster:slug": slug, "muster:privacy": privacy})).await;
+    }
+    server.stop().await;
+    assert_eq!(vault_keys(&house).len(), 3);
+    // nobody types the slug
+    house.run(&["vault", "destroy", "--action", "first"]).await.refused(&["nothing was done"]);
+    house.run(&["panic"]).await.refused(&["nothing was done"]);
+    house.run(&["vault", "destroy", "--action", "nonsense", "--yes"]).await.refused(&["there is no action"]);
+    house.run(&["panic", "--organization", "nonsense", "--yes"]).await.refused(&["there is no organization"]);
+    assert_eq!(vault_keys(&house).len(), 3);
+
+    house.run(&["vault", "destroy", "--action", "/p/first", "--yes"]).await.ok();
+    assert_eq!(vault_keys(&house).len(), 2);
+    let again = house.run(&["vault", "destroy", "--action", "first", "--yes"]).await;
+    again.ok();
+    assert!(again.stderr.contains("had ended before"), "{}", again.stderr);
+    let all = house.run(&["panic", "--yes"]).await;
+    all.ok();
+    assert!(all.stderr.contains("Ended 2 action(s)"), "{}", all.stderr);
+    assert!(vault_keys(&house).is_empty());
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT slug FROM actions WHERE state <> 'ended'").fetch_all(&pool).await.unwrap();
+    assert_eq!(left, ["plain"]);
+    let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(audited, 3);
 }
 
 #[sqlx::test(migrations = "./migrations")]

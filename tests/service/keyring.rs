@@ -139,7 +139,7 @@ async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: Pg
     let web = process_with(&app, &app.keyring_file());
     web.vaults.check_in(&node("host/web")).await.unwrap();
     assert!(vault_keys(&app).is_empty());
-    assert_eq!(web.vaults.open(vault).await.unwrap_err().code(), Code::LinkExpired);
+    assert_eq!(web.vaults.open(vault).await.unwrap_err().code(), Code::ActionEnded);
 
     restore(&app, vault, &backup).await;
     for file in [&copied, &app.keyring_file()] {
@@ -149,7 +149,7 @@ async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: Pg
     }
     // and the restored database learns that the vault has ended
     process_with(&app, &app.keyring_file()).vaults.check_in(&node("host/new")).await.unwrap();
-    assert_eq!(web.vaults.open(vault).await.unwrap_err().code(), Code::LinkExpired);
+    assert_eq!(web.vaults.open(vault).await.unwrap_err().code(), Code::ActionEnded);
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -514,3 +514,29 @@ async fn form_body_over_its_limit_is_refused_early(pool: PgPool) {
     let unsigned = send(&app, "/console/act", &console_page.session, &[("path", "/api/v1/petitions")]).await;
     assert_eq!(unsigned.status, 403);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn retention_pages_show_last_days_and_destroy_with_the_slug_typed(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({"muster:privacy": "protected"})).await;
+    let session = sign_in(&app).await;
+    let dashboard = get(&app, "/console", &session).await.text();
+    assert!(dashboard.contains("href=\"/console/retention\"") && dashboard.contains("overdue: 0"), "{dashboard}");
+    let list = get(&app, "/console/retention", &session).await.text();
+    let form = format!("/console/retention/{id}");
+    assert!(list.contains(&format!("href=\"{form}\"")) && list.contains("Last day of personal data"), "{list}");
+    let page = ConsolePage { app: &app, session: session.clone(), page: form.clone() };
+    let refused = page.fill("/destroy", &[("/slug", "other")]).await.unwrap_err();
+    assert!(refused.contains("This is not the slug of the action."), "{refused}");
+    assert_eq!(app.count("SELECT count(*) FROM action_ends").await, 0);
+    let back = page.fill("/destroy", &[("/slug", "status")]).await.unwrap();
+    assert!(back.starts_with("/console/retention?done=1"), "{back}");
+    assert_eq!(app.count("SELECT count(*) FROM actions WHERE state = 'ended'").await, 1);
+    app.expire_caches();
+    assert_eq!(get(&app, &form, &session).await.status, 410);
+    assert!(get(&app, &format!("/console/petitions/{id}"), &session).await.text().contains("Ended"));
+    let list = ConsolePage { app: &app, session, page: "/console/retention".to_owned() };
+    list.fill("/retention", &[("/muster:retention_months|number", "6")]).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM organizations WHERE retention_months = 6").await, 1);
+}

@@ -2,8 +2,8 @@
 """Writes the workbooks of signers that tests read, each as another program writes it.
 
 Run with openpyxl and XlsxWriter installed: python3 tests/workbooks/make.py
-Excel's variant is written by XlsxWriter, which follows Excel byte by byte; the others are put together here as LibreOffice,
-Google Sheets and programs of .NET write them.
+Excel's variant is written by XlsxWriter, which follows Excel byte by byte; the others are put together here as
+LibreOffice, Google Sheets and programs of .NET write them.
 """
 import datetime
 import pathlib

@@ -107,7 +107,7 @@ async fn confirm<K: SubmissionKind>(
     code: &str,
 ) -> Result<Option<K::Confirmed>> {
     let kernel = &submissions.kernel;
-    let vault = kernel.vaults.open(action.vault_id).await?;
+    let vault = action.open_vault(kernel).await?;
     let mut conn = kernel.public.acquire().await?;
     let keys = K::by_address(&mut conn, action.id, vault.id, &vault.email_index(address)).await?;
     drop(conn);

@@ -133,6 +133,10 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The table, to whose name sealed values are bound.
     const TABLE: &'static str;
+    /// The table's column with the action.
+    const ACTION_COLUMN: &'static str;
+    /// Further tables from which [`Self::delete_beside`] and [`Self::clear_ended`] delete.
+    const TABLES_BESIDE: &'static [&'static str];
     /// The member of `emails.refs` with the submission's id.
     const REF: &'static str;
     /// Purpose of links that confirm, and of the codes to type instead.
@@ -261,6 +265,17 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// Erases all submissions of a person, whose lock the caller holds, and ends what they set going. Counts of what took
     /// effect stay.
     fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<()>> + Send;
+
+    /// Deletes what hangs on submissions to an action that has ended and does not go with their rows, which are deleted
+    /// next; cancels mail about it. Counts stay.
+    fn delete_beside(
+        conn: &mut PgConnection,
+        ids: &[Uuid],
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Deletes what else an action that has ended keeps about anybody. Idempotent.
+    fn clear_ended(conn: &mut PgConnection, action: Uuid) -> impl Future<Output = Result<()>> + Send;
 
     /// What was typed, for the page before confirming. Not asked for protected actions.
     fn details(c: &Loaded<Self>) -> Result<Vec<Detail>>;

@@ -23,7 +23,7 @@ use crate::{
         vault::Vault,
     },
     mail::{self, Class, Composed, Composition, Draft, MergedWith, NewEmail, SendBasis},
-    people::{DetailsChange, PersonRow},
+    people::{self, Details, DetailsChange, PersonRow},
 };
 
 /// A submission with its action, its vault and its opened content.
@@ -36,7 +36,9 @@ pub struct Loaded<K: SubmissionKind> {
     pub vault: Arc<Vault>,
     /// The opened `sealed` column; empty once the contact was erased.
     pub payload: K::Payload,
-    /// The language of the form, or else of the action.
+    /// The details of its owner, of a row whose contact was erased.
+    owner: Option<Details>,
+    /// The language of the form, else of its owner, else of the action.
     pub locale: LocaleTag,
 }
 
@@ -48,6 +50,7 @@ impl<K: SubmissionKind> Clone for Loaded<K> {
             parent: self.parent.clone(),
             vault: self.vault.clone(),
             payload: self.payload.clone(),
+            owner: self.owner.clone(),
             locale: self.locale,
         }
     }
@@ -72,9 +75,11 @@ pub async fn load<K: SubmissionKind>(
     let mut parents = HashMap::new();
     for parent in K::parents(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await? {
         let action = parent.as_ref();
-        let (id, vault) = (action.id, kernel.vaults.open(action.vault_id).await);
+        let (id, vault) = (action.id, action.open_vault(kernel).await);
         parents.insert(id, (Arc::new(parent), vault));
     }
+    let bare: Vec<Uuid> = rows.iter().filter(|row| row.sealed().is_none()).map(SubmissionRow::person_id).collect();
+    let owners = if bare.is_empty() { Vec::new() } else { people::by_ids(conn, &bare).await? };
     let open = |row: K::Row| {
         let (parent, vault) = parents.get(&row.action_id()).ok_or_else(Error::not_found)?;
         let (parent, vault) = (parent.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
@@ -83,9 +88,13 @@ pub async fn load<K: SubmissionKind>(
         let locale = payload
             .as_ref()
             .and_then(SubmissionPayload::locale)
-            .or_else(|| row.locale().and_then(|tag| LocaleTag::parse(tag).ok()))
+            .or_else(|| row.locale().and_then(|tag| LocaleTag::parse(tag).ok()));
+        let owner = owners.iter().find(|owner| owner.id == row.person_id() && row.sealed().is_none());
+        let locale = locale
+            .or_else(|| owner.and_then(|owner| LocaleTag::parse(owner.locale.as_deref()?).ok()))
             .unwrap_or((*parent).as_ref().locale);
-        Ok(Loaded { row, parent, vault, payload: payload.unwrap_or_default(), locale })
+        let owner = owner.map(|owner| owner.details(&vault)).transpose()?;
+        Ok(Loaded { row, parent, vault, payload: payload.unwrap_or_default(), owner, locale })
     };
     Ok(rows.into_iter().map(open).collect())
 }
@@ -119,6 +128,11 @@ impl<K: SubmissionKind> Loaded<K> {
     /// Do its pages and mails name nothing?
     pub fn is_neutral(&self) -> bool {
         self.action().protected
+    }
+
+    /// The address of its owner: as typed, or, once that was erased, as the owner has confirmed it.
+    pub fn address(&self) -> Option<EmailAddress> {
+        self.payload.details().address().or_else(|| self.owner.as_ref().and_then(Details::address))
     }
 
     /// The title of its action.
@@ -213,7 +227,7 @@ impl<K: SubmissionKind> Loaded<K> {
 
     /// The draft of a mail about it, unless it has no address (any more).
     pub fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
-        let to = self.payload.details().address()?;
+        let to = self.address()?;
         Some(Draft { to, vault: self.vault.clone(), basis, about: self })
     }
 

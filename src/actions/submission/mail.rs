@@ -41,7 +41,7 @@ pub async fn addressee<K: SubmissionKind>(
 ) -> Result<Option<Addressee>> {
     let mut found = load_found::<K>(kernel, conn, &[email.ref_id(K::REF)?]).await?;
     let Some(c) = found.pop().transpose()?.flatten() else { return Ok(None) };
-    Ok(c.payload.details().address().map(|address| Addressee { address, vault: c.vault }))
+    Ok(c.address().map(|address| Addressee { address, vault: c.vault }))
 }
 
 /// Registers the mails that ask to confirm.

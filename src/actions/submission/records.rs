@@ -13,7 +13,7 @@ use super::{
     loaded::load,
 };
 use crate::{
-    error::Result,
+    error::{Code, Result},
     kernel::{Kernel, vault::Vault},
     people::{AllRecords, PersonRecord, PersonRecords},
 };
@@ -46,7 +46,11 @@ impl<K: SubmissionKind> PersonRecords for SubmissionRecords<K> {
             rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.created_at(), row.id())));
             let mut records = Vec::with_capacity(rows.len());
             for c in load::<K>(&self.0, conn, rows).await? {
-                let c = c?;
+                // rows of an action that has ended are being deleted
+                let c = match c {
+                    Err(error) if error.code() == Code::ActionEnded => continue,
+                    c => c?,
+                };
                 let mut data = json!({
                     K::NAME: c.title(),
                     "browser_url": self.0.url(&c.action().path()),

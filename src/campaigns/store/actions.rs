@@ -1,6 +1,6 @@
 //! SQL over `actions`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
         text::LocaleTag,
+        zones::{self, Zone},
     },
 };
 
@@ -29,7 +30,12 @@ struct ActionRow {
     campaign_slug: Option<String>,
     campaign_is_public: Option<bool>,
     vault_id: Uuid,
-    destroy_after: Option<NaiveDate>,
+    vault_destroy_after: Option<NaiveDate>,
+    chosen_destroy_after: Option<NaiveDate>,
+    retention_months: i16,
+    ends_at: Option<DateTime<Utc>>,
+    timezone: Option<String>,
+    ended_at: Option<DateTime<Utc>>,
     kind: Kind,
     slug: String,
     locale: String,
@@ -68,7 +74,15 @@ impl TryFrom<ActionRow> for Action {
     type Error = Error;
 
     fn try_from(row: ActionRow) -> Result<Self> {
+        let zone = row.timezone.as_deref().map_or(*zones::DEFAULT, Zone::stored);
+        let fixed_end = row.vault_destroy_after.or(row.chosen_destroy_after);
+        let default_end = over_at(&row)
+            .map(|at| at.with_timezone(&zone).date_naive() + Months::new(row.retention_months.unsigned_abs().into()));
         Ok(Self {
+            zone,
+            destroy_after: fixed_end.or(default_end),
+            fixed_end,
+            ended_at: row.ended_at,
             kind: row.kind,
             locale: LocaleTag::parse(&row.locale).unwrap_or_default(),
             texts: serde_json::from_value(row.texts).map_err(Error::internal)?,
@@ -92,7 +106,6 @@ impl TryFrom<ActionRow> for Action {
                 .campaign_slug
                 .map(|slug| ActionCampaign { slug, is_public: row.campaign_is_public == Some(true) }),
             vault_id: row.vault_id,
-            destroy_after: row.destroy_after,
             slug: row.slug,
             title: row.title,
             summary: row.summary,
@@ -110,6 +123,18 @@ impl TryFrom<ActionRow> for Action {
             modified_at: row.modified_at,
         })
     }
+}
+
+/// When a standard action was or will be over, from which its retention counts: one that takes submissions at the end of
+/// the event or its closing date; another one when it got its state (a draft: when it was last changed), unless a date comes
+/// after that.
+fn over_at(row: &ActionRow) -> Option<DateTime<Utc>> {
+    let since = match row.state {
+        State::Published => return row.ends_at.or(row.closes_at),
+        State::Draft => row.modified_at,
+        _ => row.state_since.unwrap_or(row.created_at),
+    };
+    [row.ends_at, row.closes_at].into_iter().flatten().chain([since]).max()
 }
 
 /// An action of a kind by id or slug; a former slug finds it too.
@@ -158,7 +183,7 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
     sqlx::query_as!(
         ActionRow,
         r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, c.slug AS "campaign_slug?",
-                c.state = 'published' AS "campaign_is_public?", a.vault_id, v.destroy_after AS "destroy_after?", a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary,
+                c.state = 'published' AS "campaign_is_public?", a.vault_id, v.destroy_after AS "vault_destroy_after?", a.destroy_after AS chosen_destroy_after, o.retention_months, a.ends_at, a.timezone, e.ended_at AS "ended_at?", a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary,
                 a.description, a.texts, a.button, a.thanks, a.share_text, a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by, a.privacy AS "privacy: Privacy", a.confirmation AS "confirmation: Confirmation", a.state AS "state: State", a.state_reason,
                 (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
                 n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
@@ -167,6 +192,7 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
               LEFT JOIN images i ON i.id = a.image_id
               LEFT JOIN campaigns c ON c.id = a.campaign_id
               LEFT JOIN vaults v ON v.id = a.vault_id
+              LEFT JOIN action_ends e ON e.action_id = a.id
               LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
          WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)"#,
         id,
@@ -183,7 +209,7 @@ pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>
     let rows = sqlx::query_as!(
         ActionRow,
         r#"SELECT a.id AS "id!", a.organization_id AS "organization_id!", o.name AS "organization_name!", a.campaign_id, c.slug AS "campaign_slug?",
-                c.state = 'published' AS "campaign_is_public?", a.vault_id AS "vault_id!", v.destroy_after AS "destroy_after?", a.kind AS "kind!: Kind", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
+                c.state = 'published' AS "campaign_is_public?", a.vault_id AS "vault_id!", v.destroy_after AS "vault_destroy_after?", a.destroy_after AS chosen_destroy_after, o.retention_months AS "retention_months!", a.ends_at, a.timezone, e.ended_at AS "ended_at?", a.kind AS "kind!: Kind", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
                 a.description AS "description!", a.texts AS "texts!", a.button AS "button!", a.thanks AS "thanks!", a.share_text AS "share_text!", a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by AS "hosted_by!", a.privacy AS "privacy!: Privacy", a.confirmation AS "confirmation!: Confirmation", a.state AS "state!: State", a.state_reason AS "state_reason!",
                 (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
                 n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation AS "preview_generation!",
@@ -192,6 +218,7 @@ pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>
               LEFT JOIN images i ON i.id = a.image_id
               LEFT JOIN campaigns c ON c.id = a.campaign_id
               LEFT JOIN vaults v ON v.id = a.vault_id
+              LEFT JOIN action_ends e ON e.action_id = a.id
               LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
          WHERE a.id = ANY ($1)"#,
         ids
@@ -262,8 +289,8 @@ pub(crate) async fn insert_action(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
-                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id, state_reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22, $23)",
+                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id, state_reason, destroy_after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22, $23, $24)",
         id,
         organization,
         campaign,
@@ -286,25 +313,28 @@ pub(crate) async fn insert_action(
         at,
         new.share_text,
         new.image,
-        new.state_reason
+        new.state_reason,
+        new.destroy_after.filter(|_| new.privacy == Privacy::Standard)
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Updates all columns of an action that organizers set, except its slug and its next action.
+/// Updates all columns of an action that organizers set, except its slug and its next action. `chosen_end`: the last day
+/// of the data of a standard action, if an organizer chose one now.
 pub(crate) async fn save_action(
     conn: &mut PgConnection,
     id: Uuid,
     campaign: Option<Uuid>,
     new: &NewAction,
+    chosen_end: Option<NaiveDate>,
     at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, state_reason = $9,
                             opens_at = $10, closes_at = $11, modified_at = $12, share_text = $13, image_id = $14, hosted_by = $15,
-                            campaign_id = $16
+                            campaign_id = $16, destroy_after = CASE WHEN privacy = 'standard' THEN coalesce($17, destroy_after) END
          WHERE id = $1",
         id,
         new.title,
@@ -321,7 +351,8 @@ pub(crate) async fn save_action(
         new.share_text,
         new.image,
         new.hosted_by,
-        campaign
+        campaign,
+        chosen_end
     )
     .execute(conn)
     .await?;

@@ -2,6 +2,7 @@
 
 mod actions;
 mod campaigns;
+mod ends;
 pub(super) mod images;
 mod lifecycle;
 mod partners;
@@ -11,6 +12,7 @@ mod updates;
 
 pub use actions::*;
 pub use campaigns::*;
+pub use ends::*;
 pub use lifecycle::*;
 pub use partners::*;
 pub use short_links::*;

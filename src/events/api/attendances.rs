@@ -215,7 +215,7 @@ async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &A
     resource.referrer_data = Some(SourceResource { source: row.source.clone() });
     resource.links = resource.links.to("osdi:person", kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     if actor.allows(Scope::ContactsRead) {
-        let payload = ops::open_payload(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
+        let payload = ops::open_payload(&*event.action.open_vault(kernel).await?, row)?;
         resource.person = Some(payload.details.contact());
         resource.attendance.muster_interpretation = Some(payload.interpretation);
         resource.attendance.muster_access_needs = Some(payload.access_needs);
@@ -266,7 +266,7 @@ pub(super) async fn list_attendances(
     let fields = if event.action.protected { store::PROTECTED_ATTENDANCE_FIELDS } else { store::ATTENDANCE_FIELDS };
     let mut filter = query.filter(fields)?;
     if let Some(filter) = &mut filter {
-        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        let vault = event.action.open_vault(kernel).await?;
         people::resolve_addresses(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::attendances(&mut conn, event.action.id, filter.as_ref(), &query.page).await?;
@@ -376,7 +376,7 @@ pub(super) async fn create_attendance(
     let registered = events.submit_vouched(&event, new, key).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
-    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    let vault = event.action.open_vault(kernel).await?;
     people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     drop(conn);
     if !actor.allows(Scope::ContactsRead) {
@@ -430,7 +430,7 @@ pub(super) async fn update_attendance(
         let detail = "Only `declined` changes it: a place is given by the event's seats.";
         return Err(Error::field("/status", "not_allowed", detail));
     }
-    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    let vault = event.action.open_vault(kernel).await?;
     let mut payload = ops::open_payload(&vault, &row)?;
     let before = AttendanceDocument {
         muster_party_size: row.party_size.into(),
@@ -453,7 +453,7 @@ pub(super) async fn update_attendance(
         ops::resize(&mut tx, kernel, &event, &row, party_size(&event, after.muster_party_size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
-        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &payload))).await?;
+        store::replace_sealed(&mut tx, id, &vault.seal(&kernel.env, ATTENDANCES, id, &payload)).await?;
     }
     audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(person_object(id)), json!({})).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
@@ -464,8 +464,6 @@ pub(super) async fn update_attendance(
 /// Cancels a registration on behalf of its person, unless it has ended.
 async fn cancel(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, event: &Event, id: Uuid) -> Result<()> {
     if ops::cancel(conn, kernel, event, id).await? {
-        // no mail follows, so the contact is erased at once
-        store::set_sealed(conn, id, None).await?;
         audit(conn, &kernel.env, actor, "attendance.cancel", Some(person_object(id)), json!({})).await?;
     }
     Ok(())

@@ -256,9 +256,23 @@ pub(crate) async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Res
     Ok((row.waiting_parties.into(), row.too_large.min(1000)))
 }
 
-/// Replaces the sealed content of a registration; `None` erases it.
-pub(crate) async fn set_sealed(conn: &mut PgConnection, id: Uuid, sealed: Option<&[u8]>) -> Result<()> {
-    sqlx::query!("UPDATE attendances SET sealed = $2 WHERE id = $1", id, sealed).execute(conn).await?;
+/// Replaces the sealed content of a registration; false when it has ended meanwhile, and keeps none.
+pub(crate) async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<bool> {
+    let replaced = sqlx::query!(
+        "UPDATE attendances SET sealed = $2 WHERE id = $1 AND state IN ('accepted', 'waitlisted')",
+        id,
+        sealed
+    )
+    .execute(conn)
+    .await?;
+    Ok(replaced.rows_affected() == 1)
+}
+
+/// Erases the sealed content of those of these registrations that were declined.
+pub(crate) async fn erase_declined(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("UPDATE attendances SET sealed = NULL WHERE id = ANY ($1) AND state = 'declined'", ids)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 //! change of seats here is made under the lock of the event's row.
 //!
 //! `events`: the events' own columns · `attendances`: registrations · `seats`: changes of seats · `waitlist`:
-//! promotion · `submissions`: the batch · `counts`: the recount.
+//! promotion · `submissions`: the batch · `counts`: the recount · `ended`: what retention deletes besides.
 
 mod attendances;
 mod counts;
+mod ended;
 mod events;
 mod seats;
 mod submissions;
@@ -13,10 +14,12 @@ mod waitlist;
 
 pub(crate) use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, active, active_after, active_of_person,
-    attendance, attendances, attendances_by_id, beside_active, by_address, delete_of_person, delete_pending, keys,
-    lock_attendance, lock_attendances, of_person, set_sealed, take_due_reminders, void_links, waiting_parties,
+    attendance, attendances, attendances_by_id, beside_active, by_address, delete_of_person, delete_pending,
+    erase_declined, keys, lock_attendance, lock_attendances, of_person, replace_sealed, take_due_reminders, void_links,
+    waiting_parties,
 };
 pub(crate) use counts::Attendances;
+pub(crate) use ended::clear_ended;
 pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, raise_sequence, save};
 pub(crate) use seats::{
     add_seats, allocate_seats, cancel_active, cancel_pending, events_with_repeated_seats, lock_seats,

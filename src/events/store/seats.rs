@@ -47,13 +47,13 @@ pub(crate) async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) 
     Ok(())
 }
 
-/// Cancels a pending registration; needs no lock, as it holds no seat. True if it was pending.
+/// Cancels a pending registration and erases what was typed; needs no lock, as it holds no seat. True if it was pending.
 pub(crate) async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
+    let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL, sealed = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Cancels an active registration and takes it off the waitlist; returns the seats it held, `None` if it was not
+/// Cancels an active registration, erases what was typed, and takes it off the waitlist; returns the seats it held, `None` if it was not
 /// active. The caller holds the event's lock.
 pub(crate) async fn cancel_active(
     conn: &mut PgConnection,
@@ -62,7 +62,7 @@ pub(crate) async fn cancel_active(
 ) -> Result<Option<i32>, sqlx::Error> {
     let row = sqlx::query!(
         r#"WITH ended AS (
-               UPDATE attendances a SET state = 'cancelled', ended_at = $2
+               UPDATE attendances a SET state = 'cancelled', ended_at = $2, sealed = NULL
                FROM (SELECT id, state, party_size FROM attendances WHERE id = $1 AND state IN ('accepted', 'waitlisted') FOR UPDATE) o
                WHERE a.id = o.id RETURNING a.event_id, o.state, o.party_size::integer AS seats
            ), waitlist AS (

@@ -176,7 +176,8 @@ pub fn postal_code_of(country: &str, typed: &str) -> Result<String, TextError> {
     Ok(fitting(false).or_else(|| fitting(true)).unwrap_or(plain))
 }
 
-/// The signs in a country's form; with `may_differ`, also letters for digits that look like them, and the other way round.
+/// The signs in a country's form; with `may_differ`, also letters for digits that look like them, and the other way
+/// round.
 fn fit(signs: &[char], form: &str, may_differ: bool) -> Option<String> {
     let mut signs = signs.iter().map(char::to_ascii_uppercase);
     let mut code = String::with_capacity(form.len());

@@ -315,7 +315,7 @@ async fn open(
     if letter.action.protected || !actor.allows(Scope::ContactsRead) {
         return Ok((letter, None));
     }
-    let vault = letters.kernel.vaults.open(letter.action.vault_id).await?;
+    let vault = letter.action.open_vault(&letters.kernel).await?;
     Ok((letter, Some(vault)))
 }
 
@@ -446,7 +446,7 @@ async fn vouch(
     if written.outcome == SubmissionOutcome::Created {
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(person_object(written.letter_id)), json!({})).await?;
     }
-    let vault = kernel.vaults.open(action.vault_id).await?;
+    let vault = action.open_vault(kernel).await?;
     let view = View { letters, letter: &letter, vault: Some(&vault) };
     let mut outreaches = Vec::new();
     let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;

@@ -613,3 +613,20 @@ pub(crate) async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter:
     );
     Ok(query.build_query_as().fetch_all(conn).await?)
 }
+
+/// The outreaches of letters.
+pub(crate) async fn ids_of_letters(conn: &mut PgConnection, letters: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM outreaches WHERE letter_id = ANY ($1)", letters).fetch_all(conn).await?)
+}
+
+/// Erases what was written in a letter of which nothing was sent or can be any more.
+pub(crate) async fn erase_if_cancelled(conn: &mut PgConnection, letter: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE letters SET sealed = NULL WHERE id = $1 AND sealed IS NOT NULL
+         AND NOT EXISTS (SELECT FROM outreaches o WHERE o.letter_id = $1 AND o.state <> 'cancelled')",
+        letter
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

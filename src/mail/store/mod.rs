@@ -35,6 +35,7 @@ mod claims;
 mod controls;
 mod copies;
 mod counts;
+mod ended;
 mod epoch;
 mod first_contacts;
 mod lanes;
@@ -52,6 +53,7 @@ pub(super) use controls::{NOT_COMPOSED, add_provider_counts, is_stopped_by, paus
 pub(super) use copies::{Copy, add_copies};
 pub(super) use counts::forget_counts;
 pub use counts::{MailCount, MailCounts, fold_counts, mail_counts, sent_since};
+pub use ended::{forget_mail_about, forget_vault};
 pub(super) use epoch::{Server, accept, is_fresh, next_number, number, pause_behind, server};
 pub(super) use first_contacts::reserve_first_contacts;
 pub use first_contacts::{FirstContacts, first_contacts, release_first_contacts, set_first_contacts};

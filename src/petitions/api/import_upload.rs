@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 use crate::{
     error::{Code, Error, Result},
@@ -26,8 +29,8 @@ use crate::{
 
 /// Maximum size of a file in bytes, and of the rows of a workbook.
 const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
-/// Maximum size of a workbook in bytes. It is kept in memory until it is complete, since its index is at its end; packed as
-/// it is, it has as many rows as a CSV file of the maximum size.
+/// Maximum size of a workbook in bytes. It is kept in memory until it is complete, since its index is at its end;
+/// packed as it is, it has as many rows as a CSV file of the maximum size.
 const MAX_WORKBOOK_BYTES: usize = 48 * 1024 * 1024;
 /// Workbooks of a process that are uploaded at once.
 static WORKBOOK_PERMITS: Semaphore = Semaphore::const_new(4);
@@ -120,6 +123,7 @@ impl<'a> Upload<'a> {
                 None => break,
             }
         }
+        let limit = Duration::from_secs(self.petitions.kernel.settings.http.timeout_seconds) * 4 / 5;
         let permit = READING_PERMIT.acquire().await.map_err(Error::internal)?;
         let (sender, mut pieces) = mpsc::channel(2);
         let reading = tokio::task::spawn_blocking(move || {
@@ -127,21 +131,25 @@ impl<'a> Upload<'a> {
             // nobody takes further pieces when the upload has failed
             read_workbook(&file, MAX_UPLOAD_BYTES, |piece| sender.blocking_send(piece).map_err(|_| upload_cancelled()))
         });
-        while let Some(piece) = pieces.recv().await {
-            match piece {
-                SheetPiece::Format(format) => {
-                    self.import.columns.clone_from(&format.columns);
-                    self.import.sheet.clone_from(&format.sheet);
-                    self.format = Some(format);
-                    imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
-                }
-                SheetPiece::Rows(rows) => {
-                    self.rows.extend(rows);
-                    self.write().await?;
+        let writing = async {
+            while let Some(piece) = pieces.recv().await {
+                match piece {
+                    SheetPiece::Format(format) => {
+                        self.import.columns.clone_from(&format.columns);
+                        self.import.sheet.clone_from(&format.sheet);
+                        self.format = Some(format);
+                        imports::insert(&mut *self.petitions.kernel.db.acquire().await?, &self.import).await?;
+                    }
+                    SheetPiece::Rows(rows) => {
+                        self.rows.extend(rows);
+                        self.write().await?;
+                    }
                 }
             }
-        }
-        reading.await.map_err(Error::internal)?
+            reading.await.map_err(Error::internal)?
+        };
+        // the request would end without an answer that helps
+        timeout(limit, writing).await.unwrap_or_else(|_| Err(FileProblem::WorkbookTooLarge.into()))
     }
 
     /// Reads a piece of a text file, and writes the chunks that are complete.

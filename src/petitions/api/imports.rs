@@ -118,11 +118,12 @@ pub(super) struct ImportResource {
     /// given.
     #[serde(rename = "muster:encoding", skip_serializing_if = "Option::is_none")]
     muster_encoding: Option<String>,
-    /// The sheet of a workbook that is read: of those that can be seen the first whose header names an address, otherwise
-    /// the first with several columns.
+    /// The sheet of a workbook that is read: of those that can be seen the first whose header names an address,
+    /// otherwise the first with several columns.
     #[serde(rename = "muster:sheet", skip_serializing_if = "Option::is_none")]
     muster_sheet: Option<String>,
-    /// The row of the spreadsheet that has the names of the columns; rows before it are not read. After the upload only.
+    /// The row of the spreadsheet that has the names of the columns; rows before it are not read. After the upload
+    /// only.
     #[serde(rename = "muster:header_row", skip_serializing_if = "Option::is_none")]
     muster_header_row: Option<i64>,
     /// The first lines of the file, cell by cell; after the upload only.
@@ -222,10 +223,10 @@ async fn list_imports(
     Ok(private_json(StatusCode::OK, &page))
 }
 
-/// Uploads a list with a header: a CSV file, or an Excel workbook (`.xlsx`), which is recognised by its content, whatever
-/// its label. Encoding and separator of a CSV file are guessed unless they are given. Of a workbook the first sheet is read
-/// whose header names an address; hidden sheets are not. Nothing is imported yet: the answer tells what was assumed, the
-/// columns, the first rows and a suggested mapping.
+/// Uploads a list with a header: a CSV file, or an Excel workbook (`.xlsx`), which is recognised by its content,
+/// whatever its label. Encoding and separator of a CSV file are guessed unless they are given. Of a workbook the first
+/// sheet is read whose header names an address; hidden sheets are not. Nothing is imported yet: the answer tells what
+/// was assumed, the columns, the first rows and a suggested mapping.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports",
@@ -274,7 +275,7 @@ async fn create_import(
         return Err(Error::field("", "not_allowed", detail));
     }
     let (name, reader) = parse_upload_query(query.as_deref().unwrap_or_default())?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let vault = petition.action.open_vault(kernel).await?;
     let import = Import {
         id: kernel.env.id(),
         petition_id: petition.action.id,

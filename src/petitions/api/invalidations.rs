@@ -131,7 +131,7 @@ async fn resource(
 ) -> InvalidationResource {
     let kernel = &petitions.kernel;
     // after the vault was destroyed the rule cannot be decrypted any more
-    let rule = match kernel.vaults.open(petition.action.vault_id).await {
+    let rule = match petition.action.open_vault(kernel).await {
         Ok(vault) => invalidation::open_rule(&vault, job).unwrap_or_default(),
         Err(_) => Rule::default(),
     };

@@ -302,7 +302,7 @@ async fn list_signatures(
     if let Some(filter) = &mut filter {
         // a protected petition answers no query about a person
         if !petition.action.protected {
-            let vault = kernel.vaults.open(petition.action.vault_id).await?;
+            let vault = petition.action.open_vault(kernel).await?;
             people::resolve_addresses(&mut conn, &vault, filter).await?;
         }
     }
@@ -396,7 +396,7 @@ async fn create_signature(
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let vault = petition.action.open_vault(kernel).await?;
     people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     if !actor.allows(Scope::ContactsRead) {
         return Ok(private_json(StatusCode::CREATED, &sent));

@@ -6,8 +6,8 @@ use crate::{
     petitions::workbook::WorkbookError,
 };
 
-/// Why a file is refused as a whole. Texts have a sentence for each, `file-` and its name: the API answers it in English,
-/// the console in its reader's language.
+/// Why a file is refused as a whole. Texts have a sentence for each, `file-` and its name: the API answers it in
+/// English, the console in its reader's language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FileProblem {

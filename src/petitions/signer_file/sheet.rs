@@ -25,9 +25,9 @@ pub enum SheetPiece {
     Rows(Vec<u8>),
 }
 
-/// Reads the sheet that has the signers: of those that can be seen the first whose header names an address, otherwise the
-/// first with several columns. `take` gets each piece. This takes seconds for a large workbook: call it on a thread where
-/// it may block. At most `max_bytes` of rows are made, however small the file is that asks for them.
+/// Reads the sheet that has the signers: of those that can be seen the first whose header names an address, otherwise
+/// the first with several columns. `take` gets each piece. This takes seconds for a large workbook: call it on a thread
+/// where it may block. At most `max_bytes` of rows are made, however small the file is that asks for them.
 ///
 /// # Errors
 /// 415 for what is no workbook, 413 for one that is too large, 422 for one without a header, and those of `take`.

@@ -310,7 +310,7 @@ pub(crate) async fn cancel_abandoned(
 pub(crate) async fn lock_unread(conn: &mut PgConnection, vault: Uuid) -> Result<Vec<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT i.id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+        r#"SELECT i.id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports i
@@ -327,7 +327,7 @@ pub(crate) async fn lock_unread(conn: &mut PgConnection, vault: Uuid) -> Result<
 pub(crate) async fn lock_all_unfinished(conn: &mut PgConnection) -> Result<Vec<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY id FOR UPDATE"#

@@ -1,10 +1,10 @@
 //! Reads workbooks (Office Open XML, `.xlsx`): the cells of a sheet as its spreadsheet shows them, row by row.
 //!
-//! A workbook is a ZIP archive of XML parts: the list of the sheets, the texts that cells share, the formats of numbers,
-//! and each sheet. Files may be made to harm, so everything is bounded before it is kept: the number of parts, what is
-//! unpacked of them, the shared texts in memory, elements within each other, the size of a tag. Sheets are never in memory
-//! as a whole. Libraries that read all of a workbook at once, or reserve memory for as many cells or texts as it claims to
-//! have, are not used for that reason.
+//! A workbook is a ZIP archive of XML parts: the list of the sheets, the texts that cells share, the formats of
+//! numbers, and each sheet. Files may be made to harm, so everything is bounded before it is kept: the number of parts,
+//! what is unpacked of them, the shared texts in memory, elements within each other, the size of a tag. Sheets are
+//! never in memory as a whole. Libraries that read all of a workbook at once, or reserve memory for as many cells or
+//! texts as it claims to have, are not used for that reason.
 
 mod numbers;
 mod parts;

@@ -17,8 +17,8 @@ pub(super) enum NumberFormat {
         /// It has hours.
         has_time: bool,
     },
-    /// Digits put into a mask: `00000`, `(000) 000-0000`. Zeros stand for digits that are always there, number signs for
-    /// others; the rest is shown as it is.
+    /// Digits put into a mask: `00000`, `(000) 000-0000`. Zeros stand for digits that are always there, number signs
+    /// for others; the rest is shown as it is.
     Mask(Vec<MaskPart>),
 }
 
@@ -82,8 +82,8 @@ impl NumberFormat {
     }
 }
 
-/// The characters of a format's first section (that of positive numbers), and whether each is shown as it is. What stands
-/// in brackets (colours, conditions, languages) is left away, but for `[h]`, which is a part of a duration.
+/// The characters of a format's first section (that of positive numbers), and whether each is shown as it is. What
+/// stands in brackets (colours, conditions, languages) is left away, but for `[h]`, which is a part of a duration.
 fn first_section(code: &str) -> Vec<(char, bool)> {
     let mut parts = Vec::new();
     let mut rest = code.chars();

@@ -17,8 +17,8 @@ const MAX_STYLES: usize = 70_000;
 const MAX_TEXT_BYTES: usize = 128 * 1024 * 1024;
 /// Maximum number of shared texts.
 const MAX_TEXTS: usize = 16 * 1024 * 1024;
-/// Bytes that are kept of a cell, and of the cells of a row: one more than a row may have, so that it is known to be too
-/// long.
+/// Bytes that are kept of a cell, and of the cells of a row: one more than a row may have, so that it is known to be
+/// too long.
 pub(super) const MAX_CELL_BYTES: usize = MAX_LINE_BYTES + 1;
 
 /// A part that another part refers to.

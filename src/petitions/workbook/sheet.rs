@@ -47,8 +47,8 @@ pub(super) struct Cells<'a> {
 #[derive(Default)]
 struct Cell {
     column: usize,
-    /// What its value is: `s` the number of a shared text, `str` and `inlineStr` a text, `b` a truth value, `e` an error,
-    /// `d` a day; otherwise a number.
+    /// What its value is: `s` the number of a shared text, `str` and `inlineStr` a text, `b` a truth value, `e` an
+    /// error, `d` a day; otherwise a number.
     kind: String,
     style: usize,
     is_value: bool,
@@ -70,15 +70,15 @@ impl Cells<'_> {
             match part.next()? {
                 Node::Start(element) => match element.name() {
                     "row" => {
-                        let number = element.attribute("r").and_then(|number| number.trim().parse().ok());
-                        row.number = number.unwrap_or(row.number + 1);
-                        if !(1..=MAX_ROWS).contains(&row.number) {
-                            return Err(WorkbookError::Damaged.into());
-                        }
                         (row.bytes, next_column, rows) = (0, 0, rows + 1);
                         row.cells.clear();
                         if rows > MAX_ROWS {
                             return Err(WorkbookError::TooLarge.into());
+                        }
+                        let number = element.attribute("r").and_then(|number| number.trim().parse().ok());
+                        row.number = number.unwrap_or(row.number + 1);
+                        if !(1..=MAX_ROWS).contains(&row.number) {
+                            return Err(WorkbookError::Damaged.into());
                         }
                     }
                     "c" => {

@@ -259,6 +259,23 @@ console-network = Network
 sheet-names = Names
 sheet-names-note = Signers who agreed to have their name delivered. All others are included in the count above without their name.
 state-archived = Archived
+state-ended = Ended
+
+# retention
+console-retention = Data retention
+console-retention-status = Personal data ends within 30 days: { $ahead } · overdue: { $overdue }
+console-retention-default = How long personal data is kept
+console-retention-default-hint = For actions without extra privacy and without a day of their own. It counts from the end of the event, or from when the action closed. Afterwards everything about the people who took part is deleted; totals stay.
+console-retention-months = Months after the end of an action
+console-last-day = Last day of personal data
+console-last-day-none = None while it is open
+console-destroy = Delete the data now
+console-destroy-named = Delete the data of “{ $title }” now
+console-destroy-hint = Everything about the people who took part is deleted, and nobody can take part any more. Totals stay. This cannot be undone.
+console-destroy-protected = The key of this list is destroyed first: within a minute nobody can read it any more, in backups neither.
+console-destroy-standard = Copies in backups stay readable until the backups are deleted.
+console-destroy-slug = To confirm, type { $slug }
+console-destroy-button = Delete the data now
 
 # mail and broadcasts
 console-mail-delivery = Email delivery

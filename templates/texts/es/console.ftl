@@ -259,6 +259,23 @@ console-network = Red
 sheet-names = Nombres
 sheet-names-note = Firmantes que aceptaron que se entregara su nombre. Las demás personas están incluidas en el recuento de arriba, sin su nombre.
 state-archived = Archivada
+state-ended = Terminada
+
+# retention
+console-retention = Conservación de datos
+console-retention-status = Datos personales que terminan en los próximos 30 días: { $ahead } · con retraso: { $overdue }
+console-retention-default = Cuánto tiempo se conservan los datos personales
+console-retention-default-hint = Para las acciones sin privacidad reforzada y sin un día propio. Se cuenta desde el fin del evento o desde que se cerró la acción. Después se elimina todo lo relativo a las personas que participaron; los totales se conservan.
+console-retention-months = Meses después del fin de una acción
+console-last-day = Último día de los datos personales
+console-last-day-none = Ninguno mientras está abierta
+console-destroy = Eliminar los datos ahora
+console-destroy-named = Eliminar ahora los datos de «{ $title }»
+console-destroy-hint = Se elimina todo lo relativo a las personas que participaron, y ya nadie puede participar. Los totales se conservan. No se puede deshacer.
+console-destroy-protected = La clave de esta lista se destruye primero: en menos de un minuto ya nadie puede leerla, tampoco en las copias de seguridad.
+console-destroy-standard = Las copias de seguridad siguen siendo legibles hasta que se eliminen.
+console-destroy-slug = Para confirmar, escriba { $slug }
+console-destroy-button = Eliminar los datos ahora
 
 # mail and broadcasts
 console-mail-delivery = Estado de los envíos

@@ -259,6 +259,23 @@ console-network = Réseau
 sheet-names = Noms
 sheet-names-note = Signataires qui ont accepté que leur nom soit remis. Les autres sont compris dans le décompte ci-dessus, sans leur nom.
 state-archived = Archivée
+state-ended = Terminée
+
+# retention
+console-retention = Conservation des données
+console-retention-status = Fin des données personnelles d’ici 30 jours : { $ahead } · en retard : { $overdue }
+console-retention-default = Durée de conservation des données personnelles
+console-retention-default-hint = Pour les actions sans confidentialité renforcée et sans date qui leur est propre. La durée compte à partir de la fin de l’événement ou de la fermeture de l’action. Ensuite, tout ce qui concerne les personnes qui ont participé est supprimé; les totaux restent.
+console-retention-months = Mois après la fin d’une action
+console-last-day = Dernier jour des données personnelles
+console-last-day-none = Aucun tant que l’action est ouverte
+console-destroy = Supprimer les données maintenant
+console-destroy-named = Supprimer maintenant les données de « { $title } »
+console-destroy-hint = Tout ce qui concerne les personnes qui ont participé est supprimé, et personne ne peut plus participer. Les totaux restent. C’est irréversible.
+console-destroy-protected = La clé de cette liste est détruite en premier : en moins d’une minute, plus personne ne peut la lire, même dans les sauvegardes.
+console-destroy-standard = Les copies dans les sauvegardes restent lisibles jusqu’à la suppression de celles-ci.
+console-destroy-slug = Pour confirmer, saisissez { $slug }
+console-destroy-button = Supprimer les données maintenant
 
 # mail and broadcasts
 console-mail-delivery = État des envois

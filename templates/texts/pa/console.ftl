@@ -259,6 +259,23 @@ console-network = ਨੈੱਟਵਰਕ
 sheet-names = ਨਾਂ
 sheet-names-note = ਉਹ ਦਸਤਖ਼ਤ ਕਰਨ ਵਾਲੇ ਜੋ ਆਪਣਾ ਨਾਂ ਸੌਂਪਣ ਲਈ ਸਹਿਮਤ ਹੋਏ। ਬਾਕੀ ਸਭ ਉੱਪਰਲੀ ਗਿਣਤੀ ਵਿੱਚ ਬਿਨਾਂ ਨਾਂ ਦੇ ਸ਼ਾਮਲ ਹਨ।
 state-archived = ਆਰਕਾਈਵ ਕੀਤੀ
+state-ended = ਸਮਾਪਤ
+
+# retention
+console-retention = ਡਾਟਾ ਰੱਖਣ ਦੀ ਮਿਆਦ
+console-retention-status = 30 ਦਿਨਾਂ ਵਿੱਚ ਮਿਟਣ ਵਾਲਾ ਨਿੱਜੀ ਡਾਟਾ: { $ahead } · ਦੇਰੀ ਵਿੱਚ: { $overdue }
+console-retention-default = ਨਿੱਜੀ ਡਾਟਾ ਕਿੰਨਾ ਚਿਰ ਰੱਖਿਆ ਜਾਂਦਾ ਹੈ
+console-retention-default-hint = ਉਹਨਾਂ ਕਾਰਵਾਈਆਂ ਲਈ ਜਿਨ੍ਹਾਂ ਵਿੱਚ ਵਾਧੂ ਗੁਪਤਤਾ ਨਹੀਂ ਅਤੇ ਜਿਨ੍ਹਾਂ ਦਾ ਆਪਣਾ ਦਿਨ ਤੈਅ ਨਹੀਂ। ਇਹ ਸਮਾਗਮ ਦੇ ਅੰਤ ਜਾਂ ਕਾਰਵਾਈ ਦੇ ਬੰਦ ਹੋਣ ਤੋਂ ਗਿਣਿਆ ਜਾਂਦਾ ਹੈ। ਉਸ ਤੋਂ ਬਾਅਦ ਹਿੱਸਾ ਲੈਣ ਵਾਲਿਆਂ ਬਾਰੇ ਸਭ ਕੁਝ ਮਿਟਾ ਦਿੱਤਾ ਜਾਂਦਾ ਹੈ; ਕੁੱਲ ਗਿਣਤੀਆਂ ਰਹਿੰਦੀਆਂ ਹਨ।
+console-retention-months = ਕਾਰਵਾਈ ਦੇ ਅੰਤ ਤੋਂ ਬਾਅਦ ਮਹੀਨੇ
+console-last-day = ਨਿੱਜੀ ਡਾਟਾ ਦਾ ਆਖ਼ਰੀ ਦਿਨ
+console-last-day-none = ਖੁੱਲ੍ਹੀ ਰਹਿਣ ਤੱਕ ਕੋਈ ਨਹੀਂ
+console-destroy = ਡਾਟਾ ਹੁਣੇ ਮਿਟਾਓ
+console-destroy-named = “{ $title }” ਦਾ ਡਾਟਾ ਹੁਣੇ ਮਿਟਾਓ
+console-destroy-hint = ਹਿੱਸਾ ਲੈਣ ਵਾਲਿਆਂ ਬਾਰੇ ਸਭ ਕੁਝ ਮਿਟਾ ਦਿੱਤਾ ਜਾਂਦਾ ਹੈ, ਅਤੇ ਹੋਰ ਕੋਈ ਹਿੱਸਾ ਨਹੀਂ ਲੈ ਸਕਦਾ। ਕੁੱਲ ਗਿਣਤੀਆਂ ਰਹਿੰਦੀਆਂ ਹਨ। ਇਸ ਨੂੰ ਵਾਪਸ ਨਹੀਂ ਕੀਤਾ ਜਾ ਸਕਦਾ।
+console-destroy-protected = ਪਹਿਲਾਂ ਇਸ ਸੂਚੀ ਦੀ ਕੁੰਜੀ ਨਸ਼ਟ ਕੀਤੀ ਜਾਂਦੀ ਹੈ: ਇੱਕ ਮਿੰਟ ਦੇ ਅੰਦਰ ਇਸ ਨੂੰ ਕੋਈ ਨਹੀਂ ਪੜ੍ਹ ਸਕਦਾ, ਬੈਕਅੱਪ ਵਿੱਚ ਵੀ ਨਹੀਂ।
+console-destroy-standard = ਬੈਕਅੱਪ ਵਿਚਲੀਆਂ ਕਾਪੀਆਂ ਉਦੋਂ ਤੱਕ ਪੜ੍ਹੀਆਂ ਜਾ ਸਕਦੀਆਂ ਹਨ ਜਦੋਂ ਤੱਕ ਬੈਕਅੱਪ ਮਿਟਾਏ ਨਹੀਂ ਜਾਂਦੇ।
+console-destroy-slug = ਪੁਸ਼ਟੀ ਲਈ { $slug } ਲਿਖੋ
+console-destroy-button = ਡਾਟਾ ਹੁਣੇ ਮਿਟਾਓ
 
 # mail and broadcasts
 console-mail-delivery = ਈਮੇਲ ਭੇਜਣ ਦੀ ਸਥਿਤੀ

@@ -25,6 +25,7 @@ const OWNED: [Owned; 9] = [
             "jobs",
             "job_last_steps",
             "daily_jobs",
+            "table_sweeps",
             "leases",
             "day_secrets",
             "process_heartbeats",
@@ -90,7 +91,14 @@ const OWNED: [Owned; 9] = [
     Owned {
         slice: "people",
         tables: &["people", "person_labels", "consents", "partners", "erasures"],
-        functions: &["upsert_people", "delete_unconfirmed", "delete_unconfirmed_people"],
+        functions: &[
+            "upsert_people",
+            "delete_unconfirmed",
+            "delete_unconfirmed_people",
+            "lock_ended_submissions",
+            "delete_ended_submissions",
+            "tables_about_people",
+        ],
     },
     Owned {
         slice: "campaigns",
@@ -99,6 +107,7 @@ const OWNED: [Owned; 9] = [
             "images",
             "actions",
             "action_state_changes",
+            "action_ends",
             "former_slugs",
             "updates",
             "sources",
