@@ -98,6 +98,10 @@ CREATE INDEX actions_landing_idx ON actions (kind, ends_at, id) WHERE state IN (
 CREATE INDEX actions_campaign_landing_idx ON actions (campaign_id, kind, ends_at, id) WHERE state IN ('published', 'paused', 'won', 'cancelled');
 -- the events on the console's first page
 CREATE INDEX actions_console_events_idx ON actions (organization_id, ends_at) WHERE kind = 'event' AND state <> 'archived';
+-- what retention looks for: chosen last days, and what is old
+CREATE INDEX actions_destroy_after_idx ON actions (destroy_after) WHERE destroy_after IS NOT NULL;
+CREATE INDEX actions_age_idx ON actions (organization_id, created_at);
+CREATE INDEX actions_ends_at_idx ON actions (organization_id, ends_at) WHERE ends_at IS NOT NULL;
 CREATE INDEX actions_vault_id_idx ON actions (vault_id);
 CREATE INDEX actions_closes_at_idx ON actions (closes_at) WHERE state = 'published';
 CREATE INDEX actions_next_action_id_idx ON actions (next_action_id) WHERE next_action_id IS NOT NULL;

@@ -129,7 +129,7 @@ pub(super) async fn end_due(kernel: &Kernel, now: DateTime<Utc>) -> Result<u64> 
 /// Actions whose last day is over, or whose vault was destroyed.
 async fn due(kernel: &Kernel, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     let mut conn = kernel.work.acquire().await?;
-    let maybe = store::maybe_due(&mut conn, now.date_naive()).await?;
+    let maybe = store::maybe_due(&mut conn, None, now.date_naive()).await?;
     let mut due = Vec::new();
     for action in store::by_ids(&mut conn, &maybe).await? {
         let is_due = action.is_past_last_day(now)
@@ -156,12 +156,9 @@ pub async fn retention_status(
     organization: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<RetentionStatus> {
-    let maybe = store::maybe_due(conn, (now + AHEAD).date_naive()).await?;
+    let maybe = store::maybe_due(conn, organization, (now + AHEAD).date_naive()).await?;
     let mut status = RetentionStatus { ahead: 0, overdue: 0 };
     for action in store::by_ids(conn, &maybe).await? {
-        if organization.is_some_and(|own| own != action.organization_id) {
-            continue;
-        }
         if action.is_past_last_day(now - BEGUN_WITHIN) {
             status.overdue += 1;
         } else if action.is_past_last_day(now + AHEAD) {

@@ -1,6 +1,6 @@
 //! SQL of the ends of actions.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -41,24 +41,59 @@ pub(crate) async fn insert_end(conn: &mut PgConnection, action: Uuid, now: DateT
     Ok(ended.rows_affected() == 1)
 }
 
-/// Actions whose last day may be over: theirs is at most tomorrow (UTC), or their vault was destroyed. The day of a standard
-/// action without a chosen one is reckoned coarsely; the caller looks at each.
-pub(crate) async fn maybe_due(conn: &mut PgConnection, today: NaiveDate) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT a.id FROM actions a JOIN organizations o ON o.id = a.organization_id JOIN vaults v ON v.id = a.vault_id
-         WHERE NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)
-           AND (v.destroyed_at IS NOT NULL
-                OR coalesce(v.destroy_after, a.destroy_after,
-                            (CASE a.state WHEN 'published' THEN coalesce(a.ends_at, a.closes_at)
-                                          WHEN 'draft' THEN greatest(a.ends_at, a.closes_at, a.modified_at)
-                                          ELSE greatest(a.ends_at, a.closes_at, coalesce(
-                                              (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id), a.created_at)) END
-                             AT TIME ZONE 'UTC' + make_interval(months => o.retention_months))::date) <= $1)
-         ORDER BY a.id",
-        today + chrono::TimeDelta::days(2)
+/// Actions of an organization, or of all, whose last day may be over: theirs is at most tomorrow (UTC), or their vault was
+/// destroyed. The day of a standard action without a chosen one is reckoned coarsely; the caller looks at each.
+///
+/// Reads what is old enough only: no such action ends before its months have passed since it was created, or since the end of
+/// an event that was over by then.
+pub(crate) async fn maybe_due(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    today: NaiveDate,
+) -> Result<Vec<Uuid>> {
+    let last = today + TimeDelta::days(2);
+    let mut due = sqlx::query_scalar!(
+        r#"SELECT a.id AS "id!" FROM vaults v JOIN actions a ON a.vault_id = v.id
+           WHERE v.kind = 'protected' AND (v.destroyed_at IS NOT NULL OR v.destroy_after <= $1)
+             AND ($2::uuid IS NULL OR a.organization_id = $2)
+             AND NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)
+           UNION
+           SELECT a.id FROM actions a
+           WHERE a.destroy_after <= $1 AND ($2::uuid IS NULL OR a.organization_id = $2)
+             AND NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)"#,
+        last,
+        organization
     )
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *conn)
+    .await?;
+    let organizations = sqlx::query!(
+        "SELECT id, retention_months FROM organizations WHERE $1::uuid IS NULL OR id = $1 ORDER BY id",
+        organization
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for organization in organizations {
+        let over_by = last - Months::new(organization.retention_months.unsigned_abs().into());
+        let old = sqlx::query_scalar!(
+            "SELECT a.id FROM actions a JOIN vaults v ON v.id = a.vault_id
+             WHERE a.organization_id = $1 AND (a.created_at < $2::date + 1 OR a.ends_at < $2::date + 1)
+               AND v.destroy_after IS NULL AND a.destroy_after IS NULL
+               AND CASE a.state WHEN 'published' THEN coalesce(a.ends_at, a.closes_at)
+                                WHEN 'draft' THEN greatest(a.ends_at, a.closes_at, a.modified_at)
+                                ELSE greatest(a.ends_at, a.closes_at, coalesce(
+                                    (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id), a.created_at)) END
+                   < $2::date + 1
+               AND NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)",
+            organization.id,
+            over_by
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        due.extend(old);
+    }
+    due.sort_unstable();
+    due.dedup();
+    Ok(due)
 }
 
 /// Has the vault of an action been destroyed?
