@@ -86,7 +86,7 @@ pub fn parse(raw: &[u8]) -> ParsedBounce {
     });
     let mut report = report_of(&message, raw);
     if let BounceReport::Failed { text, .. } = &mut report {
-        *text = failure(&without_locals(text, &recipients(&message)));
+        *text = failure(&without_locals(text, &recipients(&message, raw)));
     }
     ParsedBounce { report, token, message_ids: message_ids(&message) }
 }
@@ -113,7 +113,7 @@ fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
 }
 
 /// Local parts of the addresses that a report is about. Texts may name them without a domain: "no such user jane.doe".
-fn recipients(message: &Message) -> Vec<String> {
+fn recipients(message: &Message, raw: &[u8]) -> Vec<String> {
     let mut locals = Vec::new();
     let mut add = |text: &str| {
         let room = MAX_LOCALS.saturating_sub(locals.len());
@@ -136,6 +136,11 @@ fn recipients(message: &Message) -> Vec<String> {
         for group in cut(&part.text).replace("\r\n", "\n").split("\n\n") {
             names.iter().filter_map(|name| field(group, name)).for_each(|value| add(&value));
         }
+    }
+    // a report in words names them only there
+    if locals.is_empty() {
+        let ours = |local: &&str| !local.to_ascii_lowercase().starts_with("bounce+");
+        locals.extend(locals_in(&text_of(message, raw)).filter(ours).take(MAX_LOCALS).map(str::to_owned));
     }
     locals
 }
