@@ -126,7 +126,7 @@ mod tests {
         // rows that were overwritten
         let (rows, used, is_last) = some(b"\n\n\n2,a\n\n\n\n\n", false);
         assert_eq!((rows.len(), rows[0].number, used, is_last), (1, 2, 11, false));
-        assert_eq!(some(b"\n\n\n", true).2, true);
+        assert!(some(b"\n\n\n", true).2);
         let (rows, used, is_last) = some(b"2,a,b\n7,e,f", true);
         assert_eq!((rows.len(), rows[1].number, used, is_last), (2, 7, 11, true));
         assert!(matches!(read_rows(b"2,\"a,b\n", false).unwrap(), ReadResult::Incomplete));

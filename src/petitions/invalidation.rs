@@ -5,6 +5,8 @@
 //! position, so a job continues after any interruption, in any process. The data of an invalid signature is kept for
 //! [`INVALID_RETENTION_DAYS`]; a letter that was stopped with it stays stopped.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use futures_util::future::BoxFuture;
@@ -292,8 +294,10 @@ pub(super) fn without_person(
 ) -> Result<Option<Rule>> {
     let mut rule = open_rule(vault, job)?;
     let names_act = rule.network_of.is_some_and(|signature| of.row_ids.contains(&signature));
-    let is_her_name = |name: &String| !of.name.is_empty() && name.trim().to_lowercase() == of.name.to_lowercase();
-    let names_her = has_ended && rule.name.as_ref().is_some_and(is_her_name);
+    // with a name more or less, as people write theirs: no act is found by it any more
+    let (hers, named) = (words(of.name), words(rule.name.as_deref().unwrap_or_default()));
+    let is_her_name = !hers.is_empty() && !named.is_empty() && (hers.is_subset(&named) || named.is_subset(&hers));
+    let names_her = has_ended && is_her_name;
     if names_act {
         rule.network_of = Some(Uuid::nil());
     }
@@ -301,6 +305,12 @@ pub(super) fn without_person(
         rule.name = Some(String::new());
     }
     Ok((names_act || names_her).then_some(rule))
+}
+
+/// The words of a name, in lower case.
+fn words(name: &str) -> BTreeSet<String> {
+    let name = name.to_lowercase();
+    name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// The rule of a job.
