@@ -259,8 +259,9 @@ impl Action {
     /// whether the person was there before.
     ///
     /// # Errors
-    /// `forbidden` (403).
+    /// `forbidden` (403), or `action_ended` (410).
     pub fn require_vouching(&self) -> Result<()> {
+        self.require_not_ended()?;
         if !self.protected {
             return Ok(());
         }

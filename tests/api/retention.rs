@@ -139,7 +139,8 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
             totals.push(total(kind, prefix).await);
         }
     }
-    assert_eq!(totals, [Some(2); 6]);
+    // those of the protected ones are published, in tens
+    assert_eq!(totals, [Some(0), Some(2), Some(0), Some(2), Some(0), Some(2)]);
 
     // what is planted: all that is sealed for these actions, the indexes of the addresses, and the addresses
     let kept = "SELECT p.email_index FROM people p JOIN signatures s ON s.person_id = p.id
@@ -175,6 +176,8 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
 
     // until midnight of the last day, in the zone of the action, nothing ends
     move_to(&app, end_of(last_day) - TimeDelta::minutes(2));
+    // what was put off over the daily number of mails was due long ago
+    app.mail().await;
     app.tick().await;
     assert_eq!(app.count("SELECT count(*) FROM action_ends").await, 0);
     assert_eq!(app.get("/p/safe-p", None).await.status, 200);
@@ -220,7 +223,7 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
             let shown = app.get(&path, t).await.expect(200);
             assert_eq!(shown["muster:status"], "ended");
             assert!(shown["muster:ended_date"].is_string());
-            assert_eq!(total(kind, prefix).await, Some(2), "{path}");
+            assert_eq!(total(kind, prefix).await, Some(if prefix == "safe" { 0 } else { 2 }), "{path}");
             if !with_rows {
                 let list = app.get(&format!("{path}/{list}"), t).await.expect(200);
                 assert_eq!(list["total_records"], 0);
@@ -242,10 +245,12 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM action_ends WHERE rows_gone_at IS NULL").await, 0);
     worker::run_maintenance(&app.app).await.unwrap();
-    assert_eq!(app.count("SELECT count(*) FROM table_sweeps").await, 0);
+    let waiting: Vec<String> = column(&app, "SELECT name FROM table_sweeps ORDER BY name").await;
+    assert_eq!(waiting, Vec::<String>::new());
     assert_eq!(in_files(&app, &needles).await, Vec::<String>::new());
     assert_eq!(app.count("SELECT count(*) FROM people").await, 2, "who took part in what goes on");
-    assert_eq!(app.count("SELECT count(*) FROM emails_waiting WHERE kind LIKE '%confirm'").await, 0);
+    let waiting = "SELECT kind FROM emails_waiting WHERE kind LIKE '%confirm'";
+    assert_eq!(column::<String>(&app, waiting).await, Vec::<String>::new());
     for table in ["attendances", "letters", "outreaches", "imports", "import_chunks", "invalidations", "suppressions"] {
         let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&app.kernel.db)

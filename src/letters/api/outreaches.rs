@@ -312,7 +312,7 @@ async fn open(
     actor: &Actor,
 ) -> Result<(LetterAction, Option<std::sync::Arc<Vault>>)> {
     let letter = ops::find_for(conn, &letters.kernel, key, Some(actor)).await?;
-    if letter.action.protected || !actor.allows(Scope::ContactsRead) {
+    if letter.action.protected || letter.action.ended_at.is_some() || !actor.allows(Scope::ContactsRead) {
         return Ok((letter, None));
     }
     let vault = letter.action.open_vault(&letters.kernel).await?;
