@@ -21,7 +21,7 @@ const TOKEN: &str = "osdi_api_token";
 const BEARER: &str = "bearer";
 
 /// What operations are grouped by.
-const TAGS: [(&str, &str); 18] = [
+const TAGS: [(&str, &str); 19] = [
     ("advocacy_campaigns", "Letter actions and the letters that people write (OSDI outreaches)."),
     ("attendances", "Registrations for events."),
     ("audit", "What organizers and tokens did."),
@@ -36,6 +36,7 @@ const TAGS: [(&str, &str); 18] = [
     ("mail", "The mail queue, its pauses, rate limits, relays and bounces."),
     ("offices", "Offices that letters go to, and the officials who hold them."),
     ("people", "The organization's contacts."),
+    ("retention", "When the data of those who took part ends, and ending it at once."),
     ("petitions", "Petitions, their counts, deliveries, paper signatures, previews and short links."),
     ("signatures", "Signatures of a petition, and their invalidation in bulk."),
     ("sources", "Words that say where people come from, and consent boxes of partners."),

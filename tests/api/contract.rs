@@ -271,6 +271,7 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
     let mut created = BTreeMap::from([("/api/v1/mail/relays".to_owned(), relay.to_owned())]);
     // what others refer to goes first, a POST before the PUT of what it creates, and what cannot be changed any more last
     let first = ["campaigns", "offices", "sources", "petitions", "events", "advocacy_campaigns"];
+    let ends = ["/send", "/destroy"];
     let mut requests: Vec<_> = operations()
         .filter_map(|(name, operation)| {
             let (_, media) = bodies(operation).find(|(of, _)| of == "request")?;
@@ -278,7 +279,7 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
             let of = path.split('/').nth(3)?;
             let place = first.iter().position(|first| *first == of).unwrap_or(first.len());
             Some((
-                (path.ends_with("/send"), method != "POST", place, path.len()),
+                (ends.iter().position(|end| path.ends_with(end)), method != "POST", place, path.len()),
                 method.to_owned(),
                 path.to_owned(),
                 &media["example"],
@@ -308,8 +309,13 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
         }
         let path = filled(&template, &created);
         assert!(!path.contains('{'), "nothing was created for {path}");
+        let mut example = example.clone();
+        if template.ends_with("/destroy") {
+            // the example is of a petition; each action is destroyed by its own slug
+            example["slug"] = json!(path.split('/').nth(4));
+        }
         let send = async |token| {
-            let reply = app.request(method.parse().unwrap(), &path, token, &[], Some(example)).await;
+            let reply = app.request(method.parse().unwrap(), &path, token, &[], Some(&example)).await;
             assert!(reply.status.is_success(), "{method} {path} refuses its example: {} {example}", reply.text());
             reply
         };
