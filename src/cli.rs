@@ -411,6 +411,11 @@ async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()
     done
 }
 
+async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    let listener = tokio::net::TcpListener::bind(address).await;
+    listener.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
 async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics()?;
     for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)) {
@@ -422,15 +427,9 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     // before anything is started: a port in use should not cost a database start
     let listener = match role {
         ServeRole::Worker => None,
-        _ => Some(
-            tokio::net::TcpListener::bind(settings.http.bind)
-                .await
-                .with_context(|| format!("http.bind: cannot listen on {}", settings.http.bind))?,
-        ),
+        _ => Some(listen("http.bind", settings.http.bind).await?),
     };
-    let admin = tokio::net::TcpListener::bind(settings.admin.bind)
-        .await
-        .with_context(|| format!("admin.bind: cannot listen on {}", settings.admin.bind))?;
+    let admin = listen("admin.bind", settings.admin.bind).await?;
     let mut database = Database::open(&settings).await?;
     let served = async {
         database.migrate().await?;

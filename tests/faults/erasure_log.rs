@@ -46,7 +46,8 @@ async fn who_was_erased_stays_erased_in_a_restored_database(pool: PgPool) {
     // a backup
     let options = pool.connect_options();
     let name = options.get_database().unwrap().to_owned();
-    let backup = format!("{name}_backup");
+    // names of databases are cut at 63 bytes
+    let backup = format!("backup_{}", &name[name.len() - 40..]);
     pool.close().await;
     let mut other = PgConnection::connect_with(&options.as_ref().clone().database("template1")).await.unwrap();
     let sql = format!("CREATE DATABASE \"{backup}\" TEMPLATE \"{name}\"");

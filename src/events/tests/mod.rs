@@ -383,7 +383,8 @@ async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn pending_reregistration_keeps_the_seat_until_confirmed(db: PgPool) {
-    let event_fixture = TestEvent::build(&db, 4, true).await;
+    // one seat more than the larger party needs: the second registration, which nobody confirmed, keeps one until the night
+    let event_fixture = TestEvent::build(&db, 5, true).await;
     let (first, second, third) = (
         event_fixture.act(1, Immediate, 2),
         event_fixture.act(1, Immediate, 1),
