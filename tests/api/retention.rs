@@ -244,8 +244,15 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     app.kernel.env.advance(TimeDelta::minutes(15));
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM action_ends WHERE rows_gone_at IS NULL").await, 0);
-    worker::run_maintenance(&app.app).await.unwrap();
-    let waiting: Vec<String> = column(&app, "SELECT name FROM table_sweeps ORDER BY name").await;
+    // a table that autovacuum looks at in this moment waits for the next round
+    let mut waiting: Vec<String> = Vec::new();
+    for _ in 0..20 {
+        worker::run_maintenance(&app.app).await.unwrap();
+        waiting = column(&app, "SELECT name FROM table_sweeps ORDER BY name").await;
+        if waiting.is_empty() {
+            break;
+        }
+    }
     assert_eq!(waiting, Vec::<String>::new());
     assert_eq!(in_files(&app, &needles).await, Vec::<String>::new());
     assert_eq!(app.count("SELECT count(*) FROM people").await, 2, "who took part in what goes on");
