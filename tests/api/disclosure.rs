@@ -61,8 +61,10 @@ async fn writes_of_who_may_not_read_contacts_are_answered_with_what_was_sent(poo
             let reply = app.post(path, Some(&website), &signer(address)).await;
             let body = reply.expect(status);
             assert_eq!(body.get("identifiers"), Some(&json!([])), "{path}");
-            assert!(!body.to_string().contains("514") && !body.to_string().contains("newsletter"), "{path} {body}");
-            answers.push(comparable(&body, address));
+            let body = comparable(&body, address);
+            // the whole number: a few of its digits may stand in a date or in an id by chance
+            assert!(!["+1 514 555 0100", "+15145550100", "newsletter"].iter().any(|text| body.contains(text)), "{path} {body}");
+            answers.push(body);
         }
         assert_eq!(answers[0], answers[1], "{path}");
         // nor does the number of an action: to a second signature it does not move
