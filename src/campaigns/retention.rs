@@ -156,12 +156,22 @@ pub async fn retention_status(
     organization: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<RetentionStatus> {
-    let maybe = store::maybe_due(conn, organization, (now + AHEAD).date_naive()).await?;
+    status_until(conn, organization, now, now + AHEAD).await
+}
+
+/// How retention stands, reading no action whose last day is later than `end`.
+async fn status_until(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    now: DateTime<Utc>,
+    end: DateTime<Utc>,
+) -> Result<RetentionStatus> {
+    let maybe = store::maybe_due(conn, organization, end.date_naive()).await?;
     let mut status = RetentionStatus { ahead: 0, overdue: 0 };
     for action in store::by_ids(conn, &maybe).await? {
         if action.is_past_last_day(now - BEGUN_WITHIN) {
             status.overdue += 1;
-        } else if action.is_past_last_day(now + AHEAD) {
+        } else if action.is_past_last_day(end) {
             status.ahead += 1;
         }
     }
@@ -183,7 +193,7 @@ pub async fn next_ends(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
 /// Sets `muster_retention_overdue`.
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 async fn report(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
-    let overdue = retention_status(conn, None, now).await?.overdue;
+    let overdue = status_until(conn, None, now, now).await?.overdue;
     let tables = table_sweep::waiting_since(conn, now - OVERDUE_AFTER).await?;
     metrics::gauge!("muster_retention_overdue").set((overdue + tables) as f64);
     Ok(())

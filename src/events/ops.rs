@@ -3,6 +3,7 @@
 //!
 //! Lock order (documented in [`people`]): the person, the pending registration, the event, active registrations.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -140,21 +141,30 @@ pub(super) async fn notify_attendees(
 }
 
 /// Frees the seats that were kept for people who registered again without confirmation, and promotes the waitlists; once a
-/// day, all at once, so that it does not tell who they were.
+/// day, all at once, so that it does not tell who they were. An event that fails is logged and skipped.
 ///
 /// # Errors
 /// `unavailable` during an outage.
 pub(super) async fn settle_repeated_seats(kernel: &Kernel) -> Result<()> {
-    let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
     for event in store::events_with_repeated_seats(&mut conn).await? {
-        let mut tx = conn.begin().await?;
-        store::lock_seats(&mut tx, event).await?;
-        store::release_repeated_seats(&mut tx, event).await?;
-        store::promote_waitlist(&mut tx, event, now).await?;
-        tx.commit().await?;
+        match settle_repeated_seats_of(&mut conn, event, kernel.env.now()).await {
+            Ok(()) => {}
+            Err(error @ Error::Unavailable { .. }) => return Err(error),
+            Err(error) => {
+                tracing::error!(event = "seats.repeated_failed", event_id = %event, %error, "seats were not freed");
+            }
+        }
     }
     Ok(())
+}
+
+async fn settle_repeated_seats_of(conn: &mut PgConnection, event: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let mut tx = conn.begin().await?;
+    store::lock_seats(&mut tx, event).await?;
+    store::release_repeated_seats(&mut tx, event).await?;
+    store::promote_waitlist(&mut tx, event, now).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Promotes the waitlists of all events; called by the tick. Every change of seats does so in its own transaction;

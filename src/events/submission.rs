@@ -271,26 +271,12 @@ impl Events {
             return Ok(Some(VouchedAttendance { attendance, is_new }));
         }
         idempotency::mark_as_existing(&mut tx, idempotency).await?;
-        let protected = event.action.protected;
-        people::merge_confirmed_details(
-            &mut tx,
-            kernel,
-            vault,
-            person,
-            new.person.details.clone(),
-            new.person.locale.map(LocaleTag::as_str),
-            protected,
-        )
-        .await?;
-        ops::append_consents(
-            &mut tx,
-            kernel,
-            event,
-            person,
-            &new.consents,
-            new.person.locale.unwrap_or(event.action.locale),
-        )
-        .await?;
+        let locale = new.person.locale.map(LocaleTag::as_str);
+        let details = new.person.details.clone();
+        // protected events refuse vouching
+        people::merge_confirmed_details(&mut tx, kernel, vault, person, details, locale, false).await?;
+        let locale = new.person.locale.unwrap_or(event.action.locale);
+        ops::append_consents(&mut tx, kernel, event, person, &new.consents, locale).await?;
         let before = ops::open_payload(vault, &row)?;
         let pick = |old: String, newer: &str| if newer.is_empty() { old } else { newer.to_owned() };
         let now = AttendancePayload {

@@ -79,12 +79,14 @@ async fn organizer_resources(
     rows: &[Petition],
 ) -> Result<Vec<PetitionResource>> {
     let ids: Vec<Uuid> = rows.iter().map(|petition| petition.action.id).collect();
-    let totals = campaigns::exact_totals(conn, &ids).await?;
+    let shown_exactly: Vec<Uuid> =
+        rows.iter().filter(|row| row.action.shows_exact_numbers(actor)).map(|row| row.action.id).collect();
+    let totals = campaigns::exact_totals(conn, &shown_exactly).await?;
     let mut reached = store::milestones::of_petitions(conn, &ids).await?;
     let each = rows.iter().map(|petition| {
         let id = petition.action.id;
-        let is_exact = petition.action.shows_exact_numbers(actor);
-        let total = if is_exact { totals.get(&id).copied().unwrap_or(0) } else { petition.action.published_count };
+        let published = petition.action.published_count;
+        let total = if shown_exactly.contains(&id) { totals.get(&id).copied().unwrap_or(0) } else { published };
         PetitionResource::own(&petitions.kernel, petition, total, reached.remove(&id).unwrap_or_default())
     });
     Ok(each.collect())
