@@ -290,7 +290,7 @@ struct ShortLinkBody {
     word: String,
 }
 
-/// Creates a short link, or makes one of the organization lead to this action.
+/// Creates a short link. A word that leads to another action is `taken`: delete it there first.
 #[utoipa::path(
     post,
     path = "/{id}/short_links",

@@ -278,13 +278,13 @@ async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>
     store::set_next(conn, action.id, next).await
 }
 
-/// Makes the short link `/go/{word}` lead to an action.
+/// Makes the short link `/go/{word}` lead to an action. One that leads elsewhere stays as it is: it may be on posters.
 ///
 /// # Errors
-/// 422 for a word that is not a slug or is taken.
+/// 422 for a word that is not a slug, or that another action has.
 pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word: &str, action: Uuid) -> Result<()> {
     let word = Slug::parse(word).map_err(|e| Error::field("/muster:short_link", e.code, e.detail))?;
-    if store::upsert_short_link(conn, word.as_str(), action, kernel.env.now()).await? {
+    if store::insert_short_link(conn, word.as_str(), action, kernel.env.now()).await? {
         Ok(())
     } else {
         Err(Error::field("/muster:short_link", "taken", "This word is taken."))

@@ -172,8 +172,9 @@ async fn short_link_redirects_to_its_action(pool: PgPool) {
         (app.get("/go/later", None).await.status, app.get("/go/nowhere", None).await.status),
         (404.try_into().unwrap(), 404.try_into().unwrap())
     );
-    campaigns::register_short_link(&mut conn, &app.kernel, "sign", rally).await.unwrap();
-    assert_eq!(app.get("/go/sign", None).await.headers["location"], "/e/rally", "it was pointed elsewhere");
+    campaigns::register_short_link(&mut conn, &app.kernel, "sign", petition).await.unwrap();
+    assert!(campaigns::register_short_link(&mut conn, &app.kernel, "sign", rally).await.is_err(), "it is on posters");
+    assert_eq!(app.get("/go/sign", None).await.headers["location"], "/p/status");
 }
 
 #[sqlx::test(migrations = "./migrations")]

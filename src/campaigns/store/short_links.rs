@@ -39,9 +39,9 @@ pub(crate) async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(K
     Ok((row.kind, row.slug))
 }
 
-/// Inserts a short link, or changes the target of one of the same organization. False: another organization has the
-/// word.
-pub(crate) async fn upsert_short_link(
+/// Inserts a short link, unless the action has it already. False: the word leads to another action, perhaps of another
+/// organization.
+pub(crate) async fn insert_short_link(
     conn: &mut PgConnection,
     word: &str,
     action: Uuid,
@@ -49,8 +49,7 @@ pub(crate) async fn upsert_short_link(
 ) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
-         ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
-         WHERE (SELECT organization_id FROM actions WHERE id = s.action_id) = (SELECT organization_id FROM actions WHERE id = excluded.action_id)",
+         ON CONFLICT (word) DO UPDATE SET action_id = s.action_id WHERE s.action_id = excluded.action_id",
         word,
         action,
         at
