@@ -1,7 +1,8 @@
 //! The console as a client of the API: pages read its answers, and forms are converted into requests, in process, with
-//! the session's cookie. So validation, authorisation and limits are implemented once.
+//! the session's cookie. So validation, authorisation and limits are implemented once. [`super::forms`] has the forms
+//! that people type into.
 //!
-//! A form posts to `/console/act`. Its fields:
+//! A button posts to `/console/act`. The fields of its form:
 //! - `csrf`: must be the first field; checked before anything else is read;
 //! - `method`, `path`: of the API request; `back`: page of the console to redirect to;
 //! - `show`: name of a number in the answer, which the page then shows;
@@ -29,11 +30,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt};
-use minijinja::{context, value::Serde};
+use minijinja::context;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use super::Console;
+use super::{Console, forms, frame::Page};
 use crate::{
     error::{Code, Error, Result},
     kernel::pages::{Visitor, private, see_other},
@@ -45,7 +46,7 @@ const MAX_FORM_BYTES: usize = 256 * 1024;
 /// Maximum size of a field, in bytes; also the maximum read before the CSRF token is checked.
 const MAX_FIELD_BYTES: usize = 64 * 1024;
 /// Maximum number of fields of a form.
-const MAX_FIELDS: usize = 200;
+const MAX_FIELDS: usize = 600;
 /// Maximum depth of a JSON pointer in a field's name.
 const MAX_POINTER_DEPTH: usize = 8;
 /// Maximum size of a file, in bytes: that of imports, the largest kind. The API applies its own limits.
@@ -66,7 +67,10 @@ pub struct ApiClient {
 
 impl ApiClient {
     /// Sends a request to the API with the session's cookie and our own origin.
-    async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
+    ///
+    /// # Errors
+    /// `not_found` for a path that is none.
+    pub async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
         let cookie = session_cookie_pair(&self.console.kernel, &session.token);
         let request = Request::builder()
             .method(method)
@@ -102,7 +106,7 @@ impl ApiClient {
     }
 }
 
-async fn json(response: Response) -> Result<Value> {
+pub(super) async fn json(response: Response) -> Result<Value> {
     let bytes = axum::body::to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.map_err(Error::internal)?;
     serde_json::from_slice(&bytes).map_err(Error::internal)
 }
@@ -110,7 +114,6 @@ async fn json(response: Response) -> Result<Value> {
 /// The fields of a form, as described above.
 #[derive(Debug, Default)]
 struct SubmittedForm {
-    csrf: String,
     method: String,
     path: String,
     back: String,
@@ -122,10 +125,18 @@ struct SubmittedForm {
 }
 
 impl SubmittedForm {
+    fn of(fields: Vec<(String, String)>) -> Result<Self> {
+        let mut form = Self::default();
+        for (name, value) in fields {
+            form.take(&name, value)?;
+        }
+        Ok(form)
+    }
+
     /// Adds a field.
     fn take(&mut self, name: &str, value: String) -> Result<()> {
         match name {
-            "csrf" => self.csrf = value,
+            "csrf" => {}
             "method" => self.method = value,
             "path" => self.path = value,
             "back" => self.back = value,
@@ -201,19 +212,6 @@ fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
     }
 }
 
-/// Reads from a page's query what [`submit_form`] has put there: whether a form was processed, or a number to show.
-pub(super) fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
-    let query = query.unwrap_or_default();
-    (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
-}
-
-/// The number of a list's page, from the parameter `name` of a query; 1 if there is none.
-pub(super) fn page_from_query(query: Option<&str>, name: &str) -> u64 {
-    let mut parameters = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let number = parameters.find(|(key, _)| key == name).and_then(|(_, number)| number.parse().ok());
-    number.unwrap_or(1).max(1)
-}
-
 /// `POST /console/act`
 pub(super) async fn submit_form(
     State(api_client): State<ApiClient>,
@@ -222,11 +220,8 @@ pub(super) async fn submit_form(
     request: Request,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
-    let (mut form, file) = match multer::parse_boundary(&kind) {
-        Ok(boundary) => read_multipart(request.into_body(), boundary, &session).await?,
-        Err(_) => (read_form(request.into_body(), &session).await?, None),
-    };
+    let (fields, file) = read_request(request, &session).await?;
+    let mut form = SubmittedForm::of(fields)?;
     let method = match &*form.method {
         "PUT" => Method::PUT,
         "DELETE" => Method::DELETE,
@@ -251,60 +246,97 @@ pub(super) async fn submit_form(
             "" => None,
             show => json(answer).await?.get(show).and_then(Value::as_i64),
         };
-        let flash = n.map_or_else(|| "done=1".to_owned(), |n| format!("n={n}"));
-        let (path, anchor) = form.back().split_once('#').map_or((form.back(), ""), |(path, anchor)| (path, anchor));
-        return Ok(private(see_other(&format!("{path}?{flash}#{anchor}"))));
+        return Ok(private(see_other(&with_flash(form.back(), n))));
     }
     let problem = json(answer).await?;
-    let page = context! { csrf => session.csrf, back => form.back(), problem => Serde(&problem) };
-    let page = api_client.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
+    let messages: Vec<String> = forms::refusals(visitor.locale, &problem).into_iter().map(|r| r.message).collect();
+    let page = context! { back => form.back(), messages };
+    let page = Page::new(api_client, session, visitor).render("console/refused.html", page)?;
     Ok((status, private(page)).into_response())
 }
 
-/// A file in a form.
-struct UploadedFile {
-    name: String,
-    kind: String,
-    content: multer::Field<'static>,
+/// The address of a page, such that it tells of a success in the section that its anchor names: `done` is the anchor,
+/// or `page` without one; `n` the number to be told.
+pub(super) fn with_flash(address: &str, n: Option<i64>) -> String {
+    let (path, anchor) = address.split_once('#').unwrap_or((address, ""));
+    let done = if anchor.is_empty() { "page" } else { anchor };
+    let n = n.map_or_else(String::new, |n| format!("&n={n}"));
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}done={done}{n}{}{anchor}", if anchor.is_empty() { "" } else { "#" })
 }
 
-/// Reads a form without a file (`application/x-www-form-urlencoded`).
-async fn read_form(body: Body, session: &Session) -> Result<SubmittedForm> {
-    let bytes = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| too_large())?;
-    let csrf = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
-    session.check(&csrf.map(|(_, value)| value).unwrap_or_default())?;
-    let mut form = SubmittedForm::default();
-    for (n, (name, value)) in url::form_urlencoded::parse(&bytes).enumerate() {
-        if n >= MAX_FIELDS {
-            return Err(too_large());
-        }
-        form.take(&name, value.into_owned())?;
+/// A file in a form.
+pub(super) struct UploadedFile {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub kind: String,
+    /// What is in it.
+    pub content: multer::Field<'static>,
+}
+
+/// The fields of a form, and its file if it has one.
+type Submitted = (Vec<(String, String)>, Option<UploadedFile>);
+
+/// Reads the form that a request brings.
+///
+/// # Errors
+/// `forbidden` without the session's CSRF token; `payload_too_large`; `unsupported_media_type` for half a form.
+pub(super) async fn read_request(request: Request, session: &Session) -> Result<Submitted> {
+    if let Some(boundary) = boundary_of(&request) {
+        return read_multipart(request.into_body(), boundary, session).await;
     }
-    Ok(form)
+    let fields = read_form(request.into_body()).await?;
+    check_form(&fields, session)?;
+    Ok((fields, None))
+}
+
+/// Reads a form without a file (`application/x-www-form-urlencoded`), whoever sent it.
+///
+/// # Errors
+/// `payload_too_large`.
+pub(super) async fn read_form(body: Body) -> Result<Vec<(String, String)>> {
+    let bytes = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| too_large())?;
+    let fields = url::form_urlencoded::parse(&bytes).take(MAX_FIELDS + 1);
+    let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    if fields.len() > MAX_FIELDS { Err(too_large()) } else { Ok(fields) }
+}
+
+/// Does a form have the session's CSRF token?
+///
+/// # Errors
+/// `forbidden`.
+pub(super) fn check_form(fields: &[(String, String)], session: &Session) -> Result<()> {
+    session.check(fields.iter().find(|(name, _)| name == "csrf").map_or("", |(_, token)| token))
+}
+
+/// The boundary of a form that may have a file; none of another.
+pub(super) fn boundary_of(request: &Request) -> Option<String> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    multer::parse_boundary(kind).ok()
 }
 
 /// Reads a form that may have a file (`multipart/form-data`). The CSRF token is the first field: without it nothing
 /// else is read. The file is the last one, so that the request is known before the file is streamed.
-async fn read_multipart(
-    body: Body,
-    boundary: String,
-    session: &Session,
-) -> Result<(SubmittedForm, Option<UploadedFile>)> {
+async fn read_multipart(body: Body, boundary: String, session: &Session) -> Result<Submitted> {
     let allowed = ByteBudget::new(MAX_FIELD_BYTES);
     let mut parts = multer::Multipart::new(MeteredBody::new(body, allowed.clone()), boundary);
     let refused = |_| if allowed.is_spent() { too_large() } else { invalid_form() };
-    let mut form = SubmittedForm::default();
-    let mut fields = 0;
+    let mut fields: Vec<(String, String)> = Vec::new();
     while let Some(mut part) = parts.next_field().await.map_err(refused)? {
         let name = part.name().unwrap_or("").to_owned();
-        if fields == 0 && name != "csrf" {
+        if fields.is_empty() && name != "csrf" {
             session.check("")?;
         }
-        if let Some(file) = part.file_name().filter(|_| fields > 0) {
+        if let Some(file) = part.file_name().filter(|_| !fields.is_empty()) {
             let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
             let name = file.to_owned();
+            // a file field that was left empty is a file without name and content
+            if name.is_empty() {
+                continue;
+            }
             allowed.set(MAX_FILE_BYTES);
-            return Ok((form, Some(UploadedFile { name, kind, content: part })));
+            return Ok((fields, Some(UploadedFile { name, kind, content: part })));
         }
         let mut value = Vec::new();
         while let Some(piece) = part.chunk().await.map_err(refused)? {
@@ -314,21 +346,20 @@ async fn read_multipart(
             value.extend_from_slice(&piece);
         }
         let value = String::from_utf8_lossy(&value).into_owned();
-        if fields == 0 {
+        if fields.is_empty() {
             session.check(&value)?;
             allowed.set(MAX_FORM_BYTES);
         }
-        fields += 1;
-        if fields > MAX_FIELDS {
+        fields.push((name, value));
+        if fields.len() > MAX_FIELDS {
             return Err(too_large());
         }
-        form.take(&name, value)?;
     }
     // a form without fields has no CSRF token
-    if fields == 0 {
+    if fields.is_empty() {
         session.check("")?;
     }
-    Ok((form, None))
+    Ok((fields, None))
 }
 
 /// Number of bytes that may still be read.
@@ -407,7 +438,7 @@ impl Stream for MeteredBody {
 fn too_large() -> Error {
     Error::problem(
         Code::PayloadTooLarge,
-        "A form may have 200 fields of at most 64 KiB, 256 KiB together, and a file of at most 200 MiB.",
+        "A form may have 600 fields of at most 64 KiB, 256 KiB together, and a file of at most 200 MiB.",
     )
 }
 

@@ -47,6 +47,7 @@ struct Petition {
 
 #[derive(Debug, Serialize)]
 struct Event {
+    id: Uuid,
     title: String,
     url: String,
     when: String,
@@ -58,6 +59,7 @@ struct Event {
 
 #[derive(Debug, Serialize)]
 struct Letter {
+    id: Uuid,
     title: String,
     url: String,
     live: bool,
@@ -88,7 +90,37 @@ struct MailCount {
     oldest: String,
 }
 
+/// A step of a first campaign.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    /// End of the names of its texts.
+    name: &'static str,
+    /// Where it is done.
+    href: &'static str,
+    is_done: bool,
+}
+
 impl Dashboard {
+    /// What to do on the way to a first campaign; empty once all is done, or people have taken part.
+    pub(super) fn first_steps(&self, has_campaign: bool, has_office: bool) -> Vec<Step> {
+        let took_part = self.petitions.iter().any(|petition| petition.total > 0)
+            || self.events.iter().any(|event| event.accepted > 0)
+            || self.letters.iter().any(|letter| letter.total > 0);
+        if took_part {
+            return Vec::new();
+        }
+        let is_published = self.petitions.iter().any(|petition| petition.state.is_public());
+        let has_action = !(self.petitions.is_empty() && self.events.is_empty() && self.letters.is_empty());
+        let step = |name, href, is_done| Step { name, href, is_done };
+        let steps = vec![
+            step("campaign", "/console/campaigns/new", has_campaign),
+            step("petition", "/console/petitions/new", has_action),
+            step("office", "/console/offices/new", has_office),
+            step("publish", "/console/petitions", is_published),
+        ];
+        if steps.iter().all(|step| step.is_done) { Vec::new() } else { steps }
+    }
+
     /// Reads the tables of the actor's organization.
     ///
     /// # Errors
@@ -119,6 +151,7 @@ impl Dashboard {
             url: format!("/e/{}", row.slug),
             export_url: export(row.is_protected, "events", row.id, "attendances"),
             when: i18n::period(locale, row.starts_at, row.ends_at, Zone::stored(&row.timezone)),
+            id: row.id,
             title: row.title,
             capacity: row.capacity,
             accepted: row.accepted,
@@ -136,6 +169,7 @@ impl Dashboard {
             dispatched: jobs.get(&row.id).map_or(0, |job| job.done),
             url: format!("/l/{}", row.slug),
             export_url: export(row.is_protected, "advocacy_campaigns", row.id, "outreaches"),
+            id: row.id,
             title: row.title,
             live: row.live,
             total: row.total,

@@ -1,19 +1,26 @@
 //! The organizers' console, the API's routes about mail, and the demo mailbox.
 //!
-//! The dashboard shows numbers only; lists of contacts are exported by `exports`. The pages about one action and about
-//! mail call the API ([`api_client`]), so that authorisation and rules are in one place. A session is created at
-//! `/console/sign-in` and kept in a cookie; each form has a CSRF token of the session. The mailbox shows the mails that
-//! the transport `mailbox` stores instead of sending; under any other transport it answers 404.
+//! The overview shows numbers only; lists of contacts are exported by `exports`. All other pages call the API
+//! ([`api_client`]), so that authorisation and rules are in one place; [`forms`] and [`lists`] are declared as data,
+//! and [`frame`] is around all of them. A session is created at `/console/sign-in` and kept in a cookie; each form
+//! has a CSRF token of the session. The mailbox shows the mails that the transport `mailbox` stores instead of
+//! sending; under any other transport it answers 404.
 
+mod actions;
 mod api;
 mod api_client;
 mod dashboard;
+mod forms;
+mod frame;
+mod lists;
 mod mail;
 mod mail_retry;
 mod mailbox;
 mod pages;
+mod people;
 mod petition;
 mod retention;
+mod settings;
 mod store;
 
 use std::sync::Arc;
@@ -64,12 +71,19 @@ impl FromRef<Console> for Authenticator {
 
 /// Routes of the pages; those of one action and of mail call `api`.
 pub fn router(state: Console, api: Router) -> Router {
-    let pages = Router::new()
+    let pages = forms::router()
+        .merge(lists::router())
+        .route("/console", get(pages::dashboard))
         .route("/console/act", post(api_client::submit_form))
         .route("/console/petitions/{id}", get(petition::show))
         .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::delivery_sheet))
+        .route("/console/events/{id}", get(actions::event))
+        .route("/console/letters/{id}", get(actions::letter))
+        .route("/console/people", get(people::list))
+        .route("/console/people/{id}", get(people::person))
+        .route("/console/settings", get(settings::show))
         .route("/console/retention", get(retention::list))
-        .route("/console/retention/{id}", get(retention::destroy_form))
+        .route("/console/retention/{id}", get(retention::destroy_form).post(retention::destroy))
         .route("/console/mail", get(mail::queue))
         .route("/console/broadcasts", get(mail::broadcasts))
         .route("/console/broadcasts/{id}", get(mail::broadcast))
@@ -77,7 +91,6 @@ pub fn router(state: Console, api: Router) -> Router {
         .with_state(api_client::ApiClient { console: state.clone(), api });
     Router::new()
         .merge(pages)
-        .route("/console", get(pages::dashboard))
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))
         .route("/mailbox", get(mailbox::list))

@@ -12,7 +12,7 @@ use minijinja::{
 };
 use serde::Deserialize;
 
-use super::{Console, dashboard::Dashboard};
+use super::{Console, dashboard::Dashboard, frame::Page};
 use crate::{
     error::{Code, Error, Result},
     kernel::{
@@ -32,25 +32,22 @@ const FORM_COOKIE: &str = "muster_form";
 const FORM_COOKIE_SECONDS: u64 = 3600;
 
 /// `GET /console`
-pub(super) async fn dashboard(
-    State(console): State<Console>,
-    MaybeSession(session): MaybeSession,
-    visitor: Visitor,
-) -> Result<Response> {
-    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+pub(super) async fn dashboard(page: Page) -> Result<Response> {
+    let console = &page.client.console;
     let mut conn = console.kernel.db.acquire().await?;
-    let profile = organizers::profile(&mut conn, &session.actor).await?;
-    let tables = Dashboard::read(&mut conn, &session.actor, visitor.locale, console.kernel.env.now()).await?;
+    let organization = organizers::profile(&mut conn, &page.session.actor).await?.organization;
+    let now = console.kernel.env.now();
+    let tables = Dashboard::read(&mut conn, &page.session.actor, page.visitor.locale, now).await?;
     drop(conn);
-    let organizer = context! {
-        name => &*session.actor.name,
-        email => profile.email,
-        role => session.actor.role.as_str(),
+    let campaigns = page.get("/api/v1/campaigns?per_page=1").await?;
+    let offices = page.get("/api/v1/offices?per_page=1").await?;
+    let has = |list: &serde_json::Value| list["total_records"].as_i64().unwrap_or_default() > 0;
+    let steps = tables.first_steps(has(&campaigns), has(&offices));
+    let template = context! {
+        organization, may_mail => page.allows(Scope::MailManage), may_write => page.allows(Scope::ActionsWrite),
+        steps => Serde(&steps),
     };
-    let may_mail = session.actor.allows(Scope::MailManage);
-    let frame = context! { organizer, organization => profile.organization, csrf => session.csrf, may_mail };
-    let page = context! { ..frame, ..Value::from(Serde(&tables)) };
-    console.kernel.pages.page("console/dashboard.html", &visitor, "", page).map(private)
+    page.render("console/dashboard.html", context! { ..template, ..Value::from(Serde(&tables)) })
 }
 
 /// `GET /console/sign-in`

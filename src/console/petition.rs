@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{RawQuery, State},
+    extract::State,
     http::{HeaderValue, header},
     response::Response,
 };
@@ -12,7 +12,7 @@ use minijinja::{context, value::Serde};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::api_client::{ApiClient, flash_from_query, page_from_query};
+use super::{actions, api_client::ApiClient, frame::Page};
 use crate::{
     campaigns::{self, Kind, Privacy},
     error::Result,
@@ -21,39 +21,30 @@ use crate::{
         extract::PathParams,
         i18n,
         pages::{Visitor, private, see_other},
-        paging::MAX_PER_PAGE,
         zones,
     },
     organizers::{self, MaybeSession, Scope},
-    petitions::{self, CommentState, ImportState, InvalidationState, SignatureState},
+    petitions::{self, CommentState, SignatureState},
 };
 
 /// Number of quarantined signatures, and of comments to moderate, shown on the page.
 const ROWS_PER_PAGE: u32 = 25;
-/// The lists that can be longer than the page shows: name in the template and in the query, path (below the petition
-/// unless it begins with a slash), name in the answer, rows shown.
-const LISTS: [(&str, &str, &str, u32); 8] = [
-    ("jobs", "invalidations", "muster:invalidations", ROWS_PER_PAGE),
-    ("imports", "imports", "muster:imports", ROWS_PER_PAGE),
-    ("paper", "paper_batches", "muster:paper_batches", ROWS_PER_PAGE),
-    ("links", "short_links", "muster:short_links", ROWS_PER_PAGE),
-    ("deliveries", "deliveries", "muster:deliveries", ROWS_PER_PAGE),
-    ("history", "history", "muster:history", ROWS_PER_PAGE),
-    ("words", "/api/v1/sources", "muster:sources", MAX_PER_PAGE),
-    ("allowances", "/api/v1/integrity/allowances", "muster:allowances", ROWS_PER_PAGE),
+/// The lists that can be longer than the page shows: name in the template and in the query, path below the petition,
+/// name in the answer.
+const LISTS: [(&str, &str, &str); 5] = [
+    ("jobs", "invalidations", "muster:invalidations"),
+    ("imports", "imports", "muster:imports"),
+    ("paper", "paper_batches", "muster:paper_batches"),
+    ("deliveries", "deliveries", "muster:deliveries"),
+    ("history", "history", "muster:history"),
 ];
 
 /// `GET /console/petitions/{id}`
-pub(super) async fn show(
-    State(api_client): State<ApiClient>,
-    MaybeSession(session): MaybeSession,
-    visitor: Visitor,
-    PathParams(key): PathParams<Uuid>,
-    RawQuery(query): RawQuery,
-) -> Result<Response> {
-    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+pub(super) async fn show(page: Page) -> Result<Response> {
+    page.session.actor.require(Scope::ActionsRead)?;
+    let key = page.path("{id}")?;
     let base = format!("/api/v1/petitions/{key}");
-    let read = async |path: &str| api_client.get(&session, &format!("{base}{path}")).await;
+    let read = async |path: &str| page.get(&format!("{base}{path}")).await;
     let signatures = |member: &str, value: &str| {
         format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3A{member}%20eq%20%27{value}%27")
     };
@@ -62,12 +53,11 @@ pub(super) async fn show(
     let petition = read("").await?;
     let is_protected = petition["muster:privacy"] == Privacy::Protected.as_str();
     let (mut lists, mut pages) = (Map::new(), Map::new());
-    for (name, path, rel, rows) in LISTS {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("{base}/{path}") };
-        let number = page_from_query(query.as_deref(), name);
-        let page = api_client.get(&session, &format!("{path}?page={number}&per_page={rows}")).await?;
-        lists.insert(name.to_owned(), page["_embedded"][rel].clone());
-        pages.insert(name.to_owned(), json!({"page": page["page"], "total_pages": page["total_pages"]}));
+    for (name, path, rel) in LISTS {
+        let number = page.number(name);
+        let list = read(&format!("/{path}?page={number}&per_page={ROWS_PER_PAGE}")).await?;
+        lists.insert(name.to_owned(), list["_embedded"][rel].clone());
+        pages.insert(name.to_owned(), json!({"page": list["page"], "total_pages": list["total_pages"]}));
     }
     let sections = json!({
         "counts": read("/counts").await?,
@@ -75,30 +65,21 @@ pub(super) async fn show(
         "regions": read("/counts?by=region").await?["muster:counts"],
         "held": read(&held).await?,
         "unread": if is_protected { Value::Null } else { read(&unread).await? },
-        "limits": api_client.get(&session, "/api/v1/integrity").await?,
-        "preview_url": api_client.post(&session, &format!("{base}/preview")).await?["muster:preview_url"],
     });
-    let (done, told_n) = flash_from_query(query.as_deref());
-    let at_work =
-        [ImportState::Running.as_str(), InvalidationState::Running.as_str(), InvalidationState::Undoing.as_str()];
-    let busy = ["jobs", "imports"].iter().any(|list| {
-        lists[*list].as_array().is_some_and(|all| {
-            all.iter().any(|job| job["muster:state"].as_str().is_some_and(|state| at_work.contains(&state)))
-        })
-    });
-    let page = context! {
-        csrf => session.csrf, id => key.to_string(), base, back => format!("/console/petitions/{key}"), petition => Serde(&petition),
+    let template = context! {
+        id => key.as_str(), base => base.as_str(), back => format!("/console/petitions/{key}"), petition => Serde(&petition),
+        head => actions::head(&page, Kind::Petition, &key, &petition).await?,
         may => context! {
-            write => session.actor.allows(Scope::ActionsWrite), decide => session.actor.allows(Scope::ContactsWrite),
-            export => session.actor.allows(Scope::ContactsExport) && !is_protected,
+            write => page.allows(Scope::ActionsWrite), decide => page.allows(Scope::ContactsWrite),
+            export => page.allows(Scope::ContactsExport) && !is_protected,
         },
-        done, told_n, busy, pages => Serde(&pages),
-        today => api_client.console.kernel.env.now().date_naive().to_string(),
+        export_url => actions::export(&page, Kind::Petition, &key, &petition),
+        pages => Serde(&pages),
     };
-    let page = context! {
-        ..page, ..minijinja::Value::from(Serde(&sections)), ..minijinja::Value::from(Serde(&lists))
+    let template = context! {
+        ..template, ..minijinja::Value::from(Serde(&sections)), ..minijinja::Value::from(Serde(&lists))
     };
-    api_client.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
+    page.render("console/petition.html", template)
 }
 
 /// Marker in the rendered sheet, replaced by the names.

@@ -1,21 +1,20 @@
 //! The console's pages about the ends of actions: the last day of each, and deleting the data of one at once.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::Request, http::Method, response::Response};
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::api_client::{ApiClient, flash_from_query};
+use super::{
+    api_client::{json, read_request},
+    forms,
+    frame::Page,
+};
 use crate::{
     campaigns::{self, Action, retention},
     error::{Error, Result},
-    kernel::{
-        extract::PathParams,
-        i18n,
-        pages::{Visitor, private, see_other},
-        text::LocaleTag,
-    },
-    organizers::{MaybeSession, Role, Scope},
+    kernel::{i18n, text::LocaleTag},
+    organizers::{Role, Scope},
 };
 
 /// An action as the pages show it.
@@ -46,49 +45,62 @@ impl Ending {
 }
 
 /// `GET /console/retention`
-pub(super) async fn list(
-    State(api_client): State<ApiClient>,
-    MaybeSession(session): MaybeSession,
-    visitor: Visitor,
-    axum::extract::RawQuery(query): axum::extract::RawQuery,
-) -> Result<Response> {
-    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
-    session.actor.require(Scope::ActionsRead)?;
-    let kernel = &api_client.console.kernel;
+pub(super) async fn list(page: Page) -> Result<Response> {
+    let actor = &page.session.actor;
+    actor.require(Scope::ActionsRead)?;
+    let kernel = &page.client.console.kernel;
     let mut conn = kernel.db.acquire().await?;
-    let organization = session.actor.organization_id;
-    let status = retention::retention_status(&mut conn, Some(organization), kernel.env.now()).await?;
-    let actions = retention::next_ends(&mut conn, organization).await?;
-    let settings = api_client.get(&session, "/api/v1/retention").await?;
+    let status = retention::retention_status(&mut conn, Some(actor.organization_id), kernel.env.now()).await?;
+    let actions = retention::next_ends(&mut conn, actor.organization_id).await?;
     drop(conn);
-    let actions: Vec<Ending> = actions.iter().map(|action| Ending::of(action, visitor.locale)).collect();
-    let is_owner = session.actor.role == Role::Owner;
-    let page = context! {
-        csrf => session.csrf, back => "/console/retention", done => flash_from_query(query.as_deref()).0,
+    let settings = page.get("/api/v1/retention").await?;
+    let actions: Vec<Ending> = actions.iter().map(|action| Ending::of(action, page.visitor.locale)).collect();
+    let template = context! {
         ahead => status.ahead, overdue => status.overdue, months => settings["muster:retention_months"].as_i64(),
-        actions => Serde(&actions), is_owner,
+        actions => Serde(&actions), is_owner => actor.role == Role::Owner,
     };
-    kernel.pages.page("console/retention.html", &visitor, "", page).map(private)
+    page.render("console/retention.html", template)
 }
 
 /// `GET /console/retention/{id}`: the form that deletes the data of an action at once.
-pub(super) async fn destroy_form(
-    State(api_client): State<ApiClient>,
-    MaybeSession(session): MaybeSession,
-    visitor: Visitor,
-    PathParams(id): PathParams<Uuid>,
-) -> Result<Response> {
-    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
-    session.actor.require(Scope::ActionsWrite)?;
-    session.actor.require_owner()?;
-    let kernel = &api_client.console.kernel;
-    let action = campaigns::by_id(&mut *kernel.db.acquire().await?, id).await?;
-    if action.organization_id != session.actor.organization_id {
+pub(super) async fn destroy_form(page: Page) -> Result<Response> {
+    let (locale, action) = to_destroy(&page).await?;
+    page.render(
+        "console/destroy.html",
+        context! { action => Serde(Ending::of(&action, locale)), error => "", slug => "" },
+    )
+}
+
+/// `POST /console/retention/{id}`: deletes the data; a slug that is not the action's comes back as it was typed.
+pub(super) async fn destroy(page: Page, request: Request) -> Result<Response> {
+    let (fields, _) = read_request(request, &page.session).await?;
+    let slug = fields.into_iter().find(|(name, _)| name == "/slug").map(|(_, slug)| slug).unwrap_or_default();
+    let (locale, action) = to_destroy(&page).await?;
+    let path = format!("/api/v1/{}/{}/destroy", action.kind.collection(), action.id);
+    let body = serde_json::json!({"slug": slug}).to_string();
+    let answer = page.client.call(&page.session, Method::POST, &path, "application/json", body.into()).await?;
+    if answer.status().is_success() {
+        return page.done("/console/retention#actions", "", None);
+    }
+    let status = answer.status();
+    let refused = forms::refusals(locale, &json(answer).await?).into_iter().next();
+    let error = refused.map(|refused| refused.message).unwrap_or_default();
+    let template = context! { action => Serde(Ending::of(&action, locale)), error, slug };
+    let mut response = page.render("console/destroy.html", template)?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// The action whose data is to be deleted; only for owners.
+async fn to_destroy(page: &Page) -> Result<(LocaleTag, Action)> {
+    let actor = &page.session.actor;
+    actor.require(Scope::ActionsWrite)?;
+    actor.require_owner()?;
+    let id = page.path("{id}")?.parse().map_err(|_| Error::not_found())?;
+    let action = campaigns::by_id(&mut *page.client.console.kernel.db.acquire().await?, id).await?;
+    if action.organization_id != actor.organization_id {
         return Err(Error::not_found());
     }
     action.require_not_ended()?;
-    let page = context! {
-        csrf => session.csrf, back => "/console/retention", action => Serde(Ending::of(&action, visitor.locale)),
-    };
-    kernel.pages.page("console/destroy.html", &visitor, "", page).map(private)
+    Ok((page.visitor.locale, action))
 }

@@ -39,7 +39,7 @@ pub(super) async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Re
                   END::bigint AS "total!"
            FROM actions a
            WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'petition' AND state <> 'archived'
-                                   ORDER BY created_at DESC, id LIMIT 200))
+                                   ORDER BY created_at DESC, id LIMIT 10))
            ORDER BY a.created_at DESC, a.id"#,
         organization
     )
@@ -69,7 +69,7 @@ pub(super) async fn events(conn: &mut PgConnection, organization: Uuid) -> Resul
                   CASE WHEN a.privacy <> 'protected' THEN e.waiting_seats END AS waitlisted
            FROM actions a JOIN events e ON e.id = a.id
            WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'event' AND state <> 'archived'
-                                   ORDER BY ends_at DESC LIMIT 200))
+                                   ORDER BY ends_at DESC LIMIT 10))
            ORDER BY e.starts_at DESC, a.id"#,
         organization
     )
@@ -107,7 +107,7 @@ pub(super) async fn letters(conn: &mut PgConnection, organization: Uuid) -> Resu
                      UNION ALL SELECT key, delta FROM action_count_deltas WHERE action_id = a.id AND dimension = 'state') c
            ) o
            WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'letter' AND state <> 'archived'
-                                   ORDER BY created_at DESC, id LIMIT 200))
+                                   ORDER BY created_at DESC, id LIMIT 10))
            ORDER BY a.created_at DESC, a.id"#,
         organization
     )

@@ -15,7 +15,7 @@ use minijinja::{
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
-use super::{crypto::sha256, i18n, text::LocaleTag};
+use super::{crypto::sha256, i18n, text::LocaleTag, zones};
 use crate::error::{Error, Result};
 
 #[derive(RustEmbed)]
@@ -79,6 +79,10 @@ impl Pages {
         environment.add_function("t", translate);
         environment.add_function("num", |state: &State<'_, '_>, value: Value| {
             value.as_i64().map_or_else(|| value.to_string(), |number| i18n::number(locale_of(state), number))
+        });
+        environment.add_function("at", |state: &State<'_, '_>, value: Value| {
+            let at = value.as_str().and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
+            at.map_or_else(String::new, |at| i18n::date_time(locale_of(state), at.to_utc(), *zones::DEFAULT))
         });
         let mut assets = HashMap::new();
         for name in Files::iter() {

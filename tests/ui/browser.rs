@@ -24,20 +24,20 @@ use crate::process::{Installation, until};
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// A browser with one tab.
-struct Browser {
+pub struct Browser {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     calls: u64,
     session: Option<String>,
     /// What the browser complained about: on the console, as exceptions, as breaches of the policy.
-    complaints: Vec<String>,
+    pub complaints: Vec<String>,
     profile: PathBuf,
 }
 
 impl Browser {
     /// Starts one.
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&path)
             .flat_map(|folder| NAMES.map(|name| folder.join(name)))
@@ -78,7 +78,7 @@ impl Browser {
     }
 
     /// One command; `Err` is what the browser says against it.
-    async fn call(&mut self, method: &str, params: Value) -> Result<Value, String> {
+    pub async fn call(&mut self, method: &str, params: Value) -> Result<Value, String> {
         self.calls += 1;
         let mut message = json!({"id": self.calls, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -116,19 +116,19 @@ impl Browser {
     }
 
     /// The value of an expression in the page; none while a page is being left.
-    async fn value(&mut self, expression: &str) -> Option<Value> {
+    pub async fn value(&mut self, expression: &str) -> Option<Value> {
         let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let answer = self.call("Runtime.evaluate", asked).await.ok()?;
         answer["exceptionDetails"].is_null().then(|| answer["result"]["value"].clone())
     }
 
     /// Waits until an expression is true.
-    async fn wait_for(&mut self, expression: &str) {
+    pub async fn wait_for(&mut self, expression: &str) {
         let browser = &mut *self;
         until(expression, async || browser.value(expression).await.filter(|value| value == true)).await;
     }
 
-    async fn open(&mut self, url: &str) {
+    pub async fn open(&mut self, url: &str) {
         let opened = self.call("Page.navigate", json!({"url": url})).await.unwrap();
         assert!(opened["errorText"].is_null(), "{opened}");
         self.wait_for(&format!("location.href === {} && document.readyState === 'complete'", json!(url))).await;

@@ -10,7 +10,10 @@ use sqlx::PgPool;
 use crate::{
     fixtures,
     harness::{Reply, TestApp, merge, signer},
-    ui::sessions::{csrf, get, send, sign_in},
+    ui::{
+        forms::{declared_form, fill_in},
+        sessions::{csrf, get, send, sign_in},
+    },
 };
 
 /// A browser at the page of the petition.
@@ -62,21 +65,25 @@ impl<'a> ConsolePage<'a> {
         }
     }
 
-    /// Sends a form with a file.
-    async fn upload(&self, path_ends: &str, input: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
-        let page = self.look().await.text();
+    /// Fills in the form of a page below this one.
+    async fn fill_in(&self, below: &str, input: &[(&str, &str)]) -> Result<String, Reply> {
+        fill_in(self.app, &self.session, &format!("{}{below}", self.page), input).await
+    }
+
+    /// Sends the form of a page below this one with a file.
+    async fn upload(&self, below: &str, input: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
+        let page = get(self.app, &format!("{}{below}", self.page), &self.session).await.text();
+        let form = declared_form(&page).with(input);
         let mut body = Vec::new();
-        let hidden = Self::form(&page, path_ends);
-        let fields = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(input.iter().copied());
-        for (name, value) in fields {
+        for (name, value) in &form.fields {
             body.extend(
                 format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
             );
         }
-        body.extend(format!("--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
+        body.extend(format!("--cut\r\nContent-Disposition: form-data; name=\"#file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
         body.extend(file);
         body.extend(b"\r\n--cut--\r\n");
-        let request = Request::post("/console/act")
+        let request = Request::post(&form.action)
             .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
             .header(header::COOKIE, &self.session);
         self.app.send(request.body(Body::from(body)).unwrap()).await
@@ -100,16 +107,17 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     app.tick().await;
     assert!(console_page.look().await.text().contains("<p class=\"press-number\">3</p>"));
     console_page.fill("/recount", &[]).await.unwrap();
-    let input = [
-        ("/muster:goal|number", "500"),
-        ("/muster:milestones|numbers", "10, 20"),
-        ("/muster:raises_goal|flag", "true"),
-    ];
-    console_page.fill(&format!("/petitions/{id}"), &input).await.unwrap();
-    console_page
-        .fill(&format!("/petitions/{id}"), &[("/muster:status", "paused"), ("/muster:status_reason", "We count")])
-        .await
-        .unwrap();
+    let input = [("/muster:goal", "500"), ("/muster:milestones", "10, 20"), ("/muster:raises_goal", "true")];
+    console_page.fill_in("/edit", &input).await.unwrap();
+    let input = [("/muster:status", "paused"), ("/muster:status_reason", "We count")];
+    let back = console_page.fill_in("/status", &input).await.unwrap();
+    assert_eq!(back, format!("{}?done=status#status", console_page.page));
+    assert!(
+        get(&app, back.split('#').next().unwrap(), &console_page.session)
+            .await
+            .text()
+            .contains("role=\"status\">Done.<")
+    );
     let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
     assert_eq!(
         [
@@ -120,8 +128,11 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
         ],
         [&json!(500), &json!([10, 20]), &json!("paused"), &json!("We count")]
     );
-    let refused = console_page.fill(&format!("/petitions/{id}"), &[("/muster:goal|number", "0")]).await.unwrap_err();
-    assert!(refused.contains("/muster:goal"), "{refused}");
+    let refused = console_page.fill_in("/edit", &[("/muster:goal", "0")]).await.unwrap_err();
+    assert_eq!(refused.status, 422);
+    let refused = refused.text();
+    assert!(refused.contains("href=\"#f-muster-goal\"") && refused.contains("id=\"f-muster-goal-e1\""), "{refused}");
+    assert_eq!(declared_form(&refused).value("/muster:goal"), Some("0"), "what was typed is there");
 
     // comments: read, shown, and no markup of theirs
     let page = console_page.look().await.text();
@@ -133,16 +144,16 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE comment_state = 'shown'").await, 1);
 
     // a flood: counted first, then taken out, then brought back
-    let rule = [("/rule/domain|text", "example.org"), ("/reason", "A flood"), ("/effect", "invalidate")];
-    let dry = console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
-    assert!(dry.contains("?n=3#held"), "{dry}");
+    let rule = [("/rule/domain", "example.org"), ("/reason", "A flood"), ("/effect", "invalidate")];
+    let dry = console_page.fill_in("/reviews/new", &rule).await.unwrap();
+    assert!(dry.ends_with("?done=held&n=3#held"), "{dry}");
     assert!(
         get(&app, dry.split('#').next().unwrap(), &console_page.session)
             .await
             .text()
             .contains("3 signatures would change")
     );
-    console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
+    console_page.fill_in("/reviews/new", &[&rule[..], &[("/dry_run", "")]].concat()).await.unwrap();
     app.jobs().await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'invalid'").await, 3);
     console_page.fill("/undo", &[]).await.unwrap();
@@ -150,21 +161,29 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
 
     // paper, links, limits, handing over
-    let sheet = [("/reference", "Box 1"), ("/sheets|number", "3"), ("/count|number", "41"), ("/collected_on|text", "")];
-    console_page.fill("/paper_batches", &sheet).await.unwrap();
-    console_page.fill("/short_links", &[("/word", "now")]).await.unwrap();
-    console_page.fill("/sources", &[("/word", "union-hall")]).await.unwrap();
-    console_page.fill("/integrity", &[("/muster:signing_paused|flag", "true")]).await.unwrap();
-    console_page.fill("/allowances", &[("/domain|text", "union.example"), ("/network|text", "")]).await.unwrap();
-    console_page
-        .fill("/deliveries", &[("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event|text", "")])
-        .await
-        .unwrap();
+    let sheet = [("/reference", "Box 1"), ("/sheets", "3"), ("/count", "41"), ("/collected_on", "")];
+    console_page.fill_in("/paper/new", &sheet).await.unwrap();
+    console_page.fill_in("/short-links/new", &[("/word", "now")]).await.unwrap();
+    let day = [("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event", "")];
+    console_page.fill_in("/deliveries/new", &day).await.unwrap();
+    let fill = async |address: &str, input: &[(&str, &str)]| fill_in(&app, &console_page.session, address, input).await;
+    fill("/console/sources/new", &[("/word", "union-hall")]).await.unwrap();
+    fill("/console/spam", &[("/muster:signing_paused", "true")]).await.unwrap();
+    fill("/console/spam/allowlist/new", &[("/domain", "union.example"), ("/network", "")]).await.unwrap();
     console_page.fill("/statement", &[]).await.unwrap();
     let page = console_page.look().await.text();
-    for told in ["Box 1", "/go/now", "union-hall", "union.example", "Parliament Hill"] {
+    for told in ["Box 1", "/go/now", "Parliament Hill"] {
         assert!(page.contains(told), "{told}");
     }
+    for (list, told) in [("/console/sources", "union-hall"), ("/console/spam/allowlist", "union.example")] {
+        assert!(get(&app, list, &console_page.session).await.text().contains(told), "{told}");
+    }
+    assert!(
+        get(&app, "/console/spam", &console_page.session)
+            .await
+            .text()
+            .contains("id=\"f-muster-signing-paused\" name=\"/muster:signing_paused\" checked")
+    );
     assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM petition_deliveries) d").await, 3);
 }
 
@@ -205,39 +224,43 @@ async fn file_upload_through_the_form(pool: PgPool) {
     let id = app.petition(&token, json!({})).await;
     let console_page = ConsolePage::at(&app, id).await;
     let csv = b"Courriel,Nom\nana@example.org,Ana\nnobody,Bo\n";
-    let reply = console_page.upload("/imports", &[], "liste.csv", "text/csv", csv).await;
+    let reply = console_page.upload("/imports/new", &[], "liste.csv", "text/csv", csv).await;
     assert_eq!(reply.status, 303, "{}", reply.text());
-    let page = console_page.look().await.text();
-    assert!(page.contains("liste.csv") && page.contains("<option value=\"Courriel\" selected>"), "{page}");
-    let mapping =
-        [("/mapping/email|text", "Courriel"), ("/mapping/given_name|text", "Nom"), ("/dry_run|flag", "false")];
-    console_page.fill("/start", &mapping).await.unwrap();
+    assert!(console_page.look().await.text().contains("liste.csv"));
+    let import = reply.headers[header::LOCATION].to_str().unwrap().split('?').next().unwrap().to_owned();
+    let form = declared_form(&get(&app, &import, &console_page.session).await.text());
+    assert_eq!((form.value("/mapping/email"), form.value("/dry_run")), (Some("Courriel"), Some("true")));
+    let mapping = [("/mapping/email", "Courriel"), ("/mapping/given_name", "Nom"), ("/dry_run", "")];
+    fill_in(&app, &console_page.session, &import, &mapping).await.unwrap();
     app.jobs().await;
     let page = console_page.look().await.text();
     assert!(page.contains("2 lines: 1 new, 0 already signed, 1 rejected"), "{page}");
     assert!(page.contains("faults.csv"));
 
     let workbook = include_bytes!("../workbooks/google.xlsx");
-    let reply = console_page.upload("/imports", &[], "réponses.xlsx", "application/octet-stream", workbook).await;
+    let reply = console_page.upload("/imports/new", &[], "réponses.xlsx", "application/octet-stream", workbook).await;
     assert_eq!(reply.status, 303, "{}", reply.text());
     let page = console_page.look().await.text();
     assert!(page.contains("Read from the sheet “Réponses au formulaire 1”."), "{page}");
-    assert!(page.contains("<option value=\"Adresse e-mail\" selected>"), "{page}");
-    let reply = console_page.upload("/imports", &[], "list.xls", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0").await;
+    let import = reply.headers[header::LOCATION].to_str().unwrap().split('?').next().unwrap().to_owned();
+    let form = declared_form(&get(&app, &import, &console_page.session).await.text());
+    assert_eq!(form.value("/mapping/email"), Some("Adresse e-mail"));
+    let reply =
+        console_page.upload("/imports/new", &[], "list.xls", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0").await;
     assert_eq!(reply.status, 415);
     assert!(reply.text().contains("This is a workbook of an old Excel (.xls). Save it"), "{}", reply.text());
-    let reply = console_page.upload("/imports", &[], "list.csv", "text/csv", b"\n\n").await;
+    let reply = console_page.upload("/imports/new", &[], "list.csv", "text/csv", b"\n\n").await;
     assert_eq!(reply.status, 422);
     assert!(reply.text().contains("The file is empty."), "{}", reply.text());
 
     let mut png = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
     let reply =
-        console_page.upload("/images", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
+        console_page.upload("/image", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
     assert_eq!(reply.status, 303, "{}", reply.text());
     let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
     assert_eq!(petition["muster:image_alt"], "Boxes of sheets");
-    let reply = console_page.upload("/images", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
+    let reply = console_page.upload("/image", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
     assert_eq!(reply.status, 415, "{}", reply.text());
 }
 
@@ -332,18 +355,21 @@ async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
 
     // hours that are no hours are refused by name; good ones stand in the form again
     let lane: String = sqlx::query_scalar("SELECT lane FROM mail_lanes").fetch_one(&app.kernel.db).await.unwrap();
-    let path = format!("/mail/lanes/{lane}");
+    let path = format!("/mailboxes/{lane}");
     let hours = |from: &'static str, zone: &'static str| {
         [("/hours/opens_at", from), ("/hours/closes_at", "17:00"), ("/hours/timezone", zone)]
     };
-    let refused = console_page.fill(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err();
-    assert!(refused.contains("/hours/closes_at") && refused.contains("/hours/timezone"), "{refused}");
-    let input = [("/rate_per_hour|number", "120"), ("/burst|number", "2")];
-    console_page.fill(&path, &[&input[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
-    let page = console_page.look().await.text();
-    assert!(page.contains("value=\"08:30\"") && page.contains("value=\"120\""), "{page}");
+    let refused = console_page.fill_in(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err().text();
+    assert!(
+        refused.contains("id=\"f-hours-closes-at-e1\"") && refused.contains("id=\"f-hours-timezone-e1\""),
+        "{refused}"
+    );
+    let input = [("/rate_per_hour", "120"), ("/burst", "2")];
+    console_page.fill_in(&path, &[&input[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
+    let form = declared_form(&get(&app, &format!("/console/mail{path}"), &console_page.session).await.text());
+    assert_eq!((form.value("/hours/opens_at"), form.value("/rate_per_hour")), (Some("08:30"), Some("120")));
     console_page
-        .fill(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")])
+        .fill_in(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")])
         .await
         .unwrap();
     app.mail().await;
@@ -365,11 +391,11 @@ async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "3600")]).await.unwrap();
+    console_page.fill_in("/relays/relay.example.org:587", &[("/rate_per_hour", "3600")]).await.unwrap();
     let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
     assert_eq!(summary["muster:relays"], json!([{"relay": "relay.example.org:587", "rate_per_hour": 3600}]));
     assert_eq!(summary["muster:first_contacts"]["is_braked"], false);
-    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "")]).await.unwrap();
+    console_page.fill_in("/relays/relay.example.org:587", &[("/rate_per_hour", "")]).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM mail_relays WHERE rate_per_hour IS NULL").await, 1);
     app.put("/api/v1/mail/relays/none:25", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
     let zero = app.put("/api/v1/mail/relays/relay.example.org:587", Some(&token), &json!({"rate_per_hour": 0})).await;
@@ -380,7 +406,7 @@ async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
 async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    app.petition(&token, json!({})).await;
+    let petition = app.petition(&token, json!({})).await;
     for n in 0..3 {
         let mut body = signer(&format!("s{n}@example.org"));
         merge(&mut body, json!({"muster:consents": {"updates": true}}));
@@ -388,37 +414,54 @@ async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
     }
     let session = sign_in(&app).await;
     let list = ConsolePage { app: &app, session: session.clone(), page: "/console/broadcasts".to_owned() };
+    let petition = petition.to_string();
     let input = [
         ("/muster:texts/en/subject", "We won"),
         ("/muster:texts/en/body", "Thank you."),
-        ("/muster:audience/actions|lines", "status"),
-        ("/muster:audience/locales|lines", ""),
+        ("/muster:audience/actions", petition.as_str()),
     ];
-    let refused =
-        list.fill("/broadcasts", &[&input[..2], &[("/muster:audience/actions|lines", "nothing")]].concat()).await;
-    assert!(refused.unwrap_err().contains("/muster:audience/actions/0"));
-    list.fill("/broadcasts", &input).await.unwrap();
+    let refused = list.fill_in("/new", &[&input[..2], &[("/muster:audience/actions", "nothing")]].concat()).await;
+    let refused = refused.unwrap_err().text();
+    assert!(refused.contains("href=\"#f-muster-audience-actions\""), "{refused}");
+    assert_eq!(declared_form(&refused).value("/muster:texts/en/body"), Some("Thank you."));
+    list.fill_in("/new", &input).await.unwrap();
     let page = list.look().await.text();
-    let id = page.split("href=\"/console/broadcasts/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let id = page
+        .split("href=\"/console/broadcasts/")
+        .find(|part| part.starts_with('0'))
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
     let console_page = ConsolePage { app: &app, session, page: format!("/console/broadcasts/{id}") };
     let page = console_page.look().await.text();
-    assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
+    assert!(page.contains("<li>Status for all</li>"), "an action is known by its title: {page}");
     assert!(page.contains("Counting recipients…"));
     app.jobs().await;
-    assert!(console_page.look().await.text().contains("3 recipients at the moment"));
+    assert!(
+        get(&app, &format!("{}/send", console_page.page), &console_page.session)
+            .await
+            .text()
+            .contains("3 recipients at the moment")
+    );
 
-    // another language, with the first one's text in hidden fields of its form
-    let page = console_page.look().await.text();
-    let adding = page.split("<details>").find(|part| part.contains("/muster:texts/fr/subject")).unwrap();
-    let hidden = ConsolePage::form(adding, &format!("/broadcasts/{id}"));
-    let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    fields.extend([("/muster:texts/fr/subject", "Gagné"), ("/muster:texts/fr/body", "Merci.")]);
-    assert_eq!(send(&app, "/console/act", &console_page.session, &fields).await.status, 303);
-    let page = console_page.look().await.text();
-    assert!(page.contains("value=\"Gagné\"") && page.contains("value=\"We won\""), "{page}");
+    // another language: a button of the form adds its fields, and keeps what was typed
+    let edit = format!("{}/edit", console_page.page);
+    let form = declared_form(&get(&app, &edit, &console_page.session).await.text());
+    let adding = form.with(&[("/muster:texts/en/subject", "We won!"), ("add_language", "fr")]);
+    let page = adding.send(&app, &console_page.session).await;
+    assert_eq!(page.status, 200);
+    let form = declared_form(&page.text());
+    assert_eq!(form.value("/muster:texts/en/subject"), Some("We won!"));
+    let form = form.with(&[("/muster:texts/fr/subject", "Gagné"), ("/muster:texts/fr/body", "Merci.")]);
+    assert_eq!(form.send(&app, &console_page.session).await.status, 303);
+    let form = declared_form(&get(&app, &edit, &console_page.session).await.text());
+    let subjects = ["en", "fr"].map(|tag| form.value(&format!("/muster:texts/{tag}/subject")).unwrap().to_owned());
+    assert_eq!(subjects, ["We won!", "Gagné"]);
     console_page.fill("/test", &[]).await.unwrap();
     assert_eq!(app.mail().await.iter().filter(|mail| mail.kind == "broadcast_test").count(), 2);
-    console_page.fill("/send", &[]).await.unwrap();
+    console_page.fill_in("/send", &[]).await.unwrap();
     app.jobs().await;
     let under_way = console_page.look().await.text();
     assert!(under_way.contains("http-equiv=\"refresh\"") && !under_way.contains("<textarea"), "{under_way}");
@@ -527,16 +570,17 @@ async fn retention_pages_show_last_days_and_destroy_with_the_slug_typed(pool: Pg
     let form = format!("/console/retention/{id}");
     assert!(list.contains(&format!("href=\"{form}\"")) && list.contains("Last day of personal data"), "{list}");
     let page = ConsolePage { app: &app, session: session.clone(), page: form.clone() };
-    let refused = page.fill("/destroy", &[("/slug", "other")]).await.unwrap_err();
+    let refused = page.fill_in("", &[("/slug", "other")]).await.unwrap_err().text();
+    assert_eq!(declared_form(&refused).value("/slug"), Some("other"));
     assert!(refused.contains("This is not the slug of the action."), "{refused}");
     assert_eq!(app.count("SELECT count(*) FROM action_ends").await, 0);
-    let back = page.fill("/destroy", &[("/slug", "status")]).await.unwrap();
-    assert!(back.starts_with("/console/retention?done=1"), "{back}");
+    let back = page.fill_in("", &[("/slug", "status")]).await.unwrap();
+    assert_eq!(back, "/console/retention?done=actions#actions");
     assert_eq!(app.count("SELECT count(*) FROM actions WHERE state = 'ended'").await, 1);
     app.expire_caches();
     assert_eq!(get(&app, &form, &session).await.status, 410);
     assert!(get(&app, &format!("/console/petitions/{id}"), &session).await.text().contains("Ended"));
     let list = ConsolePage { app: &app, session, page: "/console/retention".to_owned() };
-    list.fill("/retention", &[("/muster:retention_months|number", "6")]).await.unwrap();
+    list.fill_in("/months", &[("/muster:retention_months", "6")]).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM organizations WHERE retention_months = 6").await, 1);
 }

@@ -2,6 +2,10 @@
 
 pub mod browser;
 pub mod console;
+pub mod editors;
+pub mod first_day;
+pub mod forms;
+pub mod operations;
 pub mod sessions;
 pub mod templates;
 pub mod texts;

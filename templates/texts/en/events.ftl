@@ -84,3 +84,4 @@ repeats-count = { $count ->
    *[other] { $n } times
 }
 repeats-until = until { $date }
+event-state-pending = Not confirmed

@@ -84,3 +84,4 @@ repeats-count = { $count ->
    *[other] { $n } veces
 }
 repeats-until = hasta el { $date }
+event-state-pending = Sin confirmar

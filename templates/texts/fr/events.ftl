@@ -84,3 +84,4 @@ repeats-count = { $count ->
    *[other] { $n } fois
 }
 repeats-until = jusqu’au { $date }
+event-state-pending = Non confirmée

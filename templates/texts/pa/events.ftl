@@ -84,3 +84,4 @@ repeats-count = { $count ->
    *[other] { $n } ਵਾਰ
 }
 repeats-until = { $date } ਤੱਕ
+event-state-pending = ਪੁਸ਼ਟੀ ਨਹੀਂ ਹੋਈ
