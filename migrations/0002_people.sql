@@ -190,12 +190,12 @@ BEGIN
     RETURN coalesce(cardinality(of_whom), 0);
 END $$;
 
--- People who were erased, so that a machine whose log of erasures (src/people/erasure_log.rs) lacks one can add it, and an older
--- database that was put back can be told by those that it lacks. Kept as long as the longest-kept backup.
+-- People who were erased, and actions whose data was ended, so that a machine whose log of erasures (src/people/erasure_log.rs) lacks
+-- one can add it, and an older database that was put back can be told by those that it lacks. Kept as long as the longest-kept backup.
 CREATE TABLE erasures (
-    person_hash bytea PRIMARY KEY, -- SHA-256 of the id that the person's row had
+    id_hash bytea PRIMARY KEY, -- SHA-256 of the id that the row has or had
     erased_on   date NOT NULL,
-    CONSTRAINT erasures_person_hash_check CHECK (octet_length(person_hash) = 32)
+    CONSTRAINT erasures_id_hash_check CHECK (octet_length(id_hash) = 32)
 );
 CREATE INDEX erasures_erased_on_idx ON erasures (erased_on);
 

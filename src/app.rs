@@ -156,6 +156,7 @@ impl App {
         events::register_records(&self.events, &mut records);
         letters::register_records(&self.letters, &mut records);
         broadcasts::register_records(&mut records);
+        campaigns::register_records(&self.kernel, &mut records);
         records
     }
 

@@ -6,13 +6,21 @@ use super::{
     counts::{Tick, fold_deltas, publish_counts, settle_repeated},
     retention, store,
 };
-use crate::kernel::{
-    Kernel,
-    background::{JobInfo, Jobs, Progress, Schedule, Stage},
+use crate::{
+    kernel::{
+        Kernel,
+        background::{JobInfo, Jobs, Progress, Schedule, Stage},
+    },
+    people::AllRecords,
 };
 
 /// Time between two looks for actions whose last day is over.
 const END_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Registers the ends of actions' data, which are made again in a database that is put back.
+pub fn register_records(kernel: &Arc<Kernel>, records: &mut AllRecords) {
+    records.register(retention::EndRecords(kernel.clone()));
+}
 
 /// Registers the background jobs of this slice.
 pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {

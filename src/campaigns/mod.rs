@@ -36,7 +36,7 @@ pub use counts::{
 };
 pub use document::{ActionDocument, ActionResource, NewAction, ReceivedResource, slug_of_title};
 pub use images::{ActionImage, find_organization_image as organization_image};
-pub use jobs::register_jobs;
+pub use jobs::{register_jobs, register_records};
 pub use lifecycle::{Availability, NextAction};
 pub use ops::{
     archive_action, create_action, find_for, find_to_change, localized, put_action, register_partner,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State as HandlerState, http::StatusCode, response::Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -23,8 +24,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    kernel::{Kernel, http_cache::private_json, patch::NewBody, table_sweep},
+    kernel::{Kernel, http_cache::private_json, patch::NewBody, table_sweep, vault::Vault},
     organizers::{Actor, Scope, audit, audit_by_service},
+    people::{self, PersonRecord, PersonRecords},
 };
 
 /// Time after which an end that was not begun, or not completed, is overdue.
@@ -46,6 +48,7 @@ pub async fn end_action(
     if !store::insert_end(conn, action.id, now).await? {
         return Ok(false);
     }
+    people::record_erasure(kernel, conn, action.id).await?;
     let state = if action.state.is_public() { State::Ended } else { State::Archived };
     if state != action.state {
         store::log_state(conn, &kernel.env, action.id, state, "", organizer).await?;
@@ -87,6 +90,49 @@ pub async fn destroy_by_service(kernel: &Kernel, id: Uuid, verb: &str) -> Result
     }
     tx.commit().await?;
     Ok(has_ended)
+}
+
+/// The ends of actions as records: nothing that a person could be shown, but they are made again in a database that is put back.
+pub(super) struct EndRecords(pub(super) Arc<Kernel>);
+
+impl PersonRecords for EndRecords {
+    fn name(&self) -> &'static str {
+        "ends"
+    }
+
+    fn label(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn is_shown(&self) -> bool {
+        false
+    }
+
+    fn read<'a>(&'a self, _: &'a mut PgConnection, _: &'a Vault, _: Uuid) -> BoxFuture<'a, Result<Vec<PersonRecord>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn row_ids<'a>(&'a self, _: &'a mut PgConnection, _: Uuid) -> BoxFuture<'a, Result<Vec<Uuid>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn end_again<'a>(&'a self, hashes: &'a [Vec<u8>]) -> BoxFuture<'a, Result<usize>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let actions = store::not_ended_by_hash(&mut *kernel.work.acquire().await?, hashes).await?;
+            for id in &actions {
+                destroy_by_service(kernel, *id, "end").await?;
+            }
+            if !actions.is_empty() {
+                remove_keys(kernel).await;
+            }
+            Ok(actions.len())
+        })
+    }
+
+    fn erase<'a>(&'a self, _: &'a mut PgConnection, _: Uuid) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// Removes the keys of destroyed vaults from this host's files at once. If that fails, every process tries again each 20

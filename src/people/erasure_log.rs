@@ -1,12 +1,14 @@
 //! The log of erasures: a file outside the database (`retention.erasure_log`), so that whoever was erased is erased again
 //! in a database that is put back from a backup, before anything of it is served.
 //!
-//! A line holds a day and the SHA-256 of the id that the person's row had: nothing that leads to anybody without a backup
+//! Also noted are actions whose data was ended, so that what was destroyed does not come back either.
+//!
+//! A line holds a day and the SHA-256 of the id that the row had: nothing that leads to anybody without a backup
 //! that has the row. It is written durably before the erasure is committed. A process that is killed between the two leaves
 //! a line whose person is erased at the next start.
 //!
 //! The table `erasures` holds the same. What only the file has means that the database is older than the file: those people
-//! are erased again, and imports that are not read to the end are given up, since their files may hold them. What only the
+//! are erased again, those actions ended again, and imports that are not read to the end are given up, since their files may hold them. What only the
 //! table has was erased by another machine, or while the file could not be written: it is added to the file. So each machine
 //! that runs a worker has the whole log.
 
@@ -63,14 +65,19 @@ fn file_of(kernel: &Kernel) -> PathBuf {
     if set.as_os_str().is_empty() { kernel.settings.keyring.file.with_extension("erasures") } else { set.clone() }
 }
 
-fn hash_of(person: Uuid) -> Vec<u8> {
-    sha256(person.as_bytes()).to_vec()
+/// Is there a log of erasures on this host? Without one nobody can know who was erased since a backup was made.
+pub fn has_erasure_log(kernel: &Kernel) -> bool {
+    file_of(kernel).exists()
 }
 
-/// Notes the erasure of a person in the caller's transaction and, durably, in the file. If the file cannot be written, that
-/// is logged, and a worker adds the entry later from the table.
-pub(super) async fn record(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> Result<()> {
-    let (hash, today) = (hash_of(person), kernel.env.now().date_naive());
+fn hash_of(id: Uuid) -> Vec<u8> {
+    sha256(id.as_bytes()).to_vec()
+}
+
+/// Notes that a person was erased, or the data of an action ended, in the caller's transaction and, durably, in the file. If the
+/// file cannot be written, that is logged, and a worker adds the entry later from the table.
+pub async fn record(kernel: &Kernel, conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    let (hash, today) = (hash_of(id), kernel.env.now().date_naive());
     store::insert_erasures(conn, std::slice::from_ref(&hash), &[today]).await?;
     write(kernel, Entries::from([(hash, today)])).await;
     Ok(())
@@ -110,7 +117,7 @@ pub async fn replay_erasures(kernel: &Kernel, records: &AllRecords) -> Result<us
     Ok(erased)
 }
 
-/// Erases the people of entries that the database does not know.
+/// Erases the people of entries that the database does not know, and ends the actions.
 async fn replay(kernel: &Kernel, records: &AllRecords, conn: &mut PgConnection, entries: &Entries) -> Result<usize> {
     if entries.is_empty() {
         return Ok(0);
@@ -125,12 +132,15 @@ async fn replay(kernel: &Kernel, records: &AllRecords, conn: &mut PgConnection, 
         records.erase_again(kernel, &mut tx, *person).await?;
         tx.commit().await?;
     }
+    let actions = records.end_again(&hashes).await?;
     store::insert_erasures(conn, &hashes, &days).await?;
     tracing::warn!(
         event = "erasure_log.replayed",
         entries = entries.len(),
         people = people.len(),
-        "this database did not know of erasures: those people were erased again, and unfinished imports were cancelled"
+        actions,
+        "this database did not know of erasures: those people were erased again, the data of those actions ended again, and \
+         unfinished imports were cancelled"
     );
     Ok(people.len())
 }

@@ -35,7 +35,7 @@ pub use api::{People, router};
 pub use details::{
     Consents, ContactDetails, CustomValue, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks,
 };
-pub use erasure_log::{register_jobs, replay_erasures};
+pub use erasure_log::{has_erasure_log, record as record_erasure, register_jobs, replay_erasures};
 pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{

@@ -135,6 +135,12 @@ pub trait PersonRecords: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Ends what belongs to entries of the log of erasures that are no people's: hashes of ids (SHA-256). Returns how many ended, which
+    /// had not before.
+    fn end_again<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Result<usize>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     /// Erases all of it. The caller holds the lock of the person's row.
     fn erase<'a>(&'a self, conn: &'a mut PgConnection, person: Uuid) -> BoxFuture<'a, Result<()>>;
 }
@@ -394,8 +400,17 @@ impl AllRecords {
         Ok(true)
     }
 
+    /// Ends what belongs to entries of the log of erasures; see [`PersonRecords::end_again`].
+    pub(super) async fn end_again(&self, hashes: &[Vec<u8>]) -> Result<usize> {
+        let mut ended = 0;
+        for records in &self.0 {
+            ended += records.end_again(hashes).await?;
+        }
+        Ok(ended)
+    }
+
     /// Gives up all files that are not read to the end.
-    pub(super) async fn give_up_unread(&self, conn: &mut PgConnection) -> Result<()> {
+    pub async fn give_up_unread(&self, conn: &mut PgConnection) -> Result<()> {
         for records in &self.0 {
             records.give_up_unread(conn).await?;
         }

@@ -385,7 +385,7 @@ pub(super) async fn vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>>
 /// Notes that a person was erased.
 pub(super) async fn insert_erasures(conn: &mut PgConnection, hashes: &[Vec<u8>], days: &[NaiveDate]) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO erasures (person_hash, erased_on) SELECT * FROM unnest($1::bytea[], $2::date[]) ON CONFLICT DO NOTHING",
+        "INSERT INTO erasures (id_hash, erased_on) SELECT * FROM unnest($1::bytea[], $2::date[]) ON CONFLICT DO NOTHING",
         hashes,
         days
     )
@@ -396,8 +396,8 @@ pub(super) async fn insert_erasures(conn: &mut PgConnection, hashes: &[Vec<u8>],
 
 /// All erasures that are noted: hash of the id and day.
 pub(super) async fn erasures(conn: &mut PgConnection) -> Result<Vec<(Vec<u8>, NaiveDate)>> {
-    let rows = sqlx::query!("SELECT person_hash, erased_on FROM erasures ORDER BY erased_on, person_hash");
-    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.person_hash, row.erased_on)).collect())
+    let rows = sqlx::query!("SELECT id_hash, erased_on FROM erasures ORDER BY erased_on, id_hash");
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.id_hash, row.erased_on)).collect())
 }
 
 /// Deletes notes of erasures before a day.

@@ -81,7 +81,7 @@ const LEADS: [(&str, Fate); 47] = [
     ("confirmation_caps.address_hash", Hashed),
     ("attempts.key", Hashed),
     ("signature_bursts.tag", Hashed),
-    ("erasures.person_hash", Hashed),
+    ("erasures.id_hash", Hashed),
     ("delivery_receipts.receipts", Stays("handed over; without the row nobody can tell whose it was")),
     ("delivery_buckets.receipts", Stays("as delivery_receipts")),
 ];

@@ -41,6 +41,16 @@ pub(crate) async fn insert_end(conn: &mut PgConnection, action: Uuid, now: DateT
     Ok(ended.rows_affected() == 1)
 }
 
+/// The actions whose ids have these hashes (SHA-256), and whose data has not ended.
+pub(crate) async fn not_ended_by_hash(conn: &mut PgConnection, hashes: &[Vec<u8>]) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM actions a WHERE sha256(uuid_send(id)) = ANY ($1) AND NOT EXISTS (SELECT FROM action_ends e WHERE e.action_id = a.id)",
+        hashes
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Actions of an organization, or of all, whose last day may be over: theirs is at most tomorrow (UTC), or their vault was
 /// destroyed. The day of a standard action without a chosen one is reckoned coarsely; the caller looks at each.
 ///
