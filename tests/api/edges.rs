@@ -215,3 +215,25 @@ async fn finders_of_defects_learn_whom_to_tell(pool: PgPool) {
     let until = chrono::DateTime::parse_from_rfc3339(until).unwrap().to_utc() - app.kernel.env.now();
     assert!((150..365).contains(&until.num_days()), "{text}");
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_taken_address_tells_neither_whose_it_is_nor_whether_it_is_public(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let (token, theirs) = (app.owner().await, app.token("Neighbours", "all").await);
+    let states = ["published", "draft", "closed", "archived"];
+    for state in states {
+        app.petition(&theirs, json!({"muster:slug": state, "muster:status": state})).await;
+    }
+    let renamed = json!({"muster:slug": "renamed"});
+    app.petition(&theirs, json!({"muster:slug": "former"})).await;
+    app.put("/api/v1/petitions/former", Some(&theirs), &renamed).await.expect(200);
+    let mut answers = Vec::new();
+    for slug in states.into_iter().chain(["former", "renamed"]) {
+        let asked = app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:slug": slug})).await;
+        asked.problem(422, "validation_failed", &["/muster:slug"]);
+        let mut answer = asked.json();
+        answer["request_id"] = json!(null);
+        answers.push((answer, asked.body.len()));
+    }
+    assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
+}
