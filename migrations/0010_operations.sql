@@ -1,4 +1,4 @@
--- Heartbeats of the processes of an installation.
+-- Heartbeats of the processes of an installation, and the backups that were made of it.
 
 -- One row per serving process, written every two seconds. It is the readiness check: a process that can commit this
 -- write can commit a signature. Rows of processes that have ended are deleted after a day.
@@ -10,3 +10,13 @@ CREATE TABLE process_heartbeats (
     seen_at    timestamptz NOT NULL,
     CONSTRAINT process_heartbeats_role_check CHECK (role IN ('all', 'web', 'worker'))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- One row per backup (`muster backup`) that is complete, for the metrics; kept for 90 days.
+CREATE TABLE backups (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    taken_at    timestamptz NOT NULL, -- of its snapshot, by the clock of the database
+    finished_at timestamptz NOT NULL,
+    bytes       bigint NOT NULL, -- of the file
+    CONSTRAINT backups_times_check CHECK (finished_at >= taken_at),
+    CONSTRAINT backups_bytes_check CHECK (bytes > 0)
+);

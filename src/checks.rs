@@ -3,23 +3,27 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use chrono::TimeDelta;
 use hickory_resolver::{
     Resolver, TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
     net::{NetError, runtime::TokioRuntimeProvider},
     proto::rr::RData,
 };
+use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::{
     config::{Settings, Transport},
     error::Error,
-    kernel::db,
+    kernel::{backups, db, env::Env},
     mail,
 };
 
 /// Timeout of one look-up or connection.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
+/// Age of the newest backup from which there is a warning.
+const MAX_BACKUP_AGE: TimeDelta = TimeDelta::days(2);
 
 /// Results of the checks, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +83,9 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
         let pools = db::Pools::new(settings, &database.url)?;
         let mut warnings = db::check_server(&pools.work).await?;
         warnings.extend(mail::restore_guard_warning(&pools.work).await?);
+        if settings.is_production() && !settings.backup.recipients.is_empty() {
+            warnings.extend(check_backups(&pools.work).await);
+        }
         let room = db::check_connection_capacity(&pools).await;
         pools.close(Duration::from_secs(1)).await;
         Ok::<_, Error>((warnings, room?))
@@ -99,6 +106,16 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
             Err(_) => Err(format!("database.direct_url: no answer within {CHECK_TIMEOUT:?}")),
         });
     }
+}
+
+/// A warning when no backup was made within two days; none about a database without tables.
+async fn check_backups(db: &PgPool) -> Option<String> {
+    let newest = async { backups::newest(&mut *db.acquire().await?).await }.await.ok()?;
+    let since = Env::system().now() - MAX_BACKUP_AGE;
+    newest.is_none_or(|taken_at| taken_at < since).then(|| {
+        let newest = newest.map_or_else(|| "never".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
+        format!("backup: the newest one was made: {newest}; does the timer of `muster backup` run?")
+    })
 }
 
 fn name_server(given: Option<SocketAddr>) -> Result<TokioResolver, NetError> {

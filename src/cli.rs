@@ -1,6 +1,7 @@
 //! The command line: parses and runs the verbs.
 
 mod accounts;
+mod backup;
 mod keyring;
 mod people;
 mod vault;
@@ -8,6 +9,7 @@ mod vault;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,7 @@ use crate::{
     config::Settings,
     demo,
     kernel::{
-        self, Kernel, Process, db, durability,
+        self, Kernel, Process, backups, db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
         env::Env,
         text::EmailAddress,
@@ -114,6 +116,10 @@ enum Command {
         #[command(subcommand)]
         verb: MailVerb,
     },
+    /// Back up the database into an encrypted file, also while it is served
+    Backup(backup::BackupArguments),
+    /// Restore a backup; nothing is served before, and no mail is sent after it until somebody has looked
+    Restore(backup::RestoreArguments),
     /// The embedded Postgres
     Postgres {
         #[command(subcommand)]
@@ -150,6 +156,22 @@ enum MailVerb {
         /// Only those that could not be composed for a fault of ours (a key, a template)
         #[arg(long)]
         not_composed: bool,
+    },
+    /// Show the mail that was set aside when a backup was restored, since it may have been sent; or queue it again
+    Release {
+        /// Only this class: confirmation, urgent, letter, notice or update; may be given several times
+        #[arg(long)]
+        class: Vec<mail::Class>,
+        /// Only what was due at this time or later (2026-11-28T21:00:00Z): what was due after the lost database had stopped was not
+        /// sent
+        #[arg(long, value_name = "TIME")]
+        due_from: Option<DateTime<Utc>>,
+        /// Only what was due before this time
+        #[arg(long, value_name = "TIME")]
+        due_until: Option<DateTime<Utc>>,
+        /// Everything
+        #[arg(long, conflicts_with_all = ["class", "due_from", "due_until"])]
+        all: bool,
     },
     /// Show how the database stands to the mail that went out, or take it for the newest
     Epoch {
@@ -240,6 +262,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token { verb } => accounts::token(verb).await?,
         Command::Audit { verb } => accounts::audit(verb).await?,
         Command::People { verb } => people::run(verb).await?,
+        Command::Backup(arguments) => backup::backup(arguments).await?,
+        Command::Restore(arguments) => backup::restore(arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -264,6 +288,17 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
             let which = mail::Retry { not_composed, ..mail::Retry::default() };
             let mails = mail::retry_all(&mut *kernel.db.acquire().await?, kernel.env.now(), which).await?;
             eprintln!("Queued {mails} mail(s) again.");
+        }
+        MailVerb::Release { class, due_from, due_until, all } => {
+            let mut conn = kernel.work.acquire().await?;
+            if all || !class.is_empty() || due_from.is_some() || due_until.is_some() {
+                let which = mail::Release { classes: class, due_from, due_until };
+                let mails = mail::release_set_aside(&mut conn, &which, kernel.env.now()).await?;
+                eprintln!("Queued {mails} mail(s) again.");
+            }
+            for aside in mail::set_aside_waiting(&mut conn).await? {
+                println!("set aside: {}", backup::described(&aside));
+            }
         }
         MailVerb::Epoch { accept } => {
             if accept {
@@ -377,7 +412,21 @@ impl Database {
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {
+        self.refuse_unfinished_restore().await?;
         db::migrate(self.direct()).await.context(MIGRATION_FAILED)
+    }
+
+    /// A database whose restore was broken off may hold half of it, with mail that may have been sent.
+    async fn refuse_unfinished_restore(&self) -> anyhow::Result<()> {
+        let unfinished = async {
+            let mut conn = db::connect(self.direct(), db::PoolKind::Background).await?;
+            backups::is_unfinished(&mut conn).await
+        };
+        // a database that cannot be reached is waited for by the migration
+        if unfinished.await.unwrap_or(false) {
+            bail!("database.url: a restore of this database was begun and not ended; run `muster restore` again");
+        }
+        Ok(())
     }
 
     async fn close(self) -> Result<(), EmbeddedError> {

@@ -58,6 +58,9 @@ pub struct Settings {
     /// Retention periods.
     #[validate(nested)]
     pub retention: Retention,
+    /// Backups of the database.
+    #[validate(nested)]
+    pub backup: Backup,
     /// Logging.
     pub log: Log,
 }
@@ -360,6 +363,20 @@ pub struct Retention {
     pub erasure_log_days: u32,
 }
 
+/// `backup.*`
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Public keys (`age1…`) for which backups are encrypted.
+    pub recipients: Vec<String>,
+    /// Folder into which `muster backup` writes; empty: given on the command line.
+    pub folder: PathBuf,
+    /// Days after which a backup in the folder is deleted, when a newer one has been made; at most
+    /// `retention.erasure_log_days`.
+    #[validate(range(min = 1, max = 3650))]
+    pub keep_days: u32,
+}
+
 /// `log.*`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -453,6 +470,7 @@ impl Settings {
                     .list_separator(",")
                     .with_list_parse_key("http.trusted_proxies")
                     .with_list_parse_key("http.form_origins")
+                    .with_list_parse_key("backup.recipients")
                     .source(Some(environment.into_iter().filter(|(name, _)| name.starts_with("MUSTER__")).collect())),
             )
             .build()
@@ -463,6 +481,7 @@ impl Settings {
         // an empty environment variable means an empty list
         settings.http.trusted_proxies.retain(|entry| !entry.trim().is_empty());
         settings.http.form_origins.retain(|entry| !entry.trim().is_empty());
+        settings.backup.recipients.retain(|entry| !entry.trim().is_empty());
         Ok(settings)
     }
 
@@ -489,6 +508,11 @@ impl Settings {
         check(
             !(1..self.retention.unconfirmed_days.max(2)).contains(&self.retention.reminder_days),
             "retention.reminder_days: must lie between 1 and unconfirmed_days".to_owned(),
+        );
+        check(
+            self.backup.keep_days > self.retention.erasure_log_days,
+            "backup.keep_days: must be at most retention.erasure_log_days, or a restored backup brings erased people back"
+                .to_owned(),
         );
         check(
             self.keyring.vault_keys_file == self.keyring.file,
@@ -535,6 +559,12 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.is_production() {
             warnings.extend(self.keys_beside_data());
+        }
+        if self.is_production() && self.backup.recipients.is_empty() {
+            warnings.push(
+                "backup.recipients: names no public key, so `muster backup` makes no backups (docs/operations.md)"
+                    .to_owned(),
+            );
         }
         if self.is_production() && !self.admin.bind.ip().is_loopback() {
             warnings.push("admin.bind: health and metrics are reachable from outside this machine".to_owned());

@@ -18,7 +18,7 @@
 //! | [`exports`] [`broadcasts`] [`landing`] | CSV lists; email updates to participants who agreed; home and campaign pages |
 //! | [`console`] | the organizers' pages; the API's routes about mail |
 //! | [`app`] [`worker`] | all routes together; background loops |
-//! | [`demo`] [`checks`] [`cli`] | the demo campaign; `check-config`; the command line |
+//! | [`demo`] [`checks`] [`backup`] [`cli`] | the demo campaign; `check-config`; backups; the command line |
 //!
 //! Modules of a slice: `mod` (overview, router) · `api` (JSON handlers) · `pages` (HTML handlers) · `ops` (the
 //! operations) · `store` (all SQL) · `mail` (its kinds of mail) · `submission` (validates and seals a public act) ·
@@ -32,6 +32,7 @@
 
 pub mod actions;
 pub mod app;
+pub mod backup;
 pub mod broadcasts;
 pub mod campaigns;
 pub mod checks;

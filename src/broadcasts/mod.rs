@@ -25,6 +25,7 @@ use axum::extract::FromRef;
 
 pub use api::router;
 pub use links::{PREFERENCES, UNSUBSCRIBE};
+pub use ops::stop_begun;
 pub use records::register_records;
 pub use states::{BroadcastState, RecipientState};
 

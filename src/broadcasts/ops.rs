@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
@@ -136,6 +136,17 @@ async fn withdraw_queued(
     } else {
         NextStep::Done
     })
+}
+
+/// Stops the broadcasts that were being sent, or were due by `until`, in a database that was restored: nobody knows to whom they
+/// went since. They are `failed`, and can be resumed or cancelled. Returns how many.
+pub async fn stop_begun(conn: &mut PgConnection, until: DateTime<Utc>) -> Result<usize> {
+    let begun = store::lock_begun(conn, until).await?;
+    for id in &begun {
+        store::set_state(conn, *id, BroadcastState::Failed, None, None).await?;
+        jobs::remove(conn, JOB, *id).await?;
+    }
+    Ok(begun.len())
 }
 
 /// The job that counts the audience of a draft.

@@ -119,6 +119,11 @@ pub(super) fn open(settings: &Settings, env: &Env) -> Result<Keyring, KeyringErr
     }
 }
 
+/// Opens the key files; never makes any.
+pub(super) fn open_existing(settings: &Settings) -> Result<Keyring, KeyringError> {
+    Keyring::open_files(&settings.keyring.file, &vault_keys_file(settings))
+}
+
 /// The error of opening the key files, if there is one.
 pub(super) fn check_files(settings: &Settings) -> Option<KeyringError> {
     match Keyring::open_files(&settings.keyring.file, &vault_keys_file(settings)) {

@@ -30,6 +30,12 @@ pub(super) async fn enqueue(conn: &mut PgConnection, env: &Env, retry: &NewRetry
     jobs::enqueue(conn, JOB, retry.organization, id, retry.now).await
 }
 
+/// Drops what is left of such jobs, in a database that was restored: what they had queued again may have been sent since.
+/// Returns how many.
+pub async fn drop_retries(conn: &mut PgConnection) -> Result<usize> {
+    Ok(jobs::remove_kind(conn, JOB).await?.len())
+}
+
 /// The job `mail_retry`.
 pub(super) struct MailRetryJob(pub Arc<Kernel>);
 

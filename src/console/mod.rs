@@ -32,6 +32,7 @@ use axum::{
 };
 
 pub use api::{MailResource, router as api_router};
+pub use mail_retry::drop_retries;
 
 use crate::{
     kernel::{Kernel, background::Jobs},

@@ -126,3 +126,13 @@ impl JobKind for AnnouncementJob {
         })
     }
 }
+
+/// Drops what is left of announcements, in a database that was restored: nobody knows whom they reached since. Returns how many
+/// events this concerns; organizers tell people anew by changing the event.
+pub async fn stop_announcements(conn: &mut PgConnection) -> Result<usize> {
+    let mut events = 0;
+    for announcement in [Announcement::Changed, Announcement::CalledOff] {
+        events += jobs::remove_kind(conn, announcement.job()).await?.len();
+    }
+    Ok(events)
+}

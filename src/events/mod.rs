@@ -33,6 +33,7 @@ mod submission;
 mod tests;
 mod times;
 
+pub use announcement::stop_announcements;
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
 pub use kind::{AttendanceKind, ConfirmedAttendance};

@@ -4,6 +4,7 @@
 //! templates. One instance per process, passed to each slice as `Arc<Kernel>`.
 
 pub mod background;
+pub mod backups;
 mod body;
 pub mod cache;
 pub mod cache_invalidation;
@@ -163,6 +164,7 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
         Ok(Progress::Done)
     });
     table_sweep::register_jobs(kernel, jobs);
+    backups::register_jobs(kernel, jobs);
     jobs::register_jobs(kernel, jobs);
 }
 

@@ -36,6 +36,13 @@ pub async fn request(conn: &mut PgConnection, tables: &[String], now: DateTime<U
     Ok(())
 }
 
+/// Forgets what waits: in a database that was just restored every table is written anew, and the ids of transactions are those of
+/// another server.
+pub async fn forget(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("DELETE FROM table_sweeps").execute(conn).await?;
+    Ok(())
+}
+
 /// Number of tables that have waited since before a time.
 pub async fn waiting_since(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM table_sweeps WHERE since < $1"#, before)

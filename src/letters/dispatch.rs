@@ -73,6 +73,16 @@ async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> 
     Ok(actions.len() as u64)
 }
 
+/// Switches off the letter actions that are live and still have held letters, in a database that was restored: nobody knows which
+/// of those were released since. Organizers switch them live again. Returns how many.
+pub async fn stop_releasing(conn: &mut PgConnection, kernel: &Kernel) -> Result<usize> {
+    let stopped = store::switch_off_releasing(conn).await?;
+    for action in &stopped {
+        apply_sending_state(conn, kernel, *action).await?;
+    }
+    Ok(stopped.len())
+}
+
 /// Progress of an action's dispatch, for organizers.
 #[derive(Clone, Debug)]
 pub(super) struct DispatchProgress {

@@ -31,7 +31,7 @@ mod tests;
 pub use api::{LetterTemplateBody, check_templates, router};
 pub use attached::{attached_letter_details, confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
-pub use dispatch::dispatch_jobs;
+pub use dispatch::{dispatch_jobs, stop_releasing};
 pub use kind::LetterKind;
 pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER, WAITING_LETTERS};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};

@@ -19,7 +19,7 @@ use crate::{
 /// The priority of a mail, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[derive(strum::VariantArray, strum::VariantNames)]
+#[derive(strum::EnumString, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 #[schema(as = MailClass)]
 pub enum Class {
@@ -174,7 +174,8 @@ pub enum DeliveryStatus {
     Sent,
     /// Refused permanently, or given up.
     Failed,
-    /// A letter that may or may not have been delivered; an organizer decides.
+    /// May or may not have been delivered: a letter, about which an organizer decides, or any mail that waited in a database that
+    /// was restored (`muster mail release`).
     Uncertain,
     /// There was nothing to send any more.
     Cancelled,

@@ -88,14 +88,16 @@ pub use self::{
     message::{Attachment, Composed, LETTERS_LOCAL_PART, NO_REPLY_LOCAL_PART, Sender},
     progress::Progress,
     render::{Rendered, render},
-    restore_guard::{EpochStatus, accept_epoch, epoch, warning as restore_guard_warning},
+    restore_guard::{
+        DatabaseIdentity, EpochStatus, accept_epoch, epoch, identity, pause_restored, warning as restore_guard_warning,
+    },
     send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
     store::{
         EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, OrganizationPause, Pause,
-        RelayStatus, Retried, Retry, cancel, enqueue, enqueue_all, first_contacts, fold_counts, forget_mail_about,
-        forget_vault, lanes, mail_counts, organization_pauses, pause, pause_organization, pauses, relays,
-        release_first_contacts, requeue, resume, resume_at, resume_organization, retry_all, retry_some, sent_since,
-        set_first_contacts, set_lane, set_relay,
+        RelayStatus, Release, Retried, Retry, SetAside, cancel, enqueue, enqueue_all, first_contacts, fold_counts,
+        forget_mail_about, forget_vault, lanes, mail_counts, organization_pauses, pause, pause_organization, pauses,
+        relays, release_first_contacts, release_set_aside, requeue, resume, resume_at, resume_organization, retry_all,
+        retry_some, sent_since, set_aside, set_aside_waiting, set_first_contacts, set_lane, set_relay,
     },
     suppression::{
         Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, suppress_globally, suppressed,

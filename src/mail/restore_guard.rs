@@ -421,6 +421,31 @@ pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     Ok(EpochStatus { number, file, recorded, cluster, paused: ours.map(|pause| pause.reason) })
 }
 
+/// What tells a database from older and other copies of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabaseIdentity {
+    /// The mail epoch.
+    pub epoch: i64,
+    /// The cluster's system identifier and timeline, where the database role may read them.
+    pub cluster: Option<(i64, i32)>,
+}
+
+/// Reads a database's identity; not in a transaction, which a missing privilege would break off.
+pub async fn identity(conn: &mut PgConnection) -> Result<DatabaseIdentity> {
+    let server = store::server(conn).await?;
+    let (epoch, _) = store::number(conn).await?;
+    Ok(DatabaseIdentity { epoch, cluster: server.map(|server| (server.system, server.timeline)) })
+}
+
+/// Pauses all mail of a database that was just restored, whatever the file says: until `muster mail epoch --accept`.
+pub async fn pause_restored(conn: &mut PgConnection, kernel: &Kernel) -> Result<()> {
+    let known = match read(&file_of(kernel)).await {
+        EpochFile::Known(record) => record.number,
+        _ => 0,
+    };
+    store::pause_behind(conn, known, GuardReason::Restored.as_str(), kernel.env.now()).await
+}
+
 /// Accepts this database as the current one: writes its epoch and cluster to the file of this machine and lifts a
 /// pause set by the restore guard. Returns whether there was one.
 ///

@@ -1,5 +1,6 @@
 //! Faults: databases, relays, workers and clients that fail, stop or are slow.
 
+pub mod backup;
 pub mod confirmations;
 pub mod database;
 pub mod erasure_log;

@@ -150,6 +150,12 @@ impl Installation {
         command
     }
 
+    /// Starts a command whose end the caller waits for, or brings about.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, "").await

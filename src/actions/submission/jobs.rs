@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{kind::SubmissionKind, mail::DueReminder};
 use crate::{
@@ -33,6 +34,24 @@ pub fn register_jobs<K: SubmissionKind>(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     jobs.add(unconfirmed, kernel, async |kernel, turn| {
         Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, K::TABLE, turn.now).await?))
     });
+}
+
+/// Takes the reminders that are due by `now` as sent, in a database that was restored: nobody knows which were sent since.
+/// Returns how many submissions this concerns.
+pub async fn skip_reminders<K: SubmissionKind>(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
+    let mut skipped = 0;
+    loop {
+        let (looked, _) = K::take_due_reminders(conn, before, now).await?;
+        if looked == 0 {
+            return Ok(skipped);
+        }
+        skipped += looked;
+    }
 }
 
 async fn queue_reminders<K: SubmissionKind>(kernel: &Kernel, turn: Turn) -> Result<Progress> {

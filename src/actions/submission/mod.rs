@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use attempt_form::{FormState, form_page, rate_limited_page};
 pub use code::code_pages;
 pub use confirmation::{Locked, save_confirmed};
-pub use jobs::register_jobs;
+pub use jobs::{register_jobs, skip_reminders};
 pub(crate) use kind::submission_row;
 pub use kind::{LockedRows, Outcomes, Standing, SubmissionKey, SubmissionKind, SubmissionPayload, SubmissionRow};
 pub use links::{find, find_locked, register_links};

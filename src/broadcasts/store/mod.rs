@@ -184,6 +184,17 @@ pub(super) async fn set_state(
     Ok(())
 }
 
+/// Locks the broadcasts that are being sent, or are due by `until`.
+pub(super) async fn lock_begun(conn: &mut PgConnection, until: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM broadcasts WHERE state = 'sending' OR (state = 'scheduled' AND (due_at IS NULL OR due_at <= $1))
+         ORDER BY id FOR UPDATE",
+        until
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Deletes a draft.
 pub(super) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM broadcasts WHERE id = $1", id).execute(conn).await?;

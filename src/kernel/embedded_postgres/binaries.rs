@@ -65,6 +65,29 @@ pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<P
     })
 }
 
+/// A client program (`pg_dump`, `pg_restore`) for a server of a major version: of the same one, or else of the next newer one
+/// that is installed. Returns its path and its own major version.
+pub(super) async fn find_client(name: &str, at_least: u32) -> Result<(PathBuf, u32), EmbeddedError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = Vec::new();
+    for dir in in_path().into_iter().chain(packaged()).chain(std::env::split_paths(&path)) {
+        let program = dir.join(name);
+        if !program.is_file() {
+            continue;
+        }
+        let mut version = command(&program, None);
+        version.arg("--version");
+        let major = output(version, &dir).await.ok().and_then(|text| parse_major(&text));
+        found.extend(major.filter(|major| *major >= at_least).map(|major| (major, program)));
+    }
+    let nearest = found.into_iter().min_by_key(|(major, _)| *major);
+    nearest.map(|(major, program)| (program, major)).ok_or_else(|| EmbeddedError::NoClient {
+        name: name.to_owned(),
+        at_least,
+        searched: PACKAGE_DIRECTORIES.join(", "),
+    })
+}
+
 /// Runs `postgres --version` as the server's user; an installation that this user cannot run is skipped.
 async fn probe(dir: PathBuf, account: Option<&Account>) -> Option<Programs> {
     let postgres = dir.join("postgres");

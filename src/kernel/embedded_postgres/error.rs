@@ -23,6 +23,19 @@ pub enum EmbeddedError {
         /// The folders outside PATH that were searched.
         searched: String,
     },
+    /// No client program that is new enough.
+    #[error(
+        "no {name} of version {at_least} or newer is installed (Debian: apt-get install postgresql-client-{at_least}). \
+         Looked in PATH and in {searched}"
+    )]
+    NoClient {
+        /// Name of the program.
+        name: String,
+        /// The major version of the server.
+        at_least: u32,
+        /// The folders outside PATH that were searched.
+        searched: String,
+    },
     /// The cluster was created by a major version that is not installed.
     #[error(
         "the database in {} was made by Postgres {found}, but only {installed} is installed. Ways out:\n  \

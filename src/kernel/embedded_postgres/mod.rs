@@ -262,6 +262,14 @@ impl Drop for EmbeddedPostgres {
     }
 }
 
+/// A client program of Postgres for a server of this major version: its path, and its own major version.
+///
+/// # Errors
+/// [`EmbeddedError::NoClient`] when none is installed that is new enough.
+pub async fn client_program(name: &str, at_least: u32) -> Result<(PathBuf, u32), EmbeddedError> {
+    binaries::find_client(name, at_least).await
+}
+
 fn url(socket_dir: &Path, database: &str) -> String {
     // no percent-encoding needed: both parts consist of letters, digits, `/`, `-` and `_` (see `location` and
     // `check_name`)

@@ -70,6 +70,11 @@ pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()>
     Ok(())
 }
 
+/// Deletes all jobs of a kind; returns their ids. For databases that are restored, in which no step runs.
+pub async fn remove_kind(conn: &mut PgConnection, kind: &str) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("DELETE FROM jobs WHERE kind = $1 RETURNING id", kind).fetch_all(conn).await?)
+}
+
 /// Status of a job.
 #[derive(Clone, Debug)]
 pub struct JobStatus {

@@ -160,6 +160,13 @@ impl Vaults {
         Ok(gone)
     }
 
+    /// Number of keys that vaults of this database need, and this host lacks.
+    pub async fn missing_keys(&self) -> Result<usize> {
+        self.refresh().await;
+        let needed = store::needed(&self.work).await?;
+        Ok(needed.iter().filter(|name| self.keyring.wrapping(name).is_err()).count())
+    }
+
     /// This database's keys without a vault that are older than [`ORPHANED_KEY_GRACE`].
     async fn orphaned_keys(&self, here: Vec<KeyInfo>, known: &HashSet<Uuid>) -> Result<Vec<String>> {
         let ours = store::database(&mut *self.work.acquire().await?).await?;

@@ -322,6 +322,16 @@ pub(crate) async fn find_stopped(tx: &mut PgConnection) -> Result<Vec<Uuid>> {
     .await?)
 }
 
+/// Switches off the actions that are live while outreaches are held; returns their ids.
+pub(crate) async fn switch_off_releasing(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE letter_actions l SET live = false, live_at = NULL
+         WHERE l.live AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.is_held) RETURNING l.id"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Actions that send while outreaches are held and no job of this name exists.
 pub(crate) async fn find_unreleased(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(

@@ -42,6 +42,7 @@ mod lanes;
 mod partitions;
 mod pending_callbacks;
 mod relays;
+mod set_aside;
 
 pub(super) use bounces::{count_bounce, find_sent, set_bounced};
 pub(super) use claims::{ClaimRequest, claim};
@@ -65,6 +66,7 @@ pub(super) use pending_callbacks::{
 };
 pub(super) use relays::{Allowance, register_relays, relay_accepted, relay_refused, release_quota};
 pub use relays::{RelayStatus, relays, set_relay};
+pub use set_aside::{Release, SetAside, release_set_aside, set_aside, set_aside_waiting};
 
 use super::kinds::{Claimed, Class, DeliveryStatus, History};
 use crate::{

@@ -20,11 +20,11 @@ pub const LAYERS: [&[&str]; 13] = [
     &["exports", "broadcasts", "landing"],
     &["console"],
     &["app", "worker"],
-    &["demo", "checks", "cli"],
+    &["demo", "checks", "backup", "cli"],
 ];
 
 /// The two upper layers put the service together; their modules may use each other.
-const COMPOSITION: [&str; 5] = ["app", "worker", "demo", "checks", "cli"];
+const COMPOSITION: [&str; 6] = ["app", "worker", "demo", "checks", "backup", "cli"];
 
 /// The layer of a slice, from 0.
 pub fn layer(slice: &str) -> Option<usize> {

@@ -29,6 +29,7 @@ const OWNED: [Owned; 9] = [
             "leases",
             "day_secrets",
             "process_heartbeats",
+            "backups",
         ],
         functions: &[
             "uuid_v7",
