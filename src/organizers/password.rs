@@ -1,13 +1,14 @@
-//! Password hashing: argon2id with OWASP's parameters (19 MiB, two iterations), on blocking threads.
+//! Passwords: which are accepted, and their hashes (argon2id with OWASP's parameters: 19 MiB, two iterations), made on
+//! blocking threads.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{Code, Error, Result},
+    error::{Code, Error, FieldError, Result},
     kernel::env::Env,
 };
 
@@ -15,7 +16,9 @@ const ARGON2_MEMORY_KIB: u32 = 19_456;
 const ARGON2_ITERATIONS: u32 = 2;
 const ARGON2_PARALLELISM: u32 = 1;
 /// Minimum length of a password, in characters.
-const MIN_CHARS: usize = 10;
+const MIN_CHARS: usize = 12;
+/// Minimum number of different characters in a password.
+const MIN_DIFFERENT_CHARS: usize = 5;
 /// Maximum length of a password, in bytes; limits the time of one hash.
 const MAX_BYTES: usize = 1024;
 
@@ -26,20 +29,57 @@ static HASH_PERMITS: Semaphore = Semaphore::const_new(2);
 static DUMMY_HASH: LazyLock<String> =
     LazyLock::new(|| hash_blocking(b"nobody has this password", b"a salt for nobody").unwrap_or_default());
 
+/// The 20,000 most common passwords of leaked lists, in small letters, one a line (Royce Williams' list, as Django ships
+/// it).
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+/// Is this new password long enough, and none that is tried first?
+///
+/// # Errors
+/// The refused field at `pointer`: `too_short`, `too_long` or `too_common`.
+pub(super) fn check(password: &str, pointer: &str) -> Result<(), FieldError> {
+    let refuse = |code: &'static str, detail: String| Err(FieldError::new(pointer, code, detail));
+    if password.chars().count() < MIN_CHARS {
+        return refuse("too_short", format!("A password needs at least {MIN_CHARS} characters."));
+    }
+    if password.len() > MAX_BYTES {
+        return refuse("too_long", format!("A password has at most {MAX_BYTES} bytes."));
+    }
+    if is_common(password) {
+        return refuse(
+            "too_common",
+            "This password is one of the first that are tried. Take several words.".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Is the password one of the most common, or one of them with digits and signs around it, or something repeated?
+fn is_common(password: &str) -> bool {
+    let small = password.to_lowercase();
+    let different: HashSet<char> = small.chars().collect();
+    let word = |text: &'_ str| text.trim_matches(|c: char| !c.is_alphabetic()).to_owned();
+    let is_listed = |text: &str| COMMON.contains(text) || COMMON.contains(word(text).as_str());
+    different.len() < MIN_DIFFERENT_CHARS
+        || is_listed(&small)
+        || is_listed(repeated(&small))
+        || is_listed(repeated(&word(&small)))
+}
+
+/// The shortest piece of which a text is made by repetition; the text itself if there is none.
+fn repeated(text: &str) -> &str {
+    let pieces = text.char_indices().skip(1).map(|(end, _)| &text[..end]);
+    let is_whole =
+        |piece: &&str| text.len().is_multiple_of(piece.len()) && piece.repeat(text.len() / piece.len()) == text;
+    pieces.take(text.len() / 2).find(is_whole).unwrap_or(text)
+}
+
 /// Hashes a new password.
 ///
 /// # Errors
-/// `invalid_parameter` (400) for a password that is too short or too long.
+/// `invalid_parameter` (400) for a password that is refused by [`check`].
 pub(super) async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
-    if password.chars().count() < MIN_CHARS {
-        return Err(Error::problem(
-            Code::InvalidParameter,
-            format!("A password needs at least {MIN_CHARS} characters."),
-        ));
-    }
-    if password.len() > MAX_BYTES {
-        return Err(Error::problem(Code::InvalidParameter, format!("A password has at most {MAX_BYTES} bytes.")));
-    }
+    check(&password, "").map_err(|refused| Error::problem(Code::InvalidParameter, refused.detail))?;
     let salt: [u8; 16] = env.random();
     run_with_permit(move || hash_blocking(password.as_bytes(), &salt)).await?
 }
@@ -108,8 +148,30 @@ mod tests {
     #[tokio::test]
     async fn short_and_endless_passwords_are_refused() {
         let env = Env::system();
-        for bad in ["123456789".to_owned(), "x".repeat(MAX_BYTES + 1)] {
+        for bad in ["12345 7 901".to_owned(), "x".repeat(MAX_BYTES + 1)] {
             assert_eq!(hash(&env, typed(&bad)).await.unwrap_err().code(), Code::InvalidParameter);
         }
+    }
+
+    #[test]
+    fn passwords_that_are_tried_first_are_refused() {
+        let code = |password: &str| check(password, "/password").err().map(|refused| refused.code.into_owned());
+        for common in [
+            "manchesterunited",
+            "ManchesterUnited!",
+            "password1234",
+            "!!Dragon2026!!",
+            "dragondragon",
+            "password2026password2026",
+            "abababababababab",
+            "000000000000",
+        ] {
+            assert_eq!(code(common).as_deref(), Some("too_common"), "{common}");
+        }
+        for right in ["correct horse", "a long password", "ਸਤਿ ਸ੍ਰੀ ਅਕਾਲ ਜੀ", "dragon of paper", "x7$kq9!mwz2p"]
+        {
+            assert_eq!(code(right), None, "{right}");
+        }
+        assert!(COMMON.len() > 19_000 && COMMON.iter().all(|word| !word.is_empty()));
     }
 }
