@@ -1,4 +1,4 @@
--- Organizations, organizers, their API tokens and sessions, and the audit log.
+-- Organizations, organizers, invitations, API tokens and sessions, and the audit log.
 
 -- A UUID of version 7 (RFC 9562) for rows inserted by SQL: time-ordered, so that new index entries are next to each
 -- other. For rows of protected actions the caller passes the day instead of the time.
@@ -35,7 +35,40 @@ CREATE TABLE organizers (
     CONSTRAINT organizers_email_key UNIQUE (email),
     CONSTRAINT organizers_role_check CHECK (role IN ('owner', 'organizer', 'host', 'viewer'))
 );
-CREATE INDEX organizers_organization_id_idx ON organizers (organization_id);
+CREATE INDEX organizers_organization_id_idx ON organizers (organization_id, id);
+
+-- Invitations that were not accepted yet. Accepting one deletes it and makes the organizer, in one transaction: its link
+-- works once. Its link is derived from the id and the generation, so a stolen database has none.
+CREATE TABLE invitations (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    email           text NOT NULL, -- normalised, as in organizers
+    name            text NOT NULL,
+    role            text NOT NULL,
+    locale          text NOT NULL, -- of the mail
+    invited_by      uuid NOT NULL REFERENCES organizers (id),
+    link_generation smallint NOT NULL DEFAULT 0, -- raised when the same address is invited again: the earlier link is void
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    CONSTRAINT invitations_organization_email_key UNIQUE (organization_id, email),
+    CONSTRAINT invitations_role_check CHECK (role IN ('owner', 'organizer', 'host', 'viewer')),
+    CONSTRAINT invitations_expires_at_check CHECK (expires_at > created_at)
+);
+CREATE INDEX invitations_invited_by_idx ON invitations (invited_by);
+CREATE INDEX invitations_expires_at_idx ON invitations (expires_at);
+
+-- Requests for a new password that were not used yet. There is one for each request, also for addresses that nobody has, so
+-- that the answer takes as long. Using one deletes it.
+CREATE TABLE password_resets (
+    id           uuid PRIMARY KEY,
+    organizer_id uuid REFERENCES organizers (id) ON DELETE CASCADE, -- null: nobody has the address, and no mail is sent
+    locale       text NOT NULL, -- of the mail
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT password_resets_expires_at_check CHECK (expires_at > created_at)
+);
+CREATE INDEX password_resets_organizer_id_idx ON password_resets (organizer_id);
+CREATE INDEX password_resets_expires_at_idx ON password_resets (expires_at);
 
 CREATE TABLE api_tokens (
     id           uuid PRIMARY KEY,
@@ -51,16 +84,22 @@ CREATE TABLE api_tokens (
     CONSTRAINT api_tokens_token_hash_check CHECK (octet_length(token_hash) = 32),
     CONSTRAINT api_tokens_scopes_check CHECK (cardinality(scopes) > 0)
 );
-CREATE INDEX api_tokens_organizer_id_idx ON api_tokens (organizer_id);
+CREATE INDEX api_tokens_organizer_id_idx ON api_tokens (organizer_id, id);
 
 CREATE TABLE sessions (
     token_hash   bytea PRIMARY KEY, -- SHA-256 of the cookie's random value
+    id           uuid NOT NULL, -- names it in lists; gives no access
     organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    device       text NOT NULL, -- kind of browser and system ("Firefox, Linux"), as the browser said; empty: unknown
     created_at   timestamptz NOT NULL,
-    expires_at   timestamptz NOT NULL,
+    confirmed_at timestamptz NOT NULL, -- when the password was last typed
+    last_used_at timestamptz NOT NULL, -- to the minute; it ends 30 minutes later
+    expires_at   timestamptz NOT NULL, -- when it ends even if it is used
+    CONSTRAINT sessions_id_key UNIQUE (id),
+    CONSTRAINT sessions_device_check CHECK (char_length(device) <= 60),
     CONSTRAINT sessions_expires_at_check CHECK (expires_at > created_at)
 );
-CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id);
+CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id, id);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
 -- Known devices: browsers in which an organizer has signed in before. They give no access; their failed sign-ins are

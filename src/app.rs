@@ -20,7 +20,7 @@ use axum::{
     Json, Router,
     body::{Body, HttpBody},
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -57,7 +57,7 @@ use crate::{
         http_cache, i18n,
         links::LinkHandlers,
         network::Network,
-        pages::{Visitor, moved},
+        pages::{Visitor, moved, private, see_other},
         paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
@@ -117,6 +117,7 @@ impl App {
         events::register_mail(&self.events, &records, &mut kinds);
         letters::register_mail(&self.letters, &records, &mut kinds);
         broadcasts::register_mail(&self.kernel, &mut kinds);
+        organizers::register_mail(&self.kernel, &mut kinds);
         actions::register_mail(&self.kernel, &records, &mut kinds);
         kinds
     }
@@ -521,6 +522,7 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     let method = known_method(request.method());
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let origin = state.origins.of(&request);
+    let opens_page = visitor.is_none() && method == "GET" && is_navigation(request.headers());
     let early = match &visitor {
         Some(_) => to_canonical(&request),
         None => origin.as_ref().and_then(|_| cors::preflight(&request)),
@@ -551,6 +553,9 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     };
     if let Some(visitor) = &visitor {
         response = problem_page(kernel, visitor, response);
+    } else if opens_page && is_confirmation_required(&response) {
+        // a link of the console to a file
+        response = private(see_other("/console/confirm?back=/console"));
     } else {
         with_hal_headers(&mut response);
         state.origins.allow(origin, response.headers_mut());
@@ -565,6 +570,16 @@ async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Requ
     }
     // it is made while it is sent, and may have something to log
     response.map(|body| Body::new(SpannedBody::new(body, Span::current())))
+}
+
+/// Does a browser open this as a page, and not a program read it?
+fn is_navigation(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"))
+}
+
+/// Was it refused until the organizer has typed the password once more?
+fn is_confirmation_required(response: &Response) -> bool {
+    response.extensions().get::<Problem>().is_some_and(|problem| problem.code == Code::ConfirmationRequired)
 }
 
 /// Refuses requests whose headers ask for what is not done here.

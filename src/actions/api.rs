@@ -450,6 +450,7 @@ async fn destroy_action(
     actor.require_owner()?;
     let body: DestroyBody = body.part()?;
     let kernel = &api.kernel;
+    actor.require_confirmed(kernel.env.now())?;
     let action = api.find(&mut *kernel.db.acquire().await?, &key, &actor).await?;
     if body.slug != action.slug {
         return Err(Error::field("/slug", "mismatch", "This is not the slug of the action."));

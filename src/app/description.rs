@@ -20,8 +20,12 @@ const TOKEN: &str = "osdi_api_token";
 /// RFC 6750.
 const BEARER: &str = "bearer";
 
+/// The cookie of a session of the console, with a request of the console's own origin.
+const SESSION: &str = "console_session";
+
 /// What operations are grouped by.
-const TAGS: [(&str, &str); 19] = [
+const TAGS: [(&str, &str); 20] = [
+    ("accounts", "Organizers, invitations, the own profile with its sessions, and API tokens."),
     ("advocacy_campaigns", "Letter actions and the letters that people write (OSDI outreaches)."),
     ("attendances", "Registrations for events."),
     ("audit", "What organizers and tokens did."),
@@ -49,6 +53,10 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme(TOKEN, SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("OSDI-API-Token"))));
     components
         .add_security_scheme(BEARER, SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
+    components.add_security_scheme(
+        SESSION,
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-muster_session"))),
+    );
     components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -11,13 +11,8 @@ use zeroize::Zeroizing;
 use super::with_kernel;
 use crate::{
     kernel::Kernel,
-    organizers::{self, AccountChange, NewOrganizer, Role},
+    organizers::{self, AccountChange, MAX_TOKEN_DAYS, NewOrganizer, Role, TOKEN_DAYS},
 };
-
-/// Days for which a token is valid unless its creation says otherwise.
-const TOKEN_DAYS: i64 = 90;
-/// Maximum number of days that can be said.
-const MAX_TOKEN_DAYS: i64 = 3650;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OrganizerVerb {
@@ -207,7 +202,14 @@ async fn list_sessions(kernel: &Kernel, email: &str) -> anyhow::Result<()> {
         bail!("There is no organizer with this e-mail address.");
     }
     for session in organizers::list_sessions(&mut conn, now, email).await? {
-        println!("{}\tbegun {}\tends {}", session.id(), minute(session.created_at), minute(session.expires_at));
+        println!(
+            "{}\t{}\tbegun {}\tlast used {}\tends {}",
+            session.id(),
+            session.device,
+            minute(session.created_at),
+            minute(session.last_used_at),
+            minute(session.expires_at)
+        );
     }
     Ok(())
 }
@@ -278,7 +280,7 @@ fn parse_end(text: &str, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<U
     }
     let end = match (text.trim_end_matches('d').parse::<i64>(), text.parse::<NaiveDate>()) {
         (Ok(days), _) if (1..=MAX_TOKEN_DAYS).contains(&days) => now + TimeDelta::days(days),
-        (_, Ok(last)) if last >= now.date_naive() => (last + chrono::Days::new(1)).and_time(NaiveTime::MIN).and_utc(),
+        (_, Ok(last)) if last >= now.date_naive() => organizers::end_of(last),
         _ => bail!("`{text}` is neither a number of days (1 to {MAX_TOKEN_DAYS}), a day to come, nor `never`"),
     };
     Ok(Some(end))

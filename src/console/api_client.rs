@@ -34,7 +34,7 @@ use minijinja::context;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use super::{Console, forms, frame::Page};
+use super::{Console, accounts::confirm_url, forms, frame::Page};
 use crate::{
     error::{Code, Error, Result},
     kernel::pages::{Visitor, private, see_other},
@@ -160,9 +160,9 @@ impl SubmittedForm {
         Ok(())
     }
 
-    /// Redirect target: always a page of the console, against open redirects.
+    /// Redirect target.
     fn back(&self) -> &str {
-        if self.back == "/console" || self.back.starts_with("/console/") { &self.back } else { "/console" }
+        back_in_console(&self.back)
     }
 
     fn uri(&self) -> Result<String> {
@@ -172,6 +172,11 @@ impl SubmittedForm {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
         Ok(if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) })
     }
+}
+
+/// A redirect target: always a page of the console, against open redirects.
+pub(super) fn back_in_console(back: &str) -> &str {
+    if back == "/console" || back.starts_with("/console/") { back } else { "/console" }
 }
 
 /// The JSON value of a field; `None`: the member is left out.
@@ -249,6 +254,9 @@ pub(super) async fn submit_form(
         return Ok(private(see_other(&with_flash(form.back(), n))));
     }
     let problem = json(answer).await?;
+    if problem["code"] == Code::ConfirmationRequired.as_str() {
+        return Ok(private(see_other(&confirm_url(form.back()))));
+    }
     let messages: Vec<String> = forms::refusals(visitor.locale, &problem).into_iter().map(|r| r.message).collect();
     let page = context! { back => form.back(), messages };
     let page = Page::new(api_client, session, visitor).render("console/refused.html", page)?;

@@ -188,7 +188,15 @@ const NAVIGATION: [(Link, &[&str]); 9] = [
     (("/console/broadcasts", "nav-email", Scope::MailManage), &["/console/mail"]),
     (
         ("/console/settings", "nav-settings", Scope::ActionsRead),
-        &["/console/retention", "/console/sources", "/console/partners", "/console/spam"],
+        &[
+            "/console/retention",
+            "/console/sources",
+            "/console/partners",
+            "/console/spam",
+            "/console/account",
+            "/console/team",
+            "/console/tokens",
+        ],
     ),
 ];
 

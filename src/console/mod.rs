@@ -6,6 +6,8 @@
 //! has a CSRF token of the session. The mailbox shows the mails that the transport `mailbox` stores instead of
 //! sending; under any other transport it answers 404.
 
+mod account_links;
+mod accounts;
 mod actions;
 mod api;
 mod api_client;
@@ -89,11 +91,21 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/broadcasts", get(mail::broadcasts))
         .route("/console/broadcasts/{id}", get(mail::broadcast))
         .layer(DefaultBodyLimit::disable())
+        .route("/console/account", get(accounts::account))
+        .route("/console/team", get(accounts::team))
+        .route("/console/tokens", get(accounts::tokens).post(accounts::create_token))
+        .route("/console/confirm", get(accounts::confirm_form).post(accounts::confirm))
         .with_state(api_client::ApiClient { console: state.clone(), api });
     Router::new()
         .merge(pages)
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))
+        .route("/console/forgot", get(account_links::forgot_form).post(account_links::forgot))
+        .route("/console/password/{token}", get(account_links::new_password_form).post(account_links::new_password))
+        .route(
+            "/console/invitation/{token}",
+            get(account_links::invitation_form).post(account_links::accept_invitation),
+        )
         .route("/mailbox", get(mailbox::list))
         .route("/mailbox/{id}", get(mailbox::show))
         .route("/mailbox/{id}/html", get(mailbox::html))

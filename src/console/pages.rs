@@ -93,11 +93,13 @@ pub(super) async fn sign_in(
         return Err(expired());
     }
     let device = organizers::device_token_from(kernel, &headers);
+    let device_name = organizers::device_name(&headers);
     let credentials = Credentials {
         email: &form.email,
         password: &form.password,
         source,
         device: device.as_deref(),
+        device_name: &device_name,
         proof: Proof::of_form(&form.altcha, &form.wait_ticket),
     };
     let answer = match organizers::sign_in(kernel, credentials).await {

@@ -101,7 +101,7 @@ pub(super) async fn delivery_sheet(
     let delivery = petitions::find_petition_delivery(&mut conn, &petition, delivery).await?;
     let figures = petitions::delivery_counts(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id, "as": "sheet"});
-    organizers::audit(&mut conn, &kernel.env, &session.actor, "names.export", Some(id), details).await?;
+    organizers::admit_export(&mut conn, kernel, &session.actor, "names.export", Some(id), details).await?;
     drop(conn);
     let (text, _) = petition.action.text(visitor.locale, &petition.petition_text);
     let page = context! {

@@ -7,7 +7,9 @@ use super::frame::Page;
 use crate::{error::Result, kernel::i18n, organizers::Scope};
 
 /// Address and key of each page of settings, the key of what it is for, and the scope without which it is not shown.
-const PAGES: [(&str, &str, &str, Scope); 6] = [
+const PAGES: [(&str, &str, &str, Scope); 8] = [
+    ("/console/account", "console-account", "console-sessions-hint", Scope::ActionsRead),
+    ("/console/tokens", "console-tokens", "console-tokens-hint", Scope::ActionsRead),
     ("/console/spam", "console-spam-protection", "console-spam-protection-hint", Scope::ActionsWrite),
     ("/console/spam/allowlist", "console-allowlist", "console-allowlist-hint", Scope::ActionsWrite),
     ("/console/retention", "console-retention", "console-retention-default", Scope::ActionsRead),

@@ -48,6 +48,8 @@ pub enum Code {
     Unauthorized,
     /// 403: signed in, but without the scope or role for this.
     Forbidden,
+    /// 403: signed in, but the password must be typed once more at the console (`/console/confirm`).
+    ConfirmationRequired,
     /// 404: it does not exist, or not for this client.
     NotFound,
     /// 405: the resource does not support this method.
@@ -92,7 +94,7 @@ impl Code {
         match self {
             Self::InvalidParameter | Self::InvalidFilter => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ConfirmationRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ActionClosed | Self::Conflict => StatusCode::CONFLICT,
@@ -120,6 +122,7 @@ impl Code {
             Self::InvalidFilter => "The filter is not understood",
             Self::Unauthorized => "Sign in or send a token",
             Self::Forbidden => "Not allowed",
+            Self::ConfirmationRequired => "Type your password once more",
             Self::NotFound => "Nothing here",
             Self::MethodNotAllowed => "Method not allowed",
             Self::ActionClosed => "Not open at present",

@@ -21,7 +21,7 @@ use crate::{
     campaigns::{self, Kind},
     error::{Code, Error, Result},
     kernel::{extract::PathParams, hal::Links, http_cache::private_json},
-    organizers::{Actor, Scope, audit},
+    organizers::{Actor, Scope, admit_export},
     petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
 
@@ -93,6 +93,7 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
         ),
         (status = 400, description = "An unknown parameter or state"),
         (status = 401),
+        (status = 303, description = "A browser is led to where its session is confirmed"),
         (status = 403, description = "Without the scope, or protected"),
         (status = 404),
     ),
@@ -125,6 +126,7 @@ async fn export_signatures(
         ),
         (status = 400, description = "An unknown parameter or state"),
         (status = 401),
+        (status = 303, description = "A browser is led to where its session is confirmed"),
         (status = 403, description = "Without the scope, or protected"),
         (status = 404),
     ),
@@ -157,6 +159,7 @@ async fn export_attendances(
         ),
         (status = 400, description = "An unknown parameter or state"),
         (status = 401),
+        (status = 303, description = "A browser is led to where its session is confirmed"),
         (status = 403, description = "Without the scope, or protected"),
         (status = 404),
     ),
@@ -190,7 +193,7 @@ async fn handed_over(
     let delivery = petitions::find_petition_delivery(&mut conn, &petition, delivery).await?;
     let figures = petitions::delivery_counts(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id});
-    audit(&mut conn, &kernel.env, actor, "names.export", Some(petition.action.id), details).await?;
+    admit_export(&mut conn, kernel, actor, "names.export", Some(petition.action.id), details).await?;
     Ok((petition, delivery, figures))
 }
 
@@ -223,6 +226,7 @@ fn download(body: Body, kind: &'static str, name: &str) -> Result<Response> {
         ),
         (status = 400),
         (status = 401),
+        (status = 303, description = "A browser is led to where its session is confirmed"),
         (status = 403, description = "Without the scope, or protected"),
         (status = 404),
     ),
@@ -258,6 +262,7 @@ async fn export_names(
             content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
         (status = 401),
+        (status = 303, description = "A browser is led to where its session is confirmed"),
         (status = 403, description = "Without the scope, or protected"),
         (status = 404),
         (status = 409, description = "More names than a worksheet holds"),
@@ -288,7 +293,8 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
         return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
     // before the first byte: an aborted download has exported something, too
-    audit(&mut conn, &kernel.env, actor, L::AUDIT_VERB, Some(action.id), json!({"states": wish.states})).await?;
+    let details = json!({"states": wish.states});
+    admit_export(&mut conn, kernel, actor, L::AUDIT_VERB, Some(action.id), details).await?;
     drop(conn);
     let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.env.now().date_naive());
     let lines = Export::<L>::new(kernel.clone(), action, &wish.states).stream(wish.bom).await?;

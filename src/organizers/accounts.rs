@@ -1,19 +1,23 @@
-//! What was given can be taken back: organizers are disabled, their roles, passwords and sessions changed, tokens revoked.
-//! Takes effect within the time for which credentials are cached (two seconds).
+//! What was given can be taken back: organizers are disabled, their roles, passwords and sessions changed.
+//! The command line and the API go through the same functions. Takes effect within the time for which credentials are
+//! cached (two seconds).
 
 use chrono::{DateTime, Utc};
-use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use super::store::accounts::{Account, Session as OpenSession, Token};
+pub use super::store::{accounts::Account, sessions::Session as OpenSession};
 use super::{
-    ops::{audit_by_service, sign_in_address},
+    actor::Actor,
+    ops::{audit, audit_by_service, sign_in_address, unused_since},
     password,
     scope::Role,
-    store::{self, accounts as sql},
+    store::{
+        accounts::{self as sql, LockedAccount},
+        invitations, sessions,
+    },
 };
 use crate::{
     error::{Code, Error, Result},
@@ -26,7 +30,7 @@ use crate::{
 /// `invalid_parameter` (400) for something that is no address.
 pub async fn list_accounts(conn: &mut PgConnection, now: DateTime<Utc>, email: Option<&str>) -> Result<Vec<Account>> {
     let address = email.map(sign_in_address).transpose()?;
-    sql::list(conn, address.as_deref(), now).await
+    sql::list(conn, address.as_deref(), now, unused_since(now)).await
 }
 
 /// A change of an organizer's account.
@@ -58,7 +62,17 @@ impl AccountChange {
     }
 }
 
-/// Changes an organizer's account, and ends the sessions that the change concerns. Returns how many. Needs a transaction.
+/// Who changes an account.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ChangedBy<'a> {
+    /// The command line. It may leave an organization without an owner, since it can make one.
+    Service,
+    /// An organizer of the same organization.
+    Actor(&'a Actor),
+}
+
+/// Changes an organizer's account by the command line, and ends the sessions that the change concerns. Returns how many.
+/// Needs a transaction.
 ///
 /// # Errors
 /// `not_found` (404) when there is no organizer with this address, or no such session; `invalid_parameter` (400) for an
@@ -73,6 +87,43 @@ pub async fn change_account(
     let organizer = sql::lock(conn, &address)
         .await?
         .ok_or_else(|| Error::problem(Code::NotFound, "There is no organizer with this e-mail address."))?;
+    apply_change(conn, kernel, ChangedBy::Service, &organizer, change).await
+}
+
+/// Locks an account that an organizer is about to change, and before it the organization, so that two owners who lower each
+/// other do it one after the other. Needs a transaction.
+///
+/// # Errors
+/// `not_found` (404) for an account of another organization.
+pub(super) async fn lock_account(conn: &mut PgConnection, actor: &Actor, id: Uuid) -> Result<LockedAccount> {
+    sql::lock_organization(conn, actor.organization_id).await?;
+    sql::lock_in(conn, actor.organization_id, id).await?.ok_or_else(Error::not_found)
+}
+
+/// Changes an account that was locked. Returns the number of sessions that were ended.
+///
+/// # Errors
+/// As [`change_account`]; `conflict` (409) when an organizer would disable or lower the last owner who may sign in.
+pub(super) async fn apply_change(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    by: ChangedBy<'_>,
+    organizer: &LockedAccount,
+    change: AccountChange,
+) -> Result<u64> {
+    let takes_owner = organizer.role == Role::Owner
+        && match &change {
+            AccountChange::Disable => true,
+            AccountChange::Role(role) => *role != Role::Owner,
+            _ => false,
+        };
+    if takes_owner
+        && matches!(by, ChangedBy::Actor(_))
+        && !sql::has_other_owner(conn, organizer.organization_id, organizer.id).await?
+    {
+        let detail = "This is the organization's last owner. Make somebody else an owner first.";
+        return Err(Error::problem(Code::Conflict, detail));
+    }
     let (verb, mut detail) = (change.verb(), json!({}));
     let ended = match change {
         AccountChange::Enable => {
@@ -81,31 +132,28 @@ pub async fn change_account(
         }
         AccountChange::Disable => {
             sql::set_disabled(conn, organizer.id, Some(kernel.env.now())).await?;
-            sql::end_sessions(conn, organizer.id, &[]).await?
+            sessions::end_sessions(conn, organizer.id, None).await?
         }
         AccountChange::Role(role) => {
             sql::set_role(conn, organizer.id, role).await?;
             detail = json!({ "role": role, "former_role": organizer.role });
-            sql::end_sessions(conn, organizer.id, &[]).await?
+            sessions::end_sessions(conn, organizer.id, None).await?
         }
         AccountChange::Operator(is_operator) => {
             sql::set_operator(conn, organizer.id, is_operator).await?;
             detail = json!({ "is_operator": is_operator });
-            sql::end_sessions(conn, organizer.id, &[]).await?
+            sessions::end_sessions(conn, organizer.id, None).await?
         }
         AccountChange::Password(password) => {
             let hash = password::hash(&kernel.env, password).await?;
-            sql::set_password(conn, organizer.id, &hash).await?;
-            // a device on which the former password was typed is not known any more
-            sql::forget_devices(conn, organizer.id).await?;
-            sql::end_sessions(conn, organizer.id, &[]).await?
+            set_password(conn, organizer.id, &hash).await?;
+            sessions::end_sessions(conn, organizer.id, None).await?
         }
-        AccountChange::EndSessions(None) => sql::end_sessions(conn, organizer.id, &[]).await?,
+        AccountChange::EndSessions(None) => sessions::end_sessions(conn, organizer.id, None).await?,
         AccountChange::EndSessions(Some(id)) => {
-            let prefix = HEXLOWER.decode(id.as_bytes()).ok().filter(|prefix| prefix.len() == SESSION_ID_BYTES);
-            let ended = match prefix {
-                Some(prefix) => sql::end_sessions(conn, organizer.id, &prefix).await?,
-                None => 0,
+            let ended = match id.parse() {
+                Ok(id) => sessions::end_session(conn, organizer.id, id).await?,
+                Err(_) => 0,
             };
             if ended == 0 {
                 return Err(Error::problem(Code::NotFound, "There is no such session."));
@@ -116,18 +164,22 @@ pub async fn change_account(
     if let Value::Object(detail) = &mut detail {
         detail.insert("sessions".to_owned(), json!(ended));
     }
-    audit_by_service(conn, &kernel.env, organizer.organization_id, verb, Some(organizer.id), detail).await?;
+    match by {
+        ChangedBy::Service => {
+            let organization = organizer.organization_id;
+            audit_by_service(conn, &kernel.env, organization, verb, Some(organizer.id), detail).await?;
+        }
+        ChangedBy::Actor(actor) => audit(conn, &kernel.env, actor, verb, Some(organizer.id), detail).await?,
+    }
     Ok(ended)
 }
 
-/// Bytes of a session's hash that name it in lists.
-const SESSION_ID_BYTES: usize = 6;
-
-impl OpenSession {
-    /// What names it in lists and when it is ended; it gives no access.
-    pub fn id(&self) -> String {
-        HEXLOWER.encode(&self.token_hash[..SESSION_ID_BYTES.min(self.token_hash.len())])
-    }
+/// Stores the hash of a new password, and forgets what was given by the former one: devices on which it was typed are not
+/// known any more, and links for a new password are void.
+pub(super) async fn set_password(conn: &mut PgConnection, organizer: Uuid, hash: &str) -> Result<()> {
+    sql::set_password(conn, organizer, hash).await?;
+    sql::forget_devices(conn, organizer).await?;
+    invitations::delete_resets(conn, organizer).await
 }
 
 /// The sessions of an organizer that have not ended, newest first.
@@ -135,44 +187,17 @@ impl OpenSession {
 /// # Errors
 /// `invalid_parameter` (400) for something that is no address.
 pub async fn list_sessions(conn: &mut PgConnection, now: DateTime<Utc>, email: &str) -> Result<Vec<OpenSession>> {
-    sql::sessions(conn, &sign_in_address(email)?, now).await
+    sessions::sessions(conn, &sign_in_address(email)?, now, unused_since(now)).await
 }
 
-/// All API tokens, or those of one organizer, newest first.
-///
-/// # Errors
-/// `invalid_parameter` (400) for something that is no address.
-pub async fn list_tokens(conn: &mut PgConnection, email: Option<&str>) -> Result<Vec<Token>> {
-    let address = email.map(sign_in_address).transpose()?;
-    sql::tokens(conn, address.as_deref()).await
-}
-
-impl Token {
-    /// `valid`, `revoked`, `expired` or `disabled` (its organizer is).
-    pub fn state(&self, now: DateTime<Utc>) -> &'static str {
-        if self.revoked_at.is_some() {
-            "revoked"
-        } else if self.expires_at.is_some_and(|at| at <= now) {
-            "expired"
-        } else if self.is_disabled {
-            "disabled"
-        } else {
-            "valid"
-        }
+impl OpenSession {
+    /// What names it in lists and when it is ended; it gives no access.
+    pub fn id(&self) -> String {
+        self.id.to_string()
     }
-}
 
-/// Revokes an API token. False: it was revoked before. Needs a transaction.
-///
-/// # Errors
-/// `not_found` (404).
-pub async fn revoke_token(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<bool> {
-    let Some(organization) = store::organization_of_token(conn, id).await? else {
-        return Err(Error::problem(Code::NotFound, "There is no token with this id; see `muster token list`."));
-    };
-    if !sql::revoke_token(conn, id, kernel.env.now()).await? {
-        return Ok(false);
+    /// Can it still be used?
+    pub(super) fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at > now && self.last_used_at > unused_since(now)
     }
-    audit_by_service(conn, &kernel.env, organization, "token.revoke", Some(id), json!({})).await?;
-    Ok(true)
 }

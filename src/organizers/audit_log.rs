@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// API routes of this slice.
-pub fn router() -> OpenApiRouter<Authenticator> {
+pub(super) fn router() -> OpenApiRouter<Authenticator> {
     OpenApiRouter::new().routes(routes!(list_audit))
 }
 

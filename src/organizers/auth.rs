@@ -12,13 +12,14 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    actor::Actor,
-    ops::{self, DEVICE_TTL_DAYS, SESSION_TTL_HOURS, TOKEN_PREFIX},
+    actor::{ActingSession, Actor},
+    ops::{self, DEVICE_TTL_DAYS, SESSION_IDLE_MINUTES, SESSION_TTL_HOURS, TOKEN_PREFIX},
+    own_account,
     scope::Scope,
-    store,
+    store::{self, sessions},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -28,11 +29,14 @@ use crate::{
         crypto::{Key, base32, sha256},
         idempotency::{self, IdempotencyKey},
         origin::RequestOrigin,
+        rate_limit::Source,
     },
 };
 
 /// Time for which an authenticated secret is cached, and so for which a revoked one is still accepted.
 const CACHE_TTL: Duration = Duration::from_secs(2);
+/// Seconds after which it is noted anew that a session is used.
+const USE_NOTED_SECONDS: i64 = 60;
 /// Header of API tokens (OSDI 1.2).
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
 /// The console's session cookie.
@@ -83,6 +87,17 @@ impl Authenticator {
         &self.0.kernel
     }
 
+    /// Verifies the password of the organizer in a session and gives the session another secret, which is returned: the value
+    /// of its new cookie. The former one is refused from now on, in other processes within `CACHE_TTL`.
+    ///
+    /// # Errors
+    /// As [`own_account::confirm_session`].
+    pub async fn confirm_session(&self, session: &Session, password: &str, source: Source) -> Result<String> {
+        let renewed = own_account::confirm_session(self.kernel(), &session.actor, password, source).await?;
+        self.0.known.invalidate(&Secret::Session(sha256(session.token.as_bytes())));
+        Ok(renewed)
+    }
+
     /// Deletes a session; takes effect at once in this process, and within `CACHE_TTL` in others.
     pub async fn end_session(&self, token: &str) -> Result<()> {
         ops::sign_out(self.kernel(), token).await?;
@@ -95,13 +110,21 @@ impl Authenticator {
             let mut conn = self.kernel().db.acquire().await?;
             let row = match &secret {
                 Secret::Token(hash) => store::actor_by_token(&mut conn, hash).await?,
-                Secret::Session(hash) => store::actor_by_session(&mut conn, hash).await?,
+                Secret::Session(hash) => sessions::actor_by_session(&mut conn, hash).await?,
             };
-            let row = row.ok_or_else(invalid_credentials)?;
-            let today = self.kernel().env.now().date_naive();
+            let mut row = row.ok_or_else(invalid_credentials)?;
+            let now = self.kernel().env.now();
+            let today = now.date_naive();
             if let Some(token) = row.api_token_id.filter(|_| row.last_used_on.is_none_or(|day| day < today)) {
                 // a database that takes no write still answers reads
                 let _ = store::use_token(&mut conn, token, today).await;
+            }
+            if let (Some(session), Some(last_used_at)) = (row.session_id, row.last_used_at) {
+                let is_open = now < last_used_at + TimeDelta::minutes(SESSION_IDLE_MINUTES);
+                if is_open && now >= last_used_at + TimeDelta::seconds(USE_NOTED_SECONDS) {
+                    let _ = sessions::use_session(&mut conn, session, now).await;
+                }
+                row.last_used_at = Some(if is_open { now } else { last_used_at });
             }
             Ok(CachedActor::from_row(row))
         };
@@ -133,17 +156,21 @@ impl Authenticator {
 
 impl CachedActor {
     fn from_row(row: store::ActorRow) -> Self {
+        let idle_at = row.last_used_at.map(|at| at + TimeDelta::minutes(SESSION_IDLE_MINUTES));
+        let expires_at = [row.expires_at, idle_at].into_iter().flatten().min();
+        let session = row.session_id.zip(row.confirmed_at);
         let actor = Actor {
             organization_id: row.organization_id,
             organizer_id: row.organizer_id,
             api_token_id: row.api_token_id,
+            session: session.map(|(id, confirmed_at)| ActingSession { id, confirmed_at }),
             role: row.role,
             is_operator: row.is_operator,
             // a scope that this version does not know allows nothing
             scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             name: row.name.into(),
         };
-        Self { actor, expires_at: row.expires_at }
+        Self { actor, expires_at }
     }
 }
 
@@ -224,7 +251,9 @@ impl MaybeSession {
         let actor = authenticator.authenticate_token(Secret::Session(hash)).await;
         let Some(actor) = unless_unauthorized(actor)? else { return Ok(Self(None)) };
         let keys = authenticator.kernel().requests_key.derive("csrf");
-        let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
+        // over the id, so that forms stay good when the session gets another secret
+        let id = actor.session.map(|session| session.id).unwrap_or_default();
+        let csrf = |key: &Key| base32(&key.mac(&[b"session", id.as_bytes()]));
         let accepted = keys.all().iter().map(csrf).collect();
         Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
     }

@@ -1,4 +1,4 @@
-//! Operations on organizers: add one, create an API token, sign in and out, write the audit trail.
+//! Operations on organizers: add one, sign in and out, write the audit trail.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -8,9 +8,13 @@ use zeroize::Zeroizing;
 
 use super::{
     actor::Actor,
+    mail::{Notice, tell_owners},
     password,
     scope::{Role, Scope},
-    store,
+    store::{
+        self,
+        sessions::{self, NewSession},
+    },
 };
 use crate::{
     error::{Code, Error, OnConstraint, Result},
@@ -27,6 +31,8 @@ use crate::{
 pub(super) const TOKEN_PREFIX: &str = "mstr_";
 /// Lifetime of a session, in hours.
 pub(super) const SESSION_TTL_HOURS: i64 = 12;
+/// Minutes after which a session ends that is not used.
+pub(super) const SESSION_IDLE_MINUTES: i64 = 30;
 /// Days for which a known device is kept after the last sign-in.
 pub(super) const DEVICE_TTL_DAYS: i64 = 180;
 /// Days for which it is kept how many people an account has read.
@@ -42,7 +48,7 @@ pub struct NewOrganizer {
     pub name: String,
     /// Role in the organization.
     pub role: Role,
-    /// At least ten characters.
+    /// At least twelve characters, and none of the most common passwords.
     pub password: Zeroizing<String>,
     /// Name of the organization; not needed while there is at most one.
     pub organization: Option<String>,
@@ -130,53 +136,6 @@ async fn find_organization(
     Ok(id)
 }
 
-/// Creates an API token for an organizer and returns it. Only its hash is stored, so it cannot be shown again. It ends at
-/// `expires_at`, if at all.
-///
-/// # Errors
-/// `invalid_parameter` (400) for an unknown scope or one that the organizer's role does not allow, naming it;
-/// `not_found` (404) for an unknown or disabled organizer.
-pub async fn add_token(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    organizer_email: &str,
-    name: &str,
-    scopes: &[String],
-    expires_at: Option<DateTime<Utc>>,
-) -> Result<String> {
-    let address = EmailAddress::parse(organizer_email).map_err(|e| invalid_argument("organizer", &e))?;
-    let name = parse_line("name", name)?;
-    let scopes = scopes.iter().map(|s| s.trim().parse()).collect::<Result<Vec<Scope>>>()?;
-    if scopes.is_empty() {
-        return Err(Error::problem(Code::InvalidParameter, "A token needs at least one scope; `all` is one."));
-    }
-    let organizer = store::organizer_by_email(&mut *conn, &sign_in_form(&address))
-        .await?
-        .ok_or_else(|| Error::problem(Code::NotFound, "There is no organizer with this e-mail address."))?;
-    let role = organizer.role;
-    if let Some(scope) = scopes.iter().find(|scope| !role.allows(**scope)) {
-        return Err(Error::problem(
-            Code::InvalidParameter,
-            format!("An organizer with the role `{role}` cannot have a token with the scope `{scope}`."),
-        ));
-    }
-    let token = format!("{TOKEN_PREFIX}{}", base32(&kernel.env.random::<32>()));
-    let id = kernel.env.id();
-    let names: Vec<String> = scopes.iter().map(ToString::to_string).collect();
-    let row = store::NewToken {
-        id,
-        organizer_id: organizer.id,
-        name: &name,
-        hash: &sha256(token.as_bytes()),
-        scopes: &names,
-        expires_at,
-    };
-    store::insert_token(&mut *conn, &row, kernel.env.now()).await?;
-    let detail = json!({ "organizer_id": organizer.id, "scopes": scopes, "expires_date": expires_at });
-    audit_by_service(conn, &kernel.env, organizer.organization_id, "token.add", Some(id), detail).await?;
-    Ok(token)
-}
-
 /// Input of a sign-in.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
@@ -188,6 +147,8 @@ pub struct Credentials<'a> {
     pub source: Source,
     /// Value of the device cookie.
     pub device: Option<&'a str>,
+    /// Kind of browser and system, for the list of sessions ([`super::device_name`]).
+    pub device_name: &'a str,
     /// Proof of work or wait ticket, where the rate limit asked for one.
     pub proof: Proof<'a>,
 }
@@ -230,7 +191,8 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
     let counted = kernel.rate_limiter.begin(attempt).await?;
     // several organizers may share a device; the value of an unknown cookie is replaced
     let device = given.device.filter(|_| !known_here.is_empty());
-    match begin_session(kernel, &account, given.password, device).await {
+    let is_known = known_here.contains(&account);
+    match begin_session(kernel, &account, given, device, is_known).await {
         Ok(Some(signed_in)) => {
             counted.succeeded().await;
             Ok(signed_in)
@@ -247,12 +209,13 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
 async fn begin_session(
     kernel: &Kernel,
     account: &str,
-    password: &str,
+    given: Credentials<'_>,
     device: Option<&str>,
+    is_known: bool,
 ) -> Result<Option<SignedIn>> {
     let found = store::organizer_by_email(&mut *kernel.db.acquire().await?, account).await?;
     let hash = found.as_ref().map(|row| row.password_hash.clone());
-    let right = password::verify(hash, Zeroizing::new(password.to_owned())).await?;
+    let right = password::verify(hash, Zeroizing::new(given.password.to_owned())).await?;
     let row = match found {
         Some(row) if right => row,
         found => {
@@ -264,21 +227,24 @@ async fn begin_session(
     let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
     let now = kernel.env.now();
     let mut tx = kernel.db.begin().await?;
-    let expires = now + TimeDelta::hours(SESSION_TTL_HOURS);
-    store::insert_session(&mut tx, &sha256(session.as_bytes()), row.id, now, expires).await?;
+    let new = NewSession {
+        id: kernel.env.id(),
+        hash: &sha256(session.as_bytes()),
+        organizer: row.id,
+        device: given.device_name,
+        created_at: now,
+        confirmed_at: now,
+        last_used_at: now,
+        expires_at: now + TimeDelta::hours(SESSION_TTL_HOURS),
+    };
+    sessions::insert_session(&mut tx, &new).await?;
+    // who has signed in nowhere yet is told nothing new
+    if !is_known && store::has_devices(&mut tx, row.id, now).await? {
+        tell_owners(&mut tx, kernel, row.organization_id, row.id, Notice::NewDevice).await?;
+    }
     let known_until = now + TimeDelta::days(DEVICE_TTL_DAYS);
     store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, MAX_DEVICES).await?;
-    let entry = store::AuditRow {
-        id: kernel.env.id(),
-        organization_id: row.organization_id,
-        organizer_id: Some(row.id),
-        api_token_id: None,
-        verb: "session.begin".to_owned(),
-        object_id: None,
-        detail: json!({}),
-        created_at: now,
-    };
-    store::insert_audit(&mut tx, &entry).await?;
+    audit_own(&mut tx, &kernel.env, row.organization_id, row.id, "session.begin", json!({})).await?;
     tx.commit().await?;
     let store::OrganizerRow { id, organization_id, name, role, .. } = row;
     let organizer = Organizer { id, organization_id, name, role };
@@ -310,28 +276,24 @@ fn wrong_credentials() -> Error {
 /// from the cache.
 pub async fn sign_out(kernel: &Kernel, token: &str) -> Result<()> {
     let mut tx = kernel.db.begin().await?;
-    if let Some((organizer, organization_id)) = store::delete_session(&mut tx, &sha256(token.as_bytes())).await? {
-        let entry = store::AuditRow {
-            id: kernel.env.id(),
-            organization_id,
-            organizer_id: Some(organizer),
-            api_token_id: None,
-            verb: "session.end".to_owned(),
-            object_id: None,
-            detail: json!({}),
-            created_at: kernel.env.now(),
-        };
-        store::insert_audit(&mut tx, &entry).await?;
+    if let Some((organizer, organization)) = sessions::delete_session(&mut tx, &sha256(token.as_bytes())).await? {
+        audit_own(&mut tx, &kernel.env, organization, organizer, "session.end", json!({})).await?;
     }
     tx.commit().await
 }
 
-/// Deletes expired sessions and known devices, and old counts of reading (maintenance). Returns the number of sessions.
+/// Sessions that were not used since then have ended.
+pub(super) fn unused_since(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - TimeDelta::minutes(SESSION_IDLE_MINUTES)
+}
+
+/// Deletes expired sessions, known devices and links, and old counts of reading (maintenance). Returns the number of sessions.
 pub(super) async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut conn = db.acquire().await?;
     store::delete_expired_devices(&mut conn, now).await?;
     store::delete_reads(&mut conn, now.date_naive() - TimeDelta::days(READS_KEPT_DAYS)).await?;
-    store::delete_expired_sessions(&mut conn, now).await
+    store::invitations::delete_expired_links(&mut conn, now).await?;
+    sessions::delete_expired_sessions(&mut conn, now, unused_since(now)).await
 }
 
 /// Ids and addresses of an organization's owners and organizers, unless disabled.
@@ -434,6 +396,58 @@ pub async fn admit_reading(
     tx.commit().await
 }
 
+/// Hours within which the owners are told once of the exports by a token.
+const EXPORT_NOTICE_HOURS: i64 = 24;
+
+/// Admits an export of people before its first byte: in a session the password must have been typed within ten minutes. Notes it
+/// in the audit trail and tells the owners, of exports by one token once a day.
+///
+/// # Errors
+/// `confirmation_required` (403).
+pub async fn admit_export(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    actor: &Actor,
+    verb: &str,
+    object: Option<Uuid>,
+    detail: Value,
+) -> Result<()> {
+    let now = kernel.env.now();
+    actor.require_confirmed(now)?;
+    let mut tx = kernel.begin_on(conn).await?;
+    let is_told = match actor.api_token_id {
+        Some(token) => store::has_exported(&mut tx, token, now - TimeDelta::hours(EXPORT_NOTICE_HOURS)).await?,
+        None => false,
+    };
+    audit(&mut tx, &kernel.env, actor, verb, object, detail).await?;
+    if !is_told {
+        tell_owners(&mut tx, kernel, actor.organization_id, actor.organizer_id, Notice::PeopleExported).await?;
+    }
+    tx.commit().await
+}
+
+/// As [`audit`], for what an organizer does with the own account while not signed in.
+pub(super) async fn audit_own(
+    conn: &mut PgConnection,
+    env: &Env,
+    organization_id: Uuid,
+    organizer: Uuid,
+    verb: &str,
+    detail: Value,
+) -> Result<()> {
+    let entry = store::AuditRow {
+        id: env.id(),
+        organization_id,
+        organizer_id: Some(organizer),
+        api_token_id: None,
+        verb: verb.to_owned(),
+        object_id: None,
+        detail,
+        created_at: env.now(),
+    };
+    store::insert_audit(conn, &entry).await
+}
+
 /// As [`audit`], for a change by the command line or the service itself.
 pub async fn audit_by_service(
     conn: &mut PgConnection,
@@ -469,7 +483,7 @@ fn sign_in_form(address: &EmailAddress) -> String {
     address.as_str().to_lowercase()
 }
 
-fn parse_line(what: &str, text: &str) -> Result<String> {
+pub(super) fn parse_line(what: &str, text: &str) -> Result<String> {
     required_line(text, 200).map_err(|e| invalid_argument(what, &e))
 }
 

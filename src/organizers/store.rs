@@ -2,6 +2,8 @@
 
 pub(super) mod accounts;
 pub(super) mod audit_chain;
+pub(super) mod invitations;
+pub(super) mod sessions;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
@@ -118,6 +120,42 @@ pub(super) async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Resu
     Ok(sqlx::query_scalar!("SELECT name FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
 }
 
+/// An organizer who may sign in, as mails show one.
+pub(super) struct StaffMember {
+    pub organization_id: Uuid,
+    pub organization: String,
+    pub email: String,
+    pub name: String,
+}
+
+/// An organizer, unless disabled.
+pub(super) async fn staff_member(conn: &mut PgConnection, id: Uuid) -> Result<Option<StaffMember>> {
+    Ok(sqlx::query_as!(
+        StaffMember,
+        "SELECT r.organization_id, o.name AS organization, r.email, r.name
+         FROM organizers r JOIN organizations o ON o.id = r.organization_id WHERE r.id = $1 AND r.disabled_at IS NULL",
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Has an organization an organizer with this address, disabled or not?
+pub(super) async fn is_member(conn: &mut PgConnection, organization: Uuid, email: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM organizers WHERE organization_id = $1 AND email = $2) AS "is_there!""#,
+        organization,
+        email
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The language of an organization.
+pub(super) async fn organization_locale(conn: &mut PgConnection, id: Uuid) -> Result<String> {
+    Ok(sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
+}
+
 /// Address of an organizer and name of the organization.
 pub(super) struct ProfileRow {
     pub email: String,
@@ -171,6 +209,11 @@ pub(super) struct ActorRow {
     pub expires_at: Option<DateTime<Utc>>,
     /// Day of a token's last use, as far as it was noted.
     pub last_used_on: Option<NaiveDate>,
+    pub session_id: Option<Uuid>,
+    /// When the password was last typed in the session.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When the session was last used, as far as it was noted.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// The organizer of an API token, unless it was revoked or the organizer disabled.
@@ -178,7 +221,8 @@ pub(super) async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Resu
     Ok(sqlx::query_as!(
         ActorRow,
         r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role AS "role: Role",
-                  (r.is_operator OR NOT EXISTS (SELECT FROM organizations o WHERE o.id <> r.organization_id)) AS "is_operator!", t.scopes, t.expires_at, t.last_used_on
+                  (r.is_operator OR NOT EXISTS (SELECT FROM organizations o WHERE o.id <> r.organization_id)) AS "is_operator!", t.scopes, t.expires_at, t.last_used_on,
+                  NULL::uuid AS session_id, NULL::timestamptz AS confirmed_at, NULL::timestamptz AS last_used_at
            FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
            WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND r.disabled_at IS NULL"#,
         hash
@@ -209,56 +253,6 @@ pub(super) async fn use_token(conn: &mut PgConnection, id: Uuid, today: NaiveDat
     Ok(())
 }
 
-/// The organizer of a session, unless disabled.
-pub(super) async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
-    Ok(sqlx::query_as!(
-        ActorRow,
-        r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role AS "role: Role",
-                  (r.is_operator OR NOT EXISTS (SELECT FROM organizations o WHERE o.id <> r.organization_id)) AS "is_operator!",
-                  ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?", NULL::date AS last_used_on
-           FROM sessions s JOIN organizers r ON r.id = s.organizer_id
-           WHERE s.token_hash = $1 AND r.disabled_at IS NULL"#,
-        hash
-    )
-    .fetch_optional(conn)
-    .await?)
-}
-
-pub(super) async fn insert_session(
-    conn: &mut PgConnection,
-    hash: &[u8],
-    organizer: Uuid,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO sessions (token_hash, organizer_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-        hash,
-        organizer,
-        now,
-        expires_at
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Ends a session. Returns its organizer and organization; `None` when there is none.
-pub(super) async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<(Uuid, Uuid)>> {
-    let gone = sqlx::query!(
-        "DELETE FROM sessions s USING organizers r WHERE s.token_hash = $1 AND r.id = s.organizer_id
-         RETURNING r.id, r.organization_id",
-        hash
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(gone.map(|row| (row.id, row.organization_id)))
-}
-
-pub(super) async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
-    Ok(sqlx::query!("DELETE FROM sessions WHERE expires_at <= $1", now).execute(conn).await?.rows_affected())
-}
-
 /// Addresses of the organizers who have signed in on a device, unless disabled.
 pub(super) async fn organizers_of_device(
     conn: &mut PgConnection,
@@ -272,6 +266,17 @@ pub(super) async fn organizers_of_device(
         now
     )
     .fetch_all(conn)
+    .await?)
+}
+
+/// Has an organizer signed in on any device that is still known?
+pub(super) async fn has_devices(conn: &mut PgConnection, organizer: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM known_devices WHERE organizer_id = $1 AND expires_at > $2) AS "is_there!""#,
+        organizer,
+        now
+    )
+    .fetch_one(conn)
     .await?)
 }
 
@@ -364,6 +369,17 @@ pub(super) async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> R
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Has a token exported people since then?
+pub(super) async fn has_exported(conn: &mut PgConnection, token: Uuid, since: DateTime<Utc>) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM audit_entries WHERE api_token_id = $1 AND created_at > $2 AND verb LIKE '%.export') AS "has!""#,
+        token,
+        since
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Fields by which the audit trail can be filtered.

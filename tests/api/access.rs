@@ -26,8 +26,10 @@ enum Needs {
     NoTokenOr(&'static [&'static str]),
     /// A token with these scopes.
     Scopes(&'static [&'static str]),
+    /// A session of the console; no token will do.
+    Session,
 }
-use Needs::{NoToken, NoTokenOr, Nothing, Scopes};
+use Needs::{NoToken, NoTokenOr, Nothing, Scopes, Session};
 
 const READ: Needs = Scopes(&["contacts:read"]);
 const WRITE: Needs = Scopes(&["contacts:write"]);
@@ -56,6 +58,22 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/advocacy_campaigns/{id}/short_links", EDIT),
     ("DELETE", "/api/v1/advocacy_campaigns/{id}/short_links/{word}", EDIT),
     ("GET", "/api/v1/audit", Scopes(&["audit:read"])),
+    ("GET", "/api/v1/organizers", Session),
+    ("GET", "/api/v1/organizers/{id}", Session),
+    ("PUT", "/api/v1/organizers/{id}", Session),
+    ("DELETE", "/api/v1/organizers/{id}/sessions", Session),
+    ("GET", "/api/v1/invitations", Session),
+    ("POST", "/api/v1/invitations", Session),
+    ("DELETE", "/api/v1/invitations/{id}", Session),
+    ("GET", "/api/v1/profile", Scopes(&[])),
+    ("PUT", "/api/v1/profile", Session),
+    ("PUT", "/api/v1/profile/password", Session),
+    ("GET", "/api/v1/profile/sessions", Session),
+    ("DELETE", "/api/v1/profile/sessions", Session),
+    ("DELETE", "/api/v1/profile/sessions/{session}", Session),
+    ("GET", "/api/v1/tokens", Session),
+    ("POST", "/api/v1/tokens", Session),
+    ("DELETE", "/api/v1/tokens/{id}", Session),
     ("POST", "/api/v1/images", EDIT),
     ("DELETE", "/api/v1/images/{image}", EDIT),
     ("DELETE", "/api/v1/people/{id}", WRITE),
@@ -330,7 +348,7 @@ async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: Pg
         match needs {
             Nothing | NoToken => assert_eq!(anonymous.status, 200, "{method} {path}: {}", anonymous.text()),
             NoTokenOr(_) => assert_eq!(anonymous.status, 202, "{method} {path}: {}", anonymous.text()),
-            Scopes(_) => refused(&anonymous, &format!("{method} {path}")),
+            Scopes(_) | Session => refused(&anonymous, &format!("{method} {path}")),
         }
         if needs != Nothing {
             for credentials in &callers {
@@ -453,7 +471,8 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
                        + (SELECT count(*) FROM audit_entries) + (SELECT count(*) FROM actions WHERE state = 'published' AND title <> 'Changed')";
     let before = app.count(counts).await;
     let mut walked = 0;
-    for (method, template, _) in operations(&app).await.into_iter().filter(|(_, template, _)| template.contains('{')) {
+    let of_tokens = |(_, template, needs): &(Method, String, Needs)| template.contains('{') && *needs != Session;
+    for (method, template, _) in operations(&app).await.into_iter().filter(of_tokens) {
         let body = body_for(&method, &template, &ours);
         let mut paths = vec![
             path_to(&template, &theirs, &theirs),
@@ -531,19 +550,25 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
 async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
-    let token = Some(ours.token.as_str());
+    let session = app.session("Alliance").await;
+    let (of_session, of_token) = (session.headers(), [("OSDI-API-Token", ours.token.as_str())]);
     let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65 * 1024));
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
-        let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention"]
+        let caller: &[(&str, &str)] = match needs {
+            NoTokenOr(_) => &[],
+            Session => &of_session,
+            _ => &of_token,
+        };
+        let get = async |path: &str| call(&app, &Method::GET, path, caller, None).await;
+        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention", "/profile"]
             .iter()
             .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
-            app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
+            get(&format!("{path}?nonsense=1")).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {
                 for query in ["page=0", "page=x", "per_page=0", "per_page=101"] {
-                    app.get(&format!("{path}?{query}"), token).await.problem(400, "invalid_parameter", &[]);
+                    get(&format!("{path}?{query}")).await.problem(400, "invalid_parameter", &[]);
                 }
                 for filter in [
                     "nonsense%20eq%20'x'",
@@ -551,7 +576,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                     "created_date%20eq%20'never'",
                     "(created_date%20gt%20'2026-01-01'",
                 ] {
-                    app.get(&format!("{path}?filter={filter}"), token).await.problem(400, "invalid_filter", &[]);
+                    get(&format!("{path}?filter={filter}")).await.problem(400, "invalid_filter", &[]);
                 }
             }
         }
@@ -576,8 +601,8 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             let send = async |kind: &str, body: String| {
                 let mut request =
                     Request::builder().method(method.clone()).uri(&path).header(header::CONTENT_TYPE, kind);
-                if let Some(token) = caller {
-                    request = request.header("OSDI-API-Token", token);
+                for (name, value) in caller {
+                    request = request.header(*name, *value);
                 }
                 app.send(request.body(Body::from(body)).unwrap()).await
             };
@@ -605,7 +630,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             reply.headers
         );
     }
-    app.get("/api/v1/nowhere", token).await.problem(404, "not_found", &[]);
+    app.get("/api/v1/nowhere", Some(&ours.token)).await.problem(404, "not_found", &[]);
     for page in ["/p/alliance-petition", "/e/alliance-event", "/l/alliance-write"] {
         let reply = call(&app, &Method::DELETE, page, &[], None).await;
         assert_eq!(
@@ -632,9 +657,14 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
 async fn an_organizers_answers_are_kept_by_nobody(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
+    let session = app.session("Alliance").await;
+    let own = app.get("/api/v1/profile", Some(&ours.token)).await.id();
     for (method, template, needs) in operations(&app).await.into_iter().filter(|(method, ..)| *method == Method::GET) {
         let path = path_to(&template, &ours, &ours);
-        let reply = call(&app, &method, &path, &[("osdi-api-token", &ours.token)], None).await;
+        let headers =
+            if needs == Session { session.headers().to_vec() } else { vec![("osdi-api-token", ours.token.as_str())] };
+        let path = path.replace("/organizers/00000000-0000-0000-0000-000000000000", &format!("/organizers/{own}"));
+        let reply = call(&app, &method, &path, &headers, None).await;
         let there = if template.contains("{import}") { 404 } else { 200 }; // nothing was imported here
         assert_eq!(reply.status, there, "{path}: {}", reply.text());
         let kept = reply.headers.get(header::CACHE_CONTROL).map_or("", |v| v.to_str().unwrap());

@@ -11,8 +11,10 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 use jsonschema::Validator;
+use muster::organizers::Role;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::{
     fixtures::create_all_resources,
@@ -212,7 +214,7 @@ fn every_answer_is_typed() {
 #[test]
 fn every_operation_says_who_may_call_it() {
     let schemes = DOCUMENT["components"]["securitySchemes"].as_object().unwrap();
-    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["bearer", "osdi_api_token"]);
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["bearer", "console_session", "osdi_api_token"]);
     for (name, operation) in operations() {
         assert!(operation["security"].is_array(), "{name} has no `security`");
     }
@@ -268,7 +270,17 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
     // relays and lanes are known once a worker has run
     let relay = "relay.example.org:587";
     sqlx::query("INSERT INTO mail_relays (relay) VALUES ($1)").bind(relay).execute(&app.kernel.db).await.unwrap();
-    let mut created = BTreeMap::from([("/api/v1/mail/relays".to_owned(), relay.to_owned())]);
+    let session = app.session("Alliance").await;
+    let colleague = app.colleague("Alliance", "karim", Role::Organizer).await;
+    let colleague: Uuid = sqlx::query_scalar("SELECT id FROM organizers WHERE email = $1")
+        .bind(colleague)
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap();
+    let mut created = BTreeMap::from([
+        ("/api/v1/mail/relays".to_owned(), relay.to_owned()),
+        ("/api/v1/organizers".to_owned(), colleague.to_string()),
+    ]);
     // what others refer to goes first, a POST before the PUT of what it creates, and what cannot be changed any more last
     let first = ["campaigns", "offices", "sources", "petitions", "events", "advocacy_campaigns"];
     let ends = ["/send", "/destroy"];
@@ -282,13 +294,14 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
                 (ends.iter().position(|end| path.ends_with(end)), method != "POST", place, path.len()),
                 method.to_owned(),
                 path.to_owned(),
+                operation["security"].as_array().is_some_and(|ways| ways.contains(&json!({"console_session": []}))),
                 &media["example"],
             ))
         })
         .collect();
     requests.sort_by_key(|(place, ..)| *place);
     assert!(requests.len() > 30, "{}", requests.len());
-    for (_, method, template, example) in requests {
+    for (_, method, template, is_at_console, example) in requests {
         if template.ends_with("/imports/{import}/start") {
             let petition = filled(template.trim_end_matches("/imports/{import}/start"), &created);
             let file = Request::post(format!("{petition}/imports"))
@@ -315,7 +328,8 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
             example["slug"] = json!(path.split('/').nth(4));
         }
         let send = async |token| {
-            let reply = app.request(method.parse().unwrap(), &path, token, &[], Some(&example)).await;
+            let (token, headers) = if is_at_console { (None, session.headers().to_vec()) } else { (token, Vec::new()) };
+            let reply = app.request(method.parse().unwrap(), &path, token, &headers, Some(&example)).await;
             assert!(reply.status.is_success(), "{method} {path} refuses its example: {} {example}", reply.text());
             reply
         };

@@ -88,7 +88,7 @@ const LEADS: [(&str, Fate); 47] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 73] = [
+const OTHERS: [&str; 76] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -116,6 +116,7 @@ const OTHERS: [&str; 73] = [
     "imports.id",
     "imports.mapping",
     "invalidations.id",
+    "invitations.id",
     "jobs.claim_token",
     "jobs.id",
     "keyring_database.id",
@@ -140,6 +141,7 @@ const OTHERS: [&str; 73] = [
     "paper_batches.id",
     "partners.id",
     "partners.wording",
+    "password_resets.id",
     "petition_deliveries.id",
     "petition_deliveries.receipts_list",
     "petition_deliveries.receipts_sha256",
@@ -149,6 +151,7 @@ const OTHERS: [&str; 73] = [
     "petitions.questions",
     "process_heartbeats.process_id",
     "recounts.lease_token",
+    "sessions.id",
     "sessions.token_hash",
     "signature_bursts.process",
     "signature_signals.petition_id",

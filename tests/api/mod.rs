@@ -1,6 +1,8 @@
 //! The API, by its URLs: through HTTP on a real Postgres, a database of its own for each test.
 
 pub mod access;
+pub mod account_links;
+pub mod account_management;
 pub mod accounts;
 pub mod actions;
 pub mod addresses;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use muster::{actions, broadcasts, events, kernel::links::Purpose, letters, people, petitions};
+use muster::{actions, broadcasts, events, kernel::links::Purpose, letters, organizers, people, petitions};
 
 /// Mailed links contain these bytes: they never change, and no two purposes share one.
 #[test]
 fn purposes_keep_their_bytes() {
-    let purposes: [(Purpose, u8); 18] = [
+    let purposes: [(Purpose, u8); 20] = [
         (petitions::CONFIRM_SIGNATURE, 1),
         (petitions::MANAGE_SIGNATURE, 2),
         (events::CONFIRM_ATTENDANCE, 3),
@@ -26,6 +26,8 @@ fn purposes_keep_their_bytes() {
         (petitions::WAITING_SIGNATURES, 18),
         (events::WAITING_ATTENDANCES, 19),
         (letters::WAITING_LETTERS, 20),
+        (organizers::INVITATION, 22),
+        (organizers::RESET_PASSWORD, 23),
     ];
     for (purpose, byte) in purposes {
         assert_eq!(purpose.byte(), byte);

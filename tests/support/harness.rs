@@ -37,6 +37,24 @@ pub struct TestApp {
     folder: PathBuf,
 }
 
+/// A session of the console, as a browser has it.
+#[derive(Clone, Debug)]
+pub struct ConsoleSession {
+    /// `name=value` of the session's cookie.
+    pub cookie: String,
+    /// `name=value` of the known device's cookie.
+    pub device: String,
+    /// The console's own origin.
+    pub origin: String,
+}
+
+impl ConsoleSession {
+    /// The headers of a request of the console's own pages.
+    pub fn headers(&self) -> [(&str, &str); 2] {
+        [("cookie", &self.cookie), ("origin", &self.origin)]
+    }
+}
+
 /// An answer, read whole.
 #[derive(Debug)]
 pub struct Reply {
@@ -74,6 +92,23 @@ impl Reply {
         let named: Vec<&str> =
             body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
         assert_eq!(named, pointers, "{body}");
+    }
+
+    /// `name=value` of a cookie that the answer sets.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let all = self.headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+        let mut own = all.filter(|cookie| cookie.starts_with(&format!("{name}=")));
+        own.next().map(|cookie| cookie.split(';').next().unwrap().to_owned())
+    }
+
+    /// The value of the first hidden field of this name on a page.
+    #[track_caller]
+    pub fn field(&self, name: &str) -> String {
+        let text = self.text();
+        let Some((_, rest)) = text.split_once(&format!("name=\"{name}\" value=\"")) else {
+            panic!("no {name}: {text}")
+        };
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// The UUID in `identifiers[0]`.
@@ -171,6 +206,47 @@ impl TestApp {
         self.token("Alliance", "all").await
     }
 
+    /// Signs in at the console; `cookies` are those that the browser has.
+    pub async fn sign_in(&self, email: &str, password: &str, cookies: &str) -> Reply {
+        let page = self.request(Method::GET, "/console/sign-in", None, &[("cookie", cookies)], None).await;
+        let (form, csrf) = (page.cookie("muster_form").unwrap(), page.field("csrf"));
+        let fields = [("email", email), ("password", password), ("csrf", &csrf)];
+        self.post_form_with("/console/sign-in", &[("cookie", &format!("{form}; {cookies}"))], &fields).await
+    }
+
+    /// A session of the owner of an organization, who is made on first use.
+    pub async fn session(&self, organization: &str) -> ConsoleSession {
+        self.token(organization, "all").await;
+        self.session_of(&format!("{}@staff.example.org", organization.to_lowercase())).await
+    }
+
+    /// A session of an organizer with the password of all that the tests make.
+    pub async fn session_of(&self, email: &str) -> ConsoleSession {
+        let reply = self.sign_in(email, "a long password", "").await;
+        assert_eq!(reply.status, 303, "{}", reply.text());
+        ConsoleSession {
+            cookie: reply.cookie("muster_session").unwrap(),
+            device: reply.cookie("muster_device").unwrap(),
+            origin: self.kernel.settings.http.public_url.clone(),
+        }
+    }
+
+    /// A colleague of the owner of an organization. Returns the address.
+    pub async fn colleague(&self, organization: &str, name: &str, role: Role) -> String {
+        let email = format!("{name}@staff.example.org");
+        let new = NewOrganizer {
+            email: email.clone(),
+            name: name.to_owned(),
+            role,
+            password: "a long password".to_owned().into(),
+            organization: Some(organization.to_owned()),
+        };
+        let mut tx = self.kernel.db.begin().await.unwrap();
+        organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
+        tx.commit().await.unwrap();
+        email
+    }
+
     /// Sends any request.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -236,8 +312,16 @@ impl TestApp {
 
     /// A form of a page.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.post_form_with(path, &[], fields).await
+    }
+
+    /// A form of a page, with further headers.
+    pub async fn post_form_with(&self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Reply {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 

@@ -33,12 +33,13 @@ use self::{
     typed::Typed,
 };
 use super::{
+    accounts::confirm_url,
     api_client::{ApiClient, boundary_of, check_form, json, read_form, read_request},
     frame::{Page, checked, id_of},
 };
 use crate::{
     campaigns::Privacy,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     kernel::{
         i18n,
         pages::{Visitor, language_name, private, see_other},
@@ -217,8 +218,9 @@ async fn submit(form: &'static Form, page: Page, request: Request) -> Result<Res
         }
     }
     let status = answer.status();
-    let refusals = refusals(locale, &json(answer).await?);
-    sheet.render(status, refusals).await
+    let problem = json(answer).await?;
+    sheet.must_confirm = problem["code"] == Code::ConfirmationRequired.as_str();
+    sheet.render(status, refusals(locale, &problem)).await
 }
 
 /// The answer to a form that came without a session: nothing is done, and a page keeps what was typed until its
@@ -255,6 +257,8 @@ struct Sheet {
     /// What the API answered about the resource; null where there is none yet.
     document: Value,
     typed: Typed,
+    /// Does the API ask for the password once more?
+    must_confirm: bool,
 }
 
 impl Sheet {
@@ -279,7 +283,7 @@ impl Sheet {
                 }
             },
         };
-        Ok(Self { form, page, document, typed: Typed::default() })
+        Ok(Self { form, page, document, typed: Typed::default(), must_confirm: false })
     }
 
     /// The fields that stand in it for this reader.
@@ -362,6 +366,8 @@ impl Sheet {
         for (address, key) in self.form.links {
             links.push((self.page.path(address)?, i18n::text(locale, key)));
         }
+        let address = self.page.path(self.form.address)?;
+        let confirm_url = if self.must_confirm { confirm_url(&address) } else { String::new() };
         let named = self.document["title"].as_str().or_else(|| self.document["name"].as_str()).unwrap_or_default();
         let template = context! {
             form => context! { errors => Serde(&errors) },
@@ -370,7 +376,7 @@ impl Sheet {
             counted => counted.unwrap_or_default(),
             button => i18n::text(locale, self.form.button), is_dangerous => self.form.method == "DELETE",
             operation => format!("{} {}", self.form.method, self.page.pattern(self.form.path)),
-            address => self.page.path(self.form.address)?, back => self.page.path(self.form.back)?,
+            address, confirm_url, back => self.page.path(self.form.back)?,
             has_file => fields.iter().any(|field| matches!(field.widget, Widget::File(_))),
             csrf => self.page.session.csrf.as_str(), removes => self.page.path(self.form.removes.0)?,
             removes_label => if self.form.removes.0.is_empty() { String::new() } else { i18n::text(locale, self.form.removes.1) },

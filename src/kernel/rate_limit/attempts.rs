@@ -50,6 +50,8 @@ pub enum AttemptPurpose {
     TypedCode,
     /// A request for the mail that leads to the own page. Nothing is guessed, but each request sends a mail.
     OwnPage,
+    /// A request for the mail with the link to a new password. Likewise.
+    PasswordReset,
 }
 
 impl AttemptPurpose {
@@ -260,7 +262,9 @@ fn counters(settings: &config::Guard, secret: &Key, window: i64, attempt: &Attem
     let (few, from_source) = match attempt.purpose {
         AttemptPurpose::SignIn => (settings.sign_in_attempts, settings.sign_in_attempts),
         AttemptPurpose::TypedCode => (settings.code_attempts, settings.attempts_per_network),
-        AttemptPurpose::OwnPage => (settings.own_page_requests, settings.attempts_per_network),
+        AttemptPurpose::OwnPage | AttemptPurpose::PasswordReset => {
+            (settings.own_page_requests, settings.attempts_per_network)
+        }
     };
     if let Some(device) = attempt.known_device {
         return vec![Counter { key: key(b"device", subject, &device), proof_from: NO_LIMIT, refused_from: few }];

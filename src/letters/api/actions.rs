@@ -386,6 +386,9 @@ pub(super) async fn update_letter_action(
     let switches = only_switches || after.muster_live != before.muster_live;
     if switches {
         actor.require(Scope::LettersGolive)?;
+        if after.muster_live {
+            actor.require_confirmed(kernel.env.now())?;
+        }
     }
     if !only_switches {
         let templates = check_templates(after.muster_letters, letter.action.locale)?;

@@ -1,14 +1,23 @@
-//! The SQL of listing and changing accounts, sessions and tokens.
+//! The SQL of listing and changing accounts and tokens.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::Result, organizers::Role};
+use crate::{
+    error::Result,
+    kernel::{
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
+    organizers::Role,
+};
 
 /// An organizer's account.
 #[derive(Clone, Debug)]
 pub struct Account {
+    /// Its id.
+    pub id: Uuid,
     /// Address to sign in with.
     pub email: String,
     /// Name shown to colleagues.
@@ -19,6 +28,8 @@ pub struct Account {
     pub is_operator: bool,
     /// Name of the organization.
     pub organization: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
     /// Since when it is disabled.
     pub disabled_at: Option<DateTime<Utc>>,
     /// Number of sessions that have not ended.
@@ -27,25 +38,70 @@ pub struct Account {
     pub tokens: i64,
 }
 
+/// The accounts of all organizations, or the one with this address.
 pub(in crate::organizers) async fn list(
     conn: &mut PgConnection,
     email: Option<&str>,
     now: DateTime<Utc>,
+    unused_since: DateTime<Utc>,
+) -> Result<Vec<Account>> {
+    let ids = sqlx::query_scalar!("SELECT id FROM organizers WHERE $1::text IS NULL OR email = $1", email);
+    let ids = ids.fetch_all(&mut *conn).await?;
+    accounts(conn, &ids, now, unused_since).await
+}
+
+/// These accounts, by organization and address. Sessions that were not used since `unused_since` have ended.
+async fn accounts(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+    unused_since: DateTime<Utc>,
 ) -> Result<Vec<Account>> {
     Ok(sqlx::query_as!(
         Account,
-        r#"SELECT r.email, r.name, r.role AS "role: Role", r.is_operator, o.name AS organization, r.disabled_at,
-                  (SELECT count(*) FROM sessions s WHERE s.organizer_id = r.id AND s.expires_at > $2) AS "sessions!",
+        r#"SELECT r.id, r.email, r.name, r.role AS "role: Role", r.is_operator, o.name AS organization, r.created_at, r.disabled_at,
+                  (SELECT count(*) FROM sessions s
+                   WHERE s.organizer_id = r.id AND s.expires_at > $2 AND s.last_used_at > $3) AS "sessions!",
                   (SELECT count(*) FROM api_tokens t WHERE t.organizer_id = r.id AND t.revoked_at IS NULL
                    AND (t.expires_at IS NULL OR t.expires_at > $2)) AS "tokens!"
            FROM organizers r JOIN organizations o ON o.id = r.organization_id
-           WHERE $1::text IS NULL OR r.email = $1
+           WHERE r.id = ANY ($1)
            ORDER BY o.name, r.email"#,
-        email,
-        now
+        ids,
+        now,
+        unused_since
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// A page of an organization's accounts, newest first.
+pub(in crate::organizers) async fn page(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    page: &PageParams,
+    now: DateTime<Utc>,
+    unused_since: DateTime<Utc>,
+) -> Result<(Vec<Account>, Extent)> {
+    const KEY: &[KeyColumn] = &[KeyColumn { sql: "id", kind: KeyKind::Uuid }];
+    let scope = [("organization_id", ScopeValue::Id(organization))];
+    let (ids, extent) = KeysetList::new("organizers", KEY, &scope).page::<Uuid>(conn, None, page).await?;
+    let rows = accounts(conn, &ids, now, unused_since).await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// An account of an organization.
+pub(in crate::organizers) async fn one(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    id: Uuid,
+    now: DateTime<Utc>,
+    unused_since: DateTime<Utc>,
+) -> Result<Option<Account>> {
+    let known =
+        sqlx::query_scalar!("SELECT id FROM organizers WHERE id = $1 AND organization_id = $2", id, organization);
+    let Some(id) = known.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    Ok(accounts(conn, &[id], now, unused_since).await?.pop())
 }
 
 /// An account under its lock.
@@ -53,16 +109,94 @@ pub(in crate::organizers) struct LockedAccount {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub role: Role,
+    pub is_disabled: bool,
+}
+
+/// Locks an organization's accounts against changes of roles by others: whether an owner is the last one depends on them
+/// all. Nobody who only takes part waits for it.
+pub(in crate::organizers) async fn lock_organization(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query_scalar!("SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
+    Ok(())
 }
 
 pub(in crate::organizers) async fn lock(conn: &mut PgConnection, email: &str) -> Result<Option<LockedAccount>> {
     Ok(sqlx::query_as!(
         LockedAccount,
-        r#"SELECT id, organization_id, role AS "role: Role" FROM organizers WHERE email = $1 FOR NO KEY UPDATE"#,
+        r#"SELECT id, organization_id, role AS "role: Role", disabled_at IS NOT NULL AS "is_disabled!"
+           FROM organizers WHERE email = $1 FOR NO KEY UPDATE"#,
         email
     )
     .fetch_optional(conn)
     .await?)
+}
+
+/// Locks an account of an organization.
+pub(in crate::organizers) async fn lock_in(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    id: Uuid,
+) -> Result<Option<LockedAccount>> {
+    Ok(sqlx::query_as!(
+        LockedAccount,
+        r#"SELECT id, organization_id, role AS "role: Role", disabled_at IS NOT NULL AS "is_disabled!"
+           FROM organizers WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE"#,
+        id,
+        organization
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Has the organization an owner who may sign in, besides this one?
+pub(in crate::organizers) async fn has_other_owner(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    besides: Uuid,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM organizers WHERE organization_id = $1 AND id <> $2 AND role = 'owner' AND disabled_at IS NULL) AS "is_there!""#,
+        organization,
+        besides
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Ids of the owners of an organization who may sign in, and of an organizer.
+pub(in crate::organizers) async fn owners_and(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    organizer: Uuid,
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM organizers
+         WHERE organization_id = $1 AND (role = 'owner' OR id = $2) AND disabled_at IS NULL ORDER BY id",
+        organization,
+        organizer
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Address and hash of the password of an account that may sign in.
+pub(in crate::organizers) struct OwnAccount {
+    pub email: String,
+    pub password_hash: String,
+}
+
+pub(in crate::organizers) async fn own(conn: &mut PgConnection, id: Uuid) -> Result<Option<OwnAccount>> {
+    Ok(sqlx::query_as!(
+        OwnAccount,
+        "SELECT email, password_hash FROM organizers WHERE id = $1 AND disabled_at IS NULL",
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+pub(in crate::organizers) async fn set_name(conn: &mut PgConnection, id: Uuid, name: &str) -> Result<()> {
+    sqlx::query!("UPDATE organizers SET name = $2 WHERE id = $1", id, name).execute(conn).await?;
+    Ok(())
 }
 
 /// Disables an account, or enables it (`None`). One that is disabled already keeps its time.
@@ -101,51 +235,13 @@ pub(in crate::organizers) async fn forget_devices(conn: &mut PgConnection, organ
     Ok(())
 }
 
-/// Ends the sessions of an organizer whose hash begins with these bytes; all for none. Returns how many.
-pub(in crate::organizers) async fn end_sessions(
-    conn: &mut PgConnection,
-    organizer: Uuid,
-    prefix: &[u8],
-) -> Result<u64> {
-    let ended = sqlx::query!(
-        "DELETE FROM sessions WHERE organizer_id = $1 AND substring(token_hash FOR octet_length($2::bytea)) = $2",
-        organizer,
-        prefix
-    );
-    Ok(ended.execute(conn).await?.rows_affected())
-}
-
-/// A session that has not ended.
-#[derive(Clone, Debug)]
-pub struct Session {
-    pub(in crate::organizers) token_hash: Vec<u8>,
-    /// When the organizer signed in.
-    pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
-    pub expires_at: DateTime<Utc>,
-}
-
-pub(in crate::organizers) async fn sessions(
-    conn: &mut PgConnection,
-    email: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<Session>> {
-    Ok(sqlx::query_as!(
-        Session,
-        "SELECT s.token_hash, s.created_at, s.expires_at FROM sessions s JOIN organizers r ON r.id = s.organizer_id
-         WHERE r.email = $1 AND s.expires_at > $2 ORDER BY s.created_at DESC",
-        email,
-        now
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
 /// An API token, without its secret, which is not kept.
 #[derive(Clone, Debug)]
 pub struct Token {
     /// Its id.
     pub id: Uuid,
+    /// Id of its organizer.
+    pub organizer_id: Uuid,
     /// Address of its organizer.
     pub organizer: String,
     /// What it is for.
@@ -164,18 +260,70 @@ pub struct Token {
     pub is_disabled: bool,
 }
 
+/// All tokens, or those of the organizer with this address, newest first.
 pub(in crate::organizers) async fn tokens(conn: &mut PgConnection, email: Option<&str>) -> Result<Vec<Token>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT t.id FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id WHERE $1::text IS NULL OR r.email = $1",
+        email
+    );
+    let ids = ids.fetch_all(&mut *conn).await?;
+    tokens_of(conn, &ids).await
+}
+
+async fn tokens_of(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Token>> {
     Ok(sqlx::query_as!(
         Token,
-        r#"SELECT t.id, r.email AS organizer, t.name, t.scopes, t.created_at, t.expires_at, t.revoked_at, t.last_used_on,
-                  r.disabled_at IS NOT NULL AS "is_disabled!"
+        r#"SELECT t.id, r.id AS organizer_id, r.email AS organizer, t.name, t.scopes, t.created_at, t.expires_at, t.revoked_at,
+                  t.last_used_on, r.disabled_at IS NOT NULL AS "is_disabled!"
            FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
-           WHERE $1::text IS NULL OR r.email = $1
+           WHERE t.id = ANY ($1)
            ORDER BY t.created_at DESC, t.id"#,
-        email
+        ids
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// Whose tokens are listed or revoked.
+#[derive(Clone, Copy)]
+pub(in crate::organizers) enum TokensOf {
+    Organization(Uuid),
+    Organizer(Uuid),
+}
+
+/// A page of tokens, newest first.
+pub(in crate::organizers) async fn list_tokens(
+    conn: &mut PgConnection,
+    of: TokensOf,
+    page: &PageParams,
+) -> Result<(Vec<Token>, Extent)> {
+    const KEY: &[KeyColumn] = &[KeyColumn { sql: "t.id", kind: KeyKind::Uuid }];
+    let (table, scope) = match of {
+        TokensOf::Organization(id) => {
+            ("api_tokens t JOIN organizers r ON r.id = t.organizer_id", [("r.organization_id", ScopeValue::Id(id))])
+        }
+        TokensOf::Organizer(id) => ("api_tokens t", [("t.organizer_id", ScopeValue::Id(id))]),
+    };
+    let (ids, extent) = KeysetList::new(table, KEY, &scope).page::<Uuid>(conn, None, page).await?;
+    let rows = tokens_of(conn, &ids).await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// One token of them.
+pub(in crate::organizers) async fn token(conn: &mut PgConnection, of: TokensOf, id: Uuid) -> Result<Option<Token>> {
+    let (organization, organizer) = match of {
+        TokensOf::Organization(id) => (Some(id), None),
+        TokensOf::Organizer(id) => (None, Some(id)),
+    };
+    let known = sqlx::query_scalar!(
+        "SELECT t.id FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
+         WHERE t.id = $1 AND ($2::uuid IS NULL OR r.organization_id = $2) AND ($3::uuid IS NULL OR r.id = $3)",
+        id,
+        organization,
+        organizer
+    );
+    let Some(id) = known.fetch_optional(&mut *conn).await? else { return Ok(None) };
+    Ok(tokens_of(conn, &[id]).await?.pop())
 }
 
 /// Revokes a token. False: it is revoked already.

@@ -79,6 +79,8 @@ const OWNED: [Owned; 9] = [
         slice: "organizers",
         tables: &[
             "organizers",
+            "invitations",
+            "password_resets",
             "api_tokens",
             "sessions",
             "known_devices",
