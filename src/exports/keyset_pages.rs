@@ -8,7 +8,7 @@
 //!
 //! A page that fails in an outage is read again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use tokio::time::sleep;
@@ -34,8 +34,9 @@ pub(super) struct KeysetPages {
     after: Uuid,
     /// Rows with ids below this are all committed or never will be.
     recent_from: Uuid,
-    /// Ids from `recent_from` on that were read, ascending.
-    recent: Vec<Uuid>,
+    /// Ids from `recent_from` on that were read, ascending: those of each page. Shared, since the position is cloned for
+    /// each page, and on the day of a peak these are a million.
+    recent: Vec<Arc<[Uuid]>>,
     is_second: bool,
 }
 
@@ -60,9 +61,10 @@ impl KeysetPages {
             self.after = id(last);
         }
         let rows = if self.is_second {
-            page.into_iter().filter(|row| self.recent.binary_search(&id(row)).is_err()).collect()
+            page.into_iter().filter(|row| !self.was_read(&id(row))).collect()
         } else {
-            self.recent.extend(page.iter().map(&id).filter(|id| *id > self.recent_from));
+            let recent: Arc<[Uuid]> = page.iter().map(&id).filter(|id| *id > self.recent_from).collect();
+            self.recent.extend((!recent.is_empty()).then_some(recent));
             page
         };
         if is_full {
@@ -71,6 +73,11 @@ impl KeysetPages {
         let was_second = std::mem::replace(&mut self.is_second, true);
         self.after = self.recent_from;
         (rows, !was_second)
+    }
+
+    fn was_read(&self, id: &Uuid) -> bool {
+        let of_its_page = self.recent.partition_point(|page| page.last().is_some_and(|last| last < id));
+        self.recent.get(of_its_page).is_some_and(|page| page.binary_search(id).is_ok())
     }
 }
 
