@@ -12,7 +12,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         forms::{FormFields, FormInput},
-        text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line, postal_code_of},
+        text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line, international_phone, postal_code_of},
     },
 };
 
@@ -453,6 +453,7 @@ impl PersonBody {
             code.province().unwrap_or("").clone_into(&mut region);
         }
         let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
+        let phone = international_phone(&phone, &country);
 
         let extras = self.extras(at, &mut errors);
         let email = match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {

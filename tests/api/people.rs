@@ -39,7 +39,7 @@ async fn post_person_creates_then_completes_by_address(pool: PgPool) {
     );
     assert_eq!(
         (body["phone_numbers"][0]["number"].as_str(), body["preferred_language"].as_str()),
-        (Some("416 555 0100"), Some("fr"))
+        (Some("+14165550100"), Some("fr"))
     );
     assert_eq!(app.count("SELECT count(*) FROM people").await, 1);
     assert_eq!(app.get(&format!("{PEOPLE}/{}", added.id()), t).await.expect(200), body);

@@ -6,6 +6,7 @@
 
 mod email;
 mod locale;
+mod phone;
 mod postal_code;
 mod providers;
 mod slips;
@@ -13,6 +14,7 @@ mod slug;
 
 pub use email::EmailAddress;
 pub use locale::LocaleTag;
+pub use phone::international_phone;
 pub use postal_code::{PostalCode, postal_code_of};
 pub use slug::Slug;
 

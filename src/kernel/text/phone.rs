@@ -1,0 +1,76 @@
+//! Telephone numbers in the international form, by the rules of libphonenumber.
+
+use phonenumber::{Mode, country};
+use unicode_normalization::UnicodeNormalization;
+
+/// A number as E.164 (`+14165550142`) where it is one of its country (ISO 3166, two letters; Canada where it is empty), or has
+/// a country's code itself. What is no such number stays as it was typed: an extension, letters for digits, a number of
+/// a few digits, two numbers in one field.
+pub fn international_phone(typed: &str, country: &str) -> String {
+    let plain: String = typed.nfkc().collect();
+    let written_in_digits = plain.chars().all(|c| c.is_numeric() || c.is_whitespace() || "+-–.()/".contains(c));
+    let country: Option<country::Id> = if country.is_empty() { Some(country::CA) } else { country.parse().ok() };
+    match phonenumber::parse(country, &plain) {
+        Ok(number) if written_in_digits && number.is_valid() => number.format().mode(Mode::E164).to_string(),
+        _ => typed.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_country_become_international() {
+        for (typed, country, expected) in [
+            ("416-555-0142", "", "+14165550142"),
+            ("(416) 555-0142", "CA", "+14165550142"),
+            ("1 416 555 0142", "CA", "+14165550142"),
+            ("+1 416.555.0142", "FR", "+14165550142"),
+            ("001 416 555 0142", "FR", "+14165550142"),
+            ("06 12 34 56 78", "FR", "+33612345678"),
+            ("+33 (0)6 12 34 56 78", "CA", "+33612345678"),
+            ("98765 43210", "IN", "+919876543210"),
+            ("098765 43210", "IN", "+919876543210"),
+            ("55 1234 5678", "MX", "+525512345678"),
+            ("0917 123 4567", "PH", "+639171234567"),
+            ("٤١٦ ٥٥٥ ٠١٤٢", "CA", "+14165550142"),
+            ("４１６–５５５–０１４２", "CA", "+14165550142"),
+        ] {
+            assert_eq!(international_phone(typed, country), expected, "{typed} in {country}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_as_it_was_typed() {
+        for typed in [
+            "",
+            "1",
+            "555 0142",
+            "416 555 0142 ext. 7",
+            "1-800-FLOWERS",
+            "416 555 0142 / 416 555 0143",
+            "call in the evening",
+            "+999 123 456 789",
+        ] {
+            assert_eq!(international_phone(typed, "CA"), typed);
+        }
+        assert_eq!(international_phone("416 555 0142", "ZZ"), "416 555 0142", "a country that is none");
+    }
+
+    proptest! {
+        #[test]
+        fn an_international_number_stays_what_it_is(typed in "[+]?[0-9 ().-]{0,20}", country in "(CA|US|FR|IN|PH|MX|)") {
+            let once = international_phone(&typed, &country);
+            prop_assert_eq!(international_phone(&once, &country), once.clone());
+            prop_assert_eq!(once == typed || once.starts_with('+'), true);
+        }
+
+        #[test]
+        fn any_text_is_taken(typed in any::<String>(), country in "[A-Z]{0,2}") {
+            international_phone(&typed, &country);
+        }
+    }
+}
