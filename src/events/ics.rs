@@ -1,13 +1,15 @@
 //! Calendar files (RFC 5545): VEVENTs in the event's own zone, with a VTIMEZONE, so that times stay right across
 //! changes of daylight saving time.
 //!
-//! Never in a calendar file: the join link (calendars are synced to other devices and people), and attendees.
+//! Never in a calendar file: the join link (calendars are synced to other devices and people), and attendees. That of a
+//! protected event says when, and nothing else.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
 use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
 
 use super::plan::Event;
 use crate::kernel::{
+    i18n,
     text::LocaleTag,
     zones::{Transition, Zone},
 };
@@ -19,7 +21,11 @@ pub(super) const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBL
 /// repeats. `domain` is the right-hand side of the UIDs; `page` is the URL of the event's page.
 pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str) -> String {
     let plan = &event.plan;
-    let (text, _) = event.action.text(locale, "");
+    let neutral = event.action.protected;
+    let (mut text, _) = event.action.text(locale, "");
+    if neutral {
+        text.title = i18n::text(locale, "event-calendar-neutral");
+    }
     let mut calendar = Calendar::empty();
     for (name, value) in
         [("VERSION", "2.0"), ("PRODID", "-//Muster//Muster//EN"), ("CALSCALE", "GREGORIAN"), ("METHOD", "PUBLISH")]
@@ -30,7 +36,8 @@ pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &st
     let status = if event.is_called_off() { EventStatus::Cancelled } else { EventStatus::Confirmed };
     let place = event.place();
     let entry = |uid: &str, title: &str, starts_at, ends_at| {
-        let mut entry = Entry::with_uid(&format!("{uid}@{domain}"));
+        let uid = if neutral { uid.to_owned() } else { format!("{uid}@{domain}") };
+        let mut entry = Entry::with_uid(&uid);
         entry
             // when this copy came to be, so that a file that did not change is the same file
             .timestamp(event.action.modified_at)
@@ -38,17 +45,18 @@ pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &st
             .summary(title)
             .starts(in_zone(starts_at, plan.zone))
             .ends(in_zone(ends_at, plan.zone))
-            .url(page)
-            .status(status)
-            .description(&description);
-        if !place.is_empty() {
-            entry.location(&place);
+            .status(status);
+        if !neutral {
+            entry.url(page).description(&description);
+            if !place.is_empty() {
+                entry.location(&place);
+            }
         }
         entry
     };
     let id = event.action.id;
     for (n, session) in (1..).zip(&plan.sessions) {
-        let title = format!("{} – {}", text.title, session.title);
+        let title = if neutral { text.title.clone() } else { format!("{} – {}", text.title, session.title) };
         let mut entry = entry(&format!("{n}.{id}"), &title, session.starts_at, session.ends_at);
         if !session.rrule.is_empty() {
             entry.append_property(Property::new("RRULE", &session.rrule));

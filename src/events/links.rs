@@ -85,11 +85,11 @@ pub(super) async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &Loade
     }
     let mut page = c.button_page("manage");
     page.danger = true;
+    page.lines.extend(join_link(kernel, c));
+    let value = text(c.locale, &format!("event-state-{}", c.row.state.as_str()));
+    page.details.push(Detail { label: text(c.locale, "detail-status"), value });
+    page.details.extend(details(c));
     if !c.is_neutral() {
-        page.lines.extend(join_link(kernel, c));
-        let value = text(c.locale, &format!("event-state-{}", c.row.state.as_str()));
-        page.details.push(Detail { label: text(c.locale, "detail-status"), value });
-        page.details.extend(details(c));
         page.links = event_link(c);
     }
     Ok(page)

@@ -166,9 +166,10 @@ fn calendar(events: &Events, event: &Event, visitor: &Visitor) -> Result<Respons
     let text =
         ics::calendar(event, visitor.locale, &kernel.settings.mail.from_domain, &kernel.url(&event.action.path()));
     let header = |value: String| HeaderValue::try_from(value).map_err(Error::internal);
+    let name = if event.action.protected { "calendar" } else { &event.action.slug };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(ics::CONTENT_TYPE)),
-        (header::CONTENT_DISPOSITION, header(format!("attachment; filename=\"{}.ics\"", event.action.slug))?),
+        (header::CONTENT_DISPOSITION, header(format!("attachment; filename=\"{name}.ics\""))?),
         // calendars poll
         (header::ETAG, header(etag(text.as_bytes()))?),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),

@@ -182,3 +182,29 @@ async fn calendar_files_have_validators_and_rules_that_calendars_understand(pool
     let page = app.get("/e/assembly", None).await.text();
     assert!(page.contains("every week, 6 times"), "{page}");
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_calendar_of_a_protected_event_says_when_and_nothing_else(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let soon = app.kernel.env.now() + TimeDelta::days(7);
+    let sessions = json!([{"title": "Vigil", "start_date": soon.to_rfc3339()}]);
+    let place = json!({"venue": "Union hall", "address_lines": ["1 Elm St"], "locality": "Toronto"});
+    event(&app, &token, json!({"muster:privacy": "protected", "summary": "Undocumented", "location": place})).await;
+    let page = app.get("/e/assembly", None).await.text();
+    assert!(!page.contains("Add to calendar"), "no button writes its name into a telephone");
+    assert!(page.contains("<a href=\"/e/assembly.ics\">Calendar entry without name and place</a>"), "{page}");
+    for more in [json!({}), json!({"muster:sessions": sessions})] {
+        app.put(EVENT, Some(&token), &more).await.expect(200);
+        app.expire_caches();
+        let reply = app.get("/e/assembly.ics", None).await;
+        assert_eq!(reply.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"calendar.ics\"");
+        let file = reply.text();
+        assert!(file.contains("SUMMARY:Appointment\r\n") && file.contains("DTSTART"), "{file}");
+        for told in
+            ["Assembly", "assembly", "Undocumented", "Union", "Elm", "Vigil", "LOCATION", "DESCRIPTION", "URL", "@"]
+        {
+            assert!(!file.contains(told), "{told}: {file}");
+        }
+    }
+}
