@@ -86,14 +86,15 @@ async fn request(
     for (vault_id, organization_id) in people::organization_vaults(&mut tx).await? {
         let vault = kernel.vaults.open(vault_id).await?;
         let found = people::find_by_address(&mut tx, vault.id, &vault.email_index(&address)).await?;
-        // queued in any case, so that response times tell nothing; for whom nothing is known it is not sent
+        // queued in any case, so that response times tell nothing; for whom nothing is known it is not sent. Protected: its row
+        // goes when that is done, so that no state in the mail queue tells which of the two it was
         let email = NewEmail {
             organization_id,
             class: Class::Confirmation,
             kind: OWN_PAGE_MAIL,
             lane: "",
             refs: json!({"person": found.unwrap_or_else(|| kernel.env.id())}),
-            protected: false,
+            protected: true,
             due_at: None,
         };
         mail::enqueue(&mut tx, &kernel.env, email).await?;

@@ -17,7 +17,7 @@ use crate::{
 
 /// What an operation asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
+pub enum Needs {
     /// Nothing, and it looks at no credentials.
     Nothing,
     /// Nothing; a token shows more.
@@ -29,7 +29,7 @@ enum Needs {
     /// A session of the console; no token will do.
     Session,
 }
-use Needs::{NoToken, NoTokenOr, Nothing, Scopes, Session};
+pub use Needs::{NoToken, NoTokenOr, Nothing, Scopes, Session};
 
 const READ: Needs = Scopes(&["contacts:read"]);
 const WRITE: Needs = Scopes(&["contacts:write"]);
@@ -196,7 +196,7 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/updates/{id}", NoToken),
 ];
 
-const SCOPES: [&str; 8] = [
+pub const SCOPES: [&str; 8] = [
     "actions:read",
     "actions:write",
     "contacts:read",
@@ -208,7 +208,7 @@ const SCOPES: [&str; 8] = [
 ];
 
 /// The operations of the document, each with what it needs.
-async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
+pub async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
     let document = app.get("/api/v1/openapi.json", None).await.expect(200);
     let table: BTreeMap<(&str, &str), Needs> =
         OPERATIONS.iter().map(|(method, path, needs)| ((*method, *path), *needs)).collect();

@@ -12,6 +12,7 @@ pub mod broadcasts;
 pub mod campaigns;
 pub mod confirmations;
 pub mod contract;
+pub mod differential;
 pub mod disclosure;
 pub mod edges;
 pub mod erasure;

@@ -1,0 +1,319 @@
+//! Nobody but who may read contacts can find out whether a person has taken part: two installations that differ only in
+//! that answer alike, whatever is asked of them. What is asked comes from the description of the API; what may differ is
+//! listed with its reason.
+
+use axum::http::{Method, header};
+use chrono::{DateTime, TimeDelta};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, postgres::PgConnectOptions};
+
+use super::{
+    access::{NoToken, NoTokenOr, Nothing, SCOPES, Scopes, Session, operations},
+    actions::submissions::{KINDS, Kind},
+};
+use crate::{
+    fixtures::confirm,
+    harness::{Reply, TestApp, signer},
+};
+
+/// Who is asked about. She took part in one installation; in the other [`OTHER`] did.
+const AMARA: &str = "amara@example.org";
+/// As many characters as [`AMARA`] has.
+const OTHER: &str = "zoraa@example.org";
+/// Tokens with one of these may read who took part.
+const READERS: [&str; 2] = ["contacts:read", "contacts:export"];
+
+/// The scopes that show the most; after each question only their answers are read.
+const TELLING: [&str; 4] = ["", "actions:read", "contacts:write", "mail:manage"];
+
+/// An action on which everything is tried.
+struct Case {
+    kind: &'static Kind,
+    privacy: &'static str,
+    confirmation: &'static str,
+    /// Are all its seats taken?
+    full: bool,
+}
+
+impl Case {
+    /// Does the number move when an organizer enters somebody who was not there? On standard actions that ask for
+    /// confirmation it does: it is right within 15 seconds, and whoever enters people is trusted with that (ADR 17).
+    fn counts_who_is_entered(&self) -> bool {
+        self.privacy == "standard" && self.confirmation == "email"
+    }
+}
+
+/// What may differ, and why: a part of the question, the privacy of the action, the reason.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "GET /api/v1/mail",
+    "standard",
+    "whoever manages the mail queue sees of each mail what it is and whether it was sent; those of protected actions are deleted",
+)];
+
+/// What an answer tells, without what differs between any two answers: ids, tokens and times.
+fn told(reply: &Reply) -> String {
+    let mut headers: Vec<String> = Vec::new();
+    for (name, value) in &reply.headers {
+        // of the body, with its ids
+        if ![header::ETAG, header::DATE, header::CONTENT_LENGTH].contains(name) {
+            headers.push(format!("{name}: {}", value.to_str().unwrap()));
+        }
+    }
+    headers.sort();
+    without_ids(&format!("{}\n{}\n{}", reply.status, headers.join("\n"), reply.text()))
+}
+
+/// A text with `*` for each word that is long enough to be random, and for each time.
+fn without_ids(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-_:.+%/=".contains(c);
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, word) = rest.split_at(start);
+        let (word, after) = word.split_at(word.find(|c| !is_word(c)).unwrap_or(word.len()));
+        out.push_str(before);
+        for (n, part) in word.split('/').enumerate() {
+            let is_time = part.len() >= 16 && part.as_bytes()[4] == b'-' && part.contains('T') && part.contains(':');
+            let digits = part.chars().filter(char::is_ascii_digit).count();
+            let is_random = part.len() >= 20 && digits >= 2;
+            out.push_str(if n > 0 { "/" } else { "" });
+            out.push_str(if is_time || is_random { "*" } else { part });
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// Everything that was asked in an installation, with its answer.
+struct Play<'a> {
+    app: &'a TestApp,
+    case: &'a Case,
+    /// One token for each scope.
+    tokens: Vec<(&'static str, String)>,
+    /// Readable addresses, each with the scope of the token (empty: none).
+    readable: Vec<(&'static str, String)>,
+    answers: Vec<(String, String)>,
+}
+
+impl<'a> Play<'a> {
+    async fn begin(app: &'a TestApp, case: &'a Case, took_part: &str) -> Self {
+        // at the same time of the day in both, far from a change of the hour or the day
+        let until_tomorrow = chrono::NaiveTime::MIN - app.kernel.env.now().time() + TimeDelta::hours(34);
+        app.kernel.env.advance(until_tomorrow);
+        let owner = app.owner().await;
+        let mut more = json!({"muster:privacy": case.privacy});
+        if case.confirmation == "none" {
+            more["muster:confirmation"] = json!("none");
+        }
+        if case.kind.name == "event" {
+            more["capacity"] = json!(if case.full { 12 } else { 100 });
+            more["start_date"] = json!("2031-05-01T18:00:00Z");
+        }
+        case.kind.create(app, &owner, more).await;
+        let others: Vec<String> = (0..11).map(|n| format!("person{n}@example.org")).collect();
+        for address in others.iter().map(String::as_str).chain([took_part]) {
+            app.post(case.kind.submit, None, &signer(address)).await.expect(202);
+            if case.confirmation == "email" {
+                confirm(app, address).await;
+            }
+        }
+        let mut tokens = Vec::new();
+        for scope in SCOPES.into_iter().filter(|scope| !READERS.contains(scope)) {
+            tokens.push((scope, app.token("Alliance", scope).await));
+        }
+        let readable = readable(app, case.kind, &tokens).await;
+        let mut play = Self { app, case, tokens, readable, answers: Vec::new() };
+        play.look("before").await;
+        play
+    }
+
+    fn token(&self, scope: &str) -> Option<&str> {
+        self.tokens.iter().find(|(name, _)| *name == scope).map(|(_, token)| token.as_str())
+    }
+
+    /// Lets everything happen that follows, and reads everything that can be read.
+    async fn look(&mut self, when: &str) {
+        self.app.mail().await;
+        self.app.jobs().await;
+        self.app.tick().await;
+        self.app.expire_caches();
+        let all = when == "before" || when == "next week";
+        for (scope, path) in self.readable.iter().filter(|(scope, _)| all || TELLING.contains(scope)) {
+            let reply = self.app.get(path, self.token(scope)).await;
+            self.answers.push((format!("{when}: GET {path} {scope}"), told(&reply)));
+        }
+        let mut mails = Vec::new();
+        for mail in self.app.mail().await {
+            if ![AMARA, OTHER].iter().any(|address| mail.to.contains(address)) {
+                mails.push(format!("{} {}", mail.to, mail.subject));
+            }
+        }
+        mails.sort();
+        self.answers.push((format!("{when}: mails to others"), mails.join("\n")));
+    }
+
+    async fn ask(&mut self, question: &str, reply: Reply) {
+        self.answers.push((format!("{question}: answer"), told(&reply)));
+        self.look(question).await;
+    }
+
+    /// All that can be asked about Amara by who has neither her mailbox nor may read contacts.
+    async fn ask_everything(mut self) -> Vec<(String, String)> {
+        let (app, kind) = (self.app, self.case.kind);
+        let body = signer(AMARA);
+        let reply = app.post(kind.submit, None, &body).await;
+        self.ask("public request", reply).await;
+        let fields = [("given_name", "Amara"), ("family_name", "Okafor"), ("email", AMARA), ("postal_code", "M5V 3L9")];
+        let reply = app.post_form(kind.page, &fields).await;
+        self.ask("form", reply).await;
+        let reply = app.post_form("/my", &[("email", AMARA)]).await;
+        self.ask("own page", reply).await;
+        let reply = app.post_form(&format!("{}/code", kind.page), &[("email", AMARA), ("code", "aaaabbbb")]).await;
+        self.ask("code", reply).await;
+        let reply = app.post("/api/v1/people", self.token("contacts:write"), &body).await;
+        self.ask("person", reply).await;
+        let reply = app.post("/api/v1/mail/unsuppress", self.token("mail:manage"), &json!({"address": AMARA})).await;
+        self.ask("unsuppress", reply).await;
+        if !self.case.counts_who_is_entered() {
+            let reply = app.post(kind.submit, self.token("contacts:write"), &body).await;
+            self.ask("vouching", reply).await;
+        }
+        let now: DateTime<_> = app.kernel.env.now();
+        app.kernel.env.advance(TimeDelta::days(1) - now.time().signed_duration_since(chrono::NaiveTime::MIN));
+        self.look("next day").await;
+        app.kernel.env.advance(TimeDelta::days(7));
+        self.look("next week").await;
+        let reply = app.post(kind.submit, self.token("contacts:write"), &body).await;
+        self.answers.push(("vouching at the end: answer".to_owned(), told(&reply)));
+        self.answers
+    }
+}
+
+/// What a token of each single scope, and somebody without one, can read of an action: the operations of the API, and the
+/// pages.
+async fn readable(app: &TestApp, kind: &Kind, tokens: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    let slug = kind.page.rsplit('/').next().unwrap();
+    let collection = kind.submit.split('/').nth(3).unwrap();
+    let mut readable = Vec::new();
+    for (method, template, needs) in operations(app).await {
+        let is_own = template.split('/').nth(3).is_none_or(|first| first == collection)
+            || !["petitions", "events", "advocacy_campaigns"].iter().any(|other| template.contains(other));
+        // streams for ever, or is of no action
+        let skipped = ["/openapi.json", "/problems", "/exports"].iter().any(|part| template.contains(part));
+        if method != Method::GET || !is_own || skipped || template.matches('{').count() > 1 {
+            continue;
+        }
+        let path = template.replace("{id}", slug);
+        let may: Vec<&'static str> = match needs {
+            Nothing => vec![""],
+            // of the account that asks
+            Session => Vec::new(),
+            NoToken | NoTokenOr(_) => [""].into_iter().chain(tokens.iter().map(|(scope, _)| *scope)).collect(),
+            Scopes(scopes) if scopes.iter().any(|scope| READERS.contains(scope)) => Vec::new(),
+            Scopes(scopes) => tokens.iter().map(|(scope, _)| *scope).filter(|scope| scopes.contains(scope)).collect(),
+        };
+        readable.extend(may.into_iter().map(|scope| (scope, path.clone())));
+    }
+    for page in ["", "/received", "/code", ".ics"] {
+        readable.push(("", format!("{}{page}", kind.page)));
+    }
+    readable.push(("", "/".to_owned()));
+    assert!(readable.len() > 20, "{readable:?}");
+    readable
+}
+
+/// A further database beside that of the test, which [`drop_database`] drops.
+async fn create_database(options: &PgConnectOptions, number: usize) -> String {
+    let name = options.get_database().unwrap();
+    // names of databases are cut at 63 bytes
+    let name = format!("{number}_{}", &name[name.len().saturating_sub(50)..]);
+    let mut conn = options.clone().database("postgres").connect().await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).execute(&mut conn).await.unwrap();
+    name
+}
+
+async fn drop_database(options: &PgConnectOptions, name: &str) {
+    let mut conn = options.clone().database("postgres").connect().await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE \"{name}\" WITH (FORCE)"))).execute(&mut conn).await.unwrap();
+}
+
+async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static str) {
+    let mut found = Vec::new();
+    let mut asked = 0;
+    let is_event = kind.name == "event";
+    let asks_nothing = privacy == "standard" && kind.name != "letter";
+    let cases = [("email", false), ("email", true), ("none", false), ("none", true)].into_iter();
+    let cases = cases.filter(|(confirmation, full)| (*confirmation == "email" || asks_nothing) && (!full || is_event));
+    let options: PgConnectOptions = (*pool.connect_options()).clone();
+    for (confirmation, full) in cases {
+        let case = Case { kind, privacy, confirmation, full };
+        let mut plays = Vec::new();
+        for took_part in [AMARA, OTHER] {
+            let name = create_database(&options, plays.len()).await;
+            let database = PgPool::connect_with(options.clone().database(&name)).await.unwrap();
+            sqlx::migrate!("./migrations").run(&database).await.unwrap();
+            let settings = [("MUSTER__GUARD__MODE", "off"), ("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")];
+            let app = TestApp::with(database.clone(), &settings).await;
+            plays.push(Play::begin(&app, &case, took_part).await.ask_everything().await);
+            drop(app);
+            database.close().await;
+            drop_database(&options, &name).await;
+        }
+        let [took_part, did_not] = plays.try_into().unwrap_or_else(|_| panic!("two"));
+        assert_eq!(took_part.len(), did_not.len());
+        asked += took_part.len();
+        for ((question, one), (_, other)) in took_part.into_iter().zip(did_not) {
+            let is_excepted = EXCEPTIONS.iter().any(|(part, only, _)| question.contains(part) && *only == privacy);
+            if one != other && !is_excepted {
+                found.push(format!(
+                    "{} {privacy} {confirmation} full={full}: {question}\n{}",
+                    kind.name,
+                    difference(&one, &other)
+                ));
+            }
+        }
+    }
+    assert!(asked > 400, "{asked} answers");
+    assert!(found.is_empty(), "{} of {asked} answers tell who took part:\n{}", found.len(), found.join("\n"));
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_signed(pool: PgPool) {
+    nothing_differs(pool, &KINDS[0], "standard").await;
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_signed_a_protected_petition(pool: PgPool) {
+    nothing_differs(pool, &KINDS[0], "protected").await;
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_is_registered(pool: PgPool) {
+    nothing_differs(pool, &KINDS[1], "standard").await;
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_is_registered_for_a_protected_event(pool: PgPool) {
+    nothing_differs(pool, &KINDS[1], "protected").await;
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_wrote_a_letter(pool: PgPool) {
+    nothing_differs(pool, &KINDS[2], "standard").await;
+}
+
+#[sqlx::test]
+async fn nothing_tells_who_wrote_a_letter_of_a_protected_action(pool: PgPool) {
+    nothing_differs(pool, &KINDS[2], "protected").await;
+}
+
+/// The lines in which two answers differ.
+fn difference(one: &str, other: &str) -> String {
+    let mut shown = String::new();
+    for (a, b) in one.lines().zip(other.lines()).filter(|(a, b)| a != b).take(3) {
+        let at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(60);
+        let cut = |line: &str| line.chars().skip(at).take(160).collect::<String>();
+        shown.push_str(&format!("  took part: …{}\n  did not:   …{}\n", cut(a), cut(b)));
+    }
+    shown
+}
