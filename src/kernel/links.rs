@@ -24,6 +24,8 @@ const MAC_BYTES: usize = 15;
 
 /// Name of the checkbox "never mail this address again" on the page of "this was not me".
 pub const NEVER_AGAIN: &str = "never_again";
+/// Name of the hidden field of a button that only opens the page.
+pub const OPEN: &str = "open";
 
 /// What a link is for: a byte of its own, which must never change, since mailed links contain it. The slice that mails a
 /// link declares its purpose; none may use the byte of another.
@@ -206,6 +208,8 @@ pub struct LinkPage {
     pub lines: Vec<String>,
     /// Label of the button; `None` if there is none.
     pub button: Option<String>,
+    /// Does the button only show what the link is about? It then sends [`OPEN`].
+    pub opens: bool,
     /// Is the button's action destructive?
     pub danger: bool,
     /// Is this the page after the button was pressed?
@@ -230,6 +234,21 @@ pub struct LinkPage {
 }
 
 impl LinkPage {
+    /// The page before what a link is about is shown: whoever only follows the link, as mail scanners do, learns nothing.
+    pub fn closed(locale: LocaleTag) -> Self {
+        let part = |key: &str| text(locale, &format!("token-own-{key}"));
+        let button = Some(part("button"));
+        Self {
+            locale,
+            heading: part("heading"),
+            lines: vec![part("line")],
+            button,
+            opens: true,
+            neutral: true,
+            ..Self::default()
+        }
+    }
+
     /// The page of "this was not me", before and after the button was pressed.
     pub fn not_me(locale: LocaleTag, done: bool) -> Self {
         let part = |key: &str| text(locale, &format!("token-not-me-{key}"));

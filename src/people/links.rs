@@ -42,8 +42,8 @@ pub fn register_links(kernel: &Arc<Kernel>, records: &AllRecords, handlers: &mut
     handlers.register(VoidLinks { kernel: kernel.clone(), records: records.clone() });
 }
 
-/// The links for an own page. A file with what it says lies in the open where it was downloaded, so a protected action
-/// does not offer it. Whoever left no address could get no new link, so voiding the present one is not offered.
+/// The links for an own page. A file lies in the open where it was downloaded, so of a protected action the data is shown
+/// on a page only. Whoever left no address could get no new link, so voiding the present one is not offered.
 ///
 /// # Errors
 /// A database error.
@@ -60,11 +60,8 @@ pub async fn own_links(
         label: text(locale, label),
         href: kernel.links.url(purpose, person, generation),
     };
-    let mut links = Vec::new();
-    if !protected {
-        links.push(to(MY_DATA, "own-data-link"));
-    }
-    links.push(to(ERASE_PERSON, "own-delete-link"));
+    let my_data = if protected { "own-data-see-link" } else { "own-data-link" };
+    let mut links = vec![to(MY_DATA, my_data), to(ERASE_PERSON, "own-delete-link")];
     if known.is_some_and(|links| links.has_details) {
         links.push(to(VOID_LINKS, "own-void-link"));
     }
@@ -119,8 +116,13 @@ impl LinkHandler for MyData {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let found = find(&self.kernel, &mut *self.kernel.public.acquire().await?, token).await?;
-            let locale = found.ok_or_else(expired)?.0.locale();
+            let mut conn = self.kernel.public.acquire().await?;
+            let (person, vault) = find(&self.kernel, &mut conn, token).await?.ok_or_else(expired)?;
+            let locale = person.locale();
+            if store::is_protected(&mut conn, vault.id).await? {
+                let button = Some(text(locale, "own-data-see-button"));
+                return Ok(LinkPage { button, opens: true, ..page(locale, "data", "heading", &["see-line"]) });
+            }
             let button = Some(text(locale, "own-data-button"));
             let checkbox = Some(Checkbox { name: ON_PAGE, label: text(locale, "own-data-box") });
             Ok(LinkPage { button, checkbox, ..page(locale, "data", "heading", &["line"]) })
@@ -131,7 +133,7 @@ impl LinkHandler for MyData {
         Box::pin(async move {
             let mut tx = self.kernel.db.begin().await?;
             let (person, vault) = find(&self.kernel, &mut tx, token).await?.ok_or_else(expired)?;
-            if choices.ticked(ON_PAGE) {
+            if choices.ticked(ON_PAGE) || store::is_protected(&mut tx, vault.id).await? {
                 let details = self.records.my_details(&mut tx, &vault, &person).await?;
                 return Ok(LinkPage { done: true, details, ..page(person.locale(), "data", "heading", &[]) });
             }

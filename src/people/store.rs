@@ -370,6 +370,12 @@ pub(super) async fn with_vault(conn: &mut PgConnection, id: Uuid) -> Result<Opti
     }))
 }
 
+/// Is it the vault of a protected action?
+pub(super) async fn is_protected(conn: &mut PgConnection, vault: Uuid) -> Result<bool> {
+    let kind = sqlx::query_scalar!(r#"SELECT kind = 'protected' AS "protected!" FROM vaults WHERE id = $1"#, vault);
+    Ok(kind.fetch_one(conn).await?)
+}
+
 /// Keyed index of a person's address; `None` for one without, or who is gone.
 pub(super) async fn email_index(conn: &mut PgConnection, id: Uuid) -> Result<Option<Vec<u8>>> {
     let index = sqlx::query_scalar!("SELECT email_index FROM people WHERE id = $1", id).fetch_optional(conn).await?;

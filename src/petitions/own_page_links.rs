@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::{
     kind::LoadedSignature,
-    links::SHOW_NAME,
+    links::{MANAGE_SIGNATURE, SHOW_NAME},
     store::{comments, signers},
     submission::{Display, Petitions},
 };
@@ -79,6 +79,7 @@ impl LinkHandler for ShowName {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-done"),
                 lines: vec![text(c.locale, &format!("display-{}", chosen.as_str()))],
+                links: vec![c.page_link(&self.0.kernel, MANAGE_SIGNATURE, "own-page-back")],
                 done: true,
                 ..LinkPage::default()
             })

@@ -229,6 +229,13 @@ async fn the_link_erases_in_every_state_also_after_withdrawing(pool: PgPool) {
             assert_eq!(erase, format!("/t/{}", app.kernel.links.token(ERASE_PERSON, person, 0)));
             let offers_file = withdrawn.contains("Download my data");
             assert_eq!(offers_file, privacy == "standard", "a file of a protected act lies in the open");
+            if !offers_file {
+                let data = link_of(&withdrawn, "See my data");
+                assert!(!app.get(&data, None).await.text().contains(AMARA), "{path}");
+                let shown = app.form(&data, &[]).await;
+                assert_eq!(shown.headers.get("content-disposition"), None);
+                assert!(shown.text().contains("Your details"), "{path} {}", shown.text());
+            }
             assert_eq!(app.form(&erase, &[]).await.status, 200);
             assert_eq!(app.count("SELECT count(*) FROM people").await, 0, "{path}");
         }
@@ -244,14 +251,14 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     let token = app.owner().await;
     everything(&app, &token).await;
     let signature = ids(&app, "SELECT id FROM signatures ORDER BY id LIMIT 1").await[0];
-    let own = app.get(&format!("/t/{}", app.kernel.links.token(MANAGE_SIGNATURE, signature, 0)), None).await.text();
+    let own = app.open_page(&format!("/t/{}", app.kernel.links.token(MANAGE_SIGNATURE, signature, 0))).await.text();
     // the own page says what else she did
     for (shown, page) in [
         ("Petition signed: Status for all", "Your signature"),
         ("Registered: Assembly", "Your registration"),
         ("Letter written: Write to the minister", "Your letter"),
     ] {
-        assert!(app.get(&link_of(&own, shown), None).await.text().contains(page), "{shown}");
+        assert!(app.open_page(&link_of(&own, shown)).await.text().contains(page), "{shown}");
     }
     let data = link_of(&own, "Download my data");
     assert!(app.get(&data, None).await.text().contains("<form"), "a scanner that follows links gets no data");
@@ -324,7 +331,7 @@ async fn whoever_did_anything_finds_the_own_page_by_the_address(pool: PgPool) {
         assert_eq!(app.form("/my", &[("email", &address)]).await.text(), unknown);
         let mails = app.mail_to(&address).await;
         let mail = mails.iter().find(|mail| mail.kind == "own_page").unwrap_or_else(|| panic!("{table}"));
-        assert!(app.get(app.path_of(&mail.links[0]), None).await.text().contains(heading), "{table}");
+        assert!(app.open_page(&mail.links[0]).await.text().contains(heading), "{table}");
     }
     assert!(app.mail_to("nobody@example.org").await.is_empty());
 }

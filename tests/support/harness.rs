@@ -330,6 +330,12 @@ impl TestApp {
         self.form(self.path_of(url), &[]).await
     }
 
+    /// Presses the button that shows an own page.
+    pub async fn open_page(&self, url: &str) -> Reply {
+        let path = if url.starts_with('/') { url } else { self.path_of(url) };
+        self.form(path, &[("open", "true")]).await
+    }
+
     /// Presses the button of the page at a path.
     pub async fn press_path(&self, path: &str) -> Reply {
         self.form(path, &[]).await

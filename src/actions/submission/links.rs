@@ -19,7 +19,7 @@ use crate::{
         Kernel,
         forms::FormInput,
         i18n::{self, text, text_of},
-        links::{LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
+        links::{LinkHandler, LinkHandlers, LinkPage, NEVER_AGAIN, OPEN, PageLink, Purpose, Token, expired},
         zones,
     },
     mail,
@@ -113,7 +113,8 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
     }
 }
 
-/// The own page. In every state it leads to what the person may do with their data.
+/// The own page: what it is about is shown after a first press, which changes nothing. In every state it leads to what the
+/// person may do with their data.
 struct ManageLink<K: SubmissionKind> {
     submissions: Submissions<K>,
     records: AllRecords,
@@ -146,21 +147,27 @@ impl<K: SubmissionKind> LinkHandler for ManageLink<K> {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.submissions.kernel;
-            let mut conn = kernel.public.acquire().await?;
-            let c: Loaded<K> = find(kernel, &mut conn, token).await?;
-            let mut page = K::own_page(kernel, &mut conn, &c).await?;
-            if !c.is_neutral() && !page.done {
-                page.links.extend(self.also_done(&mut conn, &c).await?);
-            }
-            self.with_own_links(&mut conn, &c, page).await
+            let mut conn = self.submissions.kernel.public.acquire().await?;
+            let c: Loaded<K> = find(&self.submissions.kernel, &mut conn, token).await?;
+            // refuses the links that its page refuses
+            K::own_page(&self.submissions.kernel, &mut conn, &c).await?;
+            self.with_own_links(&mut conn, &c, LinkPage::closed(c.locale)).await
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.submissions.kernel;
-            find::<K>(kernel, &mut *kernel.public.acquire().await?, token).await?;
+            let mut conn = kernel.public.acquire().await?;
+            let c: Loaded<K> = find(kernel, &mut conn, token).await?;
+            if choices.ticked(OPEN) {
+                let mut page = K::own_page(kernel, &mut conn, &c).await?;
+                if !c.is_neutral() && !page.done {
+                    page.links.extend(self.also_done(&mut conn, &c).await?);
+                }
+                return self.with_own_links(&mut conn, &c, page).await;
+            }
+            drop(conn);
             let c = self.submissions.withdraw(token.clone()).await?;
             self.with_own_links(&mut *kernel.public.acquire().await?, &c, K::withdrawn_page(&c)).await
         })

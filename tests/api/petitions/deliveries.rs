@@ -85,7 +85,7 @@ async fn delivery_statement_proves_the_total_without_names(pool: PgPool) {
     assert!(app.get("/p/status", None).await.text().contains(&page));
 
     // a signer finds the own line, and nobody else's
-    let own = app.get(app.path_of(&manage), None).await.text();
+    let own = app.open_page(&manage).await.text();
     let mine: Vec<&&str> = lines.iter().filter(|line| own.contains(**line)).collect();
     assert_eq!(mine.len(), 1);
 

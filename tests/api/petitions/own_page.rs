@@ -40,7 +40,12 @@ async fn own_page_request_has_one_answer_for_everybody_and_mails_the_owner(pool:
     let mail = app.mail_to("amara@example.org").await.pop().unwrap();
     assert_eq!(mail.kind, "own_page");
     assert!(app.mail_to("nobody@example.org").await.is_empty());
-    assert!(app.get(app.path_of(&mail.links[0]), None).await.text().contains("Your signature"));
+    assert!(app.open_page(&mail.links[0]).await.text().contains("Your signature"));
+    assert_eq!(
+        app.count("SELECT count(*) FROM emails WHERE kind = 'own_page'").await,
+        0,
+        "no state tells which was sent"
+    );
     assert_eq!(ask("not an address").await.status, 422);
 }
 
@@ -53,14 +58,26 @@ async fn own_page_lists_changes_exports_and_erases_data(pool: PgPool) {
     sign(&app, "permits", "amara@example.org").await;
     let manage = sign(&app, "status", "amara@example.org").await;
     sign(&app, "status", "bo@example.org").await;
-    let page = app.get(app.path_of(&manage), None).await.text();
+    // whoever only follows the link, as mail scanners do, learns nothing
+    let closed = app.get(app.path_of(&manage), None).await.text();
+    assert!(closed.contains("Open my page") && closed.contains("Delete my data"), "{closed}");
+    for told in ["Permits", "Status", "Amara", "amara@example.org", "Alliance"] {
+        assert!(!closed.contains(told), "{told}: {closed}");
+    }
+    let page = app.open_page(&manage).await.text();
+    assert_eq!(
+        app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await,
+        3,
+        "opening changes nothing"
+    );
     assert_eq!(page.matches("<form").count(), 1);
     assert!(page.contains("Permits for all") && page.contains("Amara Okafor"));
 
     let display = link_of(&page, "Change how my name is shown");
     let chooser = app.get(&display, None).await.text();
     assert_eq!((chooser.matches("<form").count(), chooser.matches("type=\"radio\"").count()), (1, 4));
-    app.form(&display, &[("display", "initials")]).await;
+    let changed = app.form(&display, &[("display", "initials")]).await.text();
+    assert_eq!(app.kernel.url(&link_of(&changed, "Back to my page")), manage);
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE display = 'initials'").await, 1);
     assert_eq!(app.form(&display, &[("display", "loud")]).await.status, 422);
     assert_eq!(app.form(&display, &[]).await.status, 422, "nothing chosen changes nothing");
