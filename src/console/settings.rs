@@ -4,7 +4,11 @@ use axum::response::Response;
 use minijinja::{context, value::Serde};
 
 use super::frame::Page;
-use crate::{error::Result, kernel::i18n, organizers::Scope};
+use crate::{
+    error::Result,
+    kernel::i18n,
+    organizers::{Role, Scope},
+};
 
 /// Address and key of each page of settings, the key of what it is for, and the scope without which it is not shown.
 const PAGES: [(&str, &str, &str, Scope); 8] = [
@@ -23,6 +27,9 @@ pub(super) async fn show(page: Page) -> Result<Response> {
     page.session.actor.require(Scope::ActionsRead)?;
     let text = |key| i18n::text(page.visitor.locale, key);
     let shown = PAGES.iter().filter(|(.., scope)| page.allows(*scope));
-    let pages: Vec<_> = shown.map(|(href, name, hint, _)| (*href, text(name), text(hint))).collect();
+    let mut pages: Vec<_> = shown.map(|(href, name, hint, _)| (*href, text(name), text(hint))).collect();
+    if page.session.actor.role == Role::Owner {
+        pages.insert(1, ("/console/team", text("console-team"), text("console-invite-hint")));
+    }
     page.render("console/settings.html", context! { settings => Serde(&pages) })
 }
