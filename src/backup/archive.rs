@@ -295,7 +295,7 @@ mod tests {
     fn cut_changed_and_foreign_files_are_refused() {
         let (identity, key) = (x25519::Identity::generate(), Key::random(&Env::system()));
         let keys = Some(std::slice::from_ref(&key));
-        let file = made(&identity, &key, &manifest(), &[7; 200_000]);
+        let file = made(&identity, &key, &manifest(), &vec![7; 200_000]);
         for end in (0..file.len()).step_by(4_999).chain([file.len() - 1]) {
             assert!(opened(&file[..end], &identity, keys).is_err(), "cut at {end}");
         }

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use muster::kernel::env::Env;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 use uuid::Uuid;
@@ -83,8 +84,8 @@ struct EmptyDatabase {
 impl EmptyDatabase {
     async fn create(pool: &PgPool) -> Self {
         let options = pool.connect_options().as_ref().clone();
-        let name = format!("restored_{}", Uuid::now_v7().simple());
-        let mut server = PgConnection::connect_with(&options.clone().database("template1")).await.unwrap();
+        let name = format!("restored_{}", Env::system().id().simple());
+        let mut server = PgConnection::connect_with(&options.clone().database("postgres")).await.unwrap();
         run(&mut server, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         let url = options.database(&name).to_url_lossy().to_string();
         Self { name, url, server }

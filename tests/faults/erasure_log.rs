@@ -49,7 +49,7 @@ async fn who_was_erased_stays_erased_in_a_restored_database(pool: PgPool) {
     // names of databases are cut at 63 bytes
     let backup = format!("backup_{}", &name[name.len() - 40..]);
     pool.close().await;
-    let mut other = PgConnection::connect_with(&options.as_ref().clone().database("template1")).await.unwrap();
+    let mut other = PgConnection::connect_with(&options.as_ref().clone().database("postgres")).await.unwrap();
     let sql = format!("CREATE DATABASE \"{backup}\" TEMPLATE \"{name}\"");
     sqlx::query(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
     let restored = PgPool::connect_with(options.as_ref().clone().database(&backup)).await.unwrap();
