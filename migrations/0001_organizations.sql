@@ -90,17 +90,35 @@ CREATE TABLE sessions (
     token_hash   bytea PRIMARY KEY, -- SHA-256 of the cookie's random value
     id           uuid NOT NULL, -- names it in lists; gives no access
     organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    stage        text NOT NULL, -- what the session may do: a second step of signing in may be missing
     device       text NOT NULL, -- kind of browser and system ("Firefox, Linux"), as the browser said; empty: unknown
     created_at   timestamptz NOT NULL,
     confirmed_at timestamptz NOT NULL, -- when the password was last typed
     last_used_at timestamptz NOT NULL, -- to the minute; it ends 30 minutes later
     expires_at   timestamptz NOT NULL, -- when it ends even if it is used
     CONSTRAINT sessions_id_key UNIQUE (id),
+    CONSTRAINT sessions_stage_check CHECK (stage IN ('open', 'challenge', 'enrolment')),
     CONSTRAINT sessions_device_check CHECK (char_length(device) <= 60),
     CONSTRAINT sessions_expires_at_check CHECK (expires_at > created_at)
 );
 CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id, id);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
+
+-- Secrets of authenticator apps (TOTP).
+CREATE TABLE second_factors (
+    organizer_id uuid PRIMARY KEY REFERENCES organizers (id) ON DELETE CASCADE,
+    sealed       bytea NOT NULL, -- with the key of the organization's vault
+    last_step    bigint NOT NULL, -- half minutes since 1970 of the newest code that was used: none is taken twice
+    created_at   timestamptz NOT NULL
+);
+
+-- Codes for who has lost the app; each is deleted when it is used.
+CREATE TABLE recovery_codes (
+    organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    code_hash    bytea NOT NULL, -- SHA-256 of an 80-bit random code
+    CONSTRAINT recovery_codes_pkey PRIMARY KEY (organizer_id, code_hash),
+    CONSTRAINT recovery_codes_code_hash_check CHECK (octet_length(code_hash) = 32)
+);
 
 -- Known devices: browsers in which an organizer has signed in before. They give no access; their failed sign-ins are
 -- counted separately, so that failed attempts of others do not lock the organizer out.

@@ -49,6 +49,8 @@ pub struct Settings {
     /// Rate limits.
     #[validate(nested)]
     pub guard: Guard,
+    /// Accounts of organizers.
+    pub organizers: Organizers,
     /// Group commit of public acts.
     #[validate(nested)]
     pub hot_path: HotPath,
@@ -306,6 +308,24 @@ pub struct Guard {
     /// People that an account without the right to export may read in a day, page by page.
     #[validate(range(min = 100))]
     pub people_per_day: i32,
+}
+
+/// `organizers.second_factor`: who must have a second factor to sign in.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Owners and whoever may export people.
+    Required,
+    /// Nobody; organizers may have one.
+    Optional,
+}
+
+/// `organizers.*`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organizers {
+    /// Who must have a second factor?
+    pub second_factor: SecondFactor,
 }
 
 /// `hot_path.*`

@@ -2,12 +2,10 @@
 
 use std::fmt::Write;
 
-use qrcode::{Color, EcLevel, QrCode};
-
 use super::action::Action;
 use crate::{
-    error::{Error, Result},
-    kernel::{i18n::text, links::PageLink, text::LocaleTag},
+    error::Result,
+    kernel::{i18n::text, links::PageLink, qr::Qr, text::LocaleTag},
 };
 
 /// Sharing targets: key of the label, and URL template; `{words}` and `{link}` are filled in, percent-encoded.
@@ -64,7 +62,7 @@ impl PaperSize {
 /// # Errors
 /// `internal` for an address that is too long for a QR code.
 pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: PaperSize) -> Result<String> {
-    let code = QrCode::with_error_correction_level(url.as_bytes(), EcLevel::M).map_err(Error::internal)?;
+    let code = Qr::of(url)?;
     let (width, height, w, h) = paper.size();
     let middle = w / 2;
     let (title, _) = action.text(locale, "");
@@ -97,22 +95,9 @@ pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: PaperSize) -
     line(below, 80, "bold", &text(locale, &format!("poster-scan-{}", action.kind.as_str())));
     line(below + 110, 60, "normal", url.trim_start_matches("https://").trim_start_matches("http://"));
     line(h - 110, 56, "normal", &action.organization_name);
-    svg.push_str(&qr(&code, middle - square / 2, y, square));
+    svg.push_str(&code.at(middle - square / 2, y, square));
     svg.push_str("</svg>");
     Ok(svg)
-}
-
-/// The modules of a QR code as one path within a square, with the quiet zone of four modules that readers need.
-fn qr(code: &QrCode, x: u32, y: u32, side: u32) -> String {
-    let width = code.width();
-    let mut path = String::new();
-    for (at, _) in code.to_colors().iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
-        let _ = write!(path, "M{} {}h1v1h-1z", at % width + 4, at / width + 4);
-    }
-    let modules = width + 8;
-    format!(
-        "<svg x=\"{x}\" y=\"{y}\" width=\"{side}\" height=\"{side}\" viewBox=\"0 0 {modules} {modules}\" shape-rendering=\"crispEdges\" role=\"img\"><path d=\"{path}\"/></svg>"
-    )
 }
 
 /// Wraps words into lines of at most so many characters; what does not fit into the lines is truncated.

@@ -75,6 +75,12 @@ pub(super) enum OrganizerVerb {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Remove the second factor of an organizer who has lost it; ends all sessions
+    ResetSecondFactor {
+        /// The organizer's e-mail address
+        #[arg(long)]
+        email: String,
+    },
     /// List an organizer's sessions, or end them
     Sessions {
         /// The organizer's e-mail address
@@ -165,6 +171,7 @@ pub(super) async fn organizer(verb: OrganizerVerb) -> anyhow::Result<()> {
             let password = read_password(password_stdin)?;
             change(&email, AccountChange::Password(password)).await
         }
+        OrganizerVerb::ResetSecondFactor { email } => change(&email, AccountChange::ResetSecondFactor).await,
         OrganizerVerb::Sessions { email, end, end_all } => match end {
             None if !end_all => with_kernel(async |kernel| list_sessions(&kernel, &email).await).await,
             end => change(&email, AccountChange::EndSessions(end)).await,

@@ -22,6 +22,7 @@ mod pages;
 mod people;
 mod petition;
 mod retention;
+mod second_factor;
 mod settings;
 mod store;
 
@@ -100,6 +101,9 @@ pub fn router(state: Console, api: Router) -> Router {
         .merge(pages)
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))
+        .route("/console/code", get(second_factor::code_form).post(second_factor::give_code))
+        .route("/console/second-factor", get(second_factor::enrolment_form).post(second_factor::enrol))
+        .route("/console/second-factor/remove", post(second_factor::remove))
         .route("/console/forgot", get(account_links::forgot_form).post(account_links::forgot))
         .route("/console/password/{token}", get(account_links::new_password_form).post(account_links::new_password))
         .route(

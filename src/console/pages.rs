@@ -23,7 +23,7 @@ use crate::{
         pages::{Visitor, private, see_other},
         rate_limit::{Proof, Source},
     },
-    organizers::{self, Credentials, MaybeSession, Scope},
+    organizers::{self, Credentials, MaybeSession, Scope, SessionStage, SignedIn},
 };
 
 /// Cookie of the sign-in form, for CSRF protection before there is a session (double submit).
@@ -108,11 +108,7 @@ pub(super) async fn sign_in(
             if let MaybeSession(Some(old)) = MaybeSession::of(&console.authenticator, &headers).await? {
                 console.authenticator.end_session(&old.token).await?;
             }
-            let mut response = private(see_other("/console"));
-            let cookies = response.headers_mut();
-            cookies.append(header::SET_COOKIE, organizers::session_cookie(kernel, &signed_in.session)?);
-            cookies.append(header::SET_COOKIE, organizers::device_cookie(kernel, &signed_in.device)?);
-            return Ok(response);
+            return signed_in_at(kernel, &signed_in);
         }
         Err(error) if error.code() == Code::Unauthorized => {
             SignInError::new(StatusCode::UNAUTHORIZED, "console-sign-in-failed")
@@ -129,6 +125,28 @@ pub(super) async fn sign_in(
         Err(error) => return Err(error),
     };
     sign_in_page(kernel, &visitor, &headers, &form.email, &answer)
+}
+
+/// Leads a browser with a new session to the console, or to the second step of signing in.
+pub(super) fn signed_in_at(kernel: &Kernel, signed_in: &SignedIn) -> Result<Response> {
+    let to = match signed_in.stage {
+        SessionStage::Open => "/console",
+        SessionStage::Challenge => "/console/code",
+        SessionStage::Enrolment => "/console/second-factor",
+    };
+    let mut response = private(see_other(to));
+    set_cookies(kernel, &mut response, signed_in)?;
+    Ok(response)
+}
+
+/// Sets the cookies of a new session.
+pub(super) fn set_cookies(kernel: &Kernel, response: &mut Response, signed_in: &SignedIn) -> Result<()> {
+    let cookies = response.headers_mut();
+    cookies.append(header::SET_COOKIE, organizers::session_cookie(kernel, &signed_in.session)?);
+    if !signed_in.device.is_empty() {
+        cookies.append(header::SET_COOKIE, organizers::device_cookie(kernel, &signed_in.device)?);
+    }
+    Ok(())
 }
 
 /// Fields of the sign-out form.

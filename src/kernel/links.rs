@@ -198,6 +198,7 @@ pub fn incomplete() -> Error {
 
 /// Content of a link's page: at most one button, which POSTs to the same URL.
 #[derive(Clone, Debug, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that the template asks")]
 pub struct LinkPage {
     /// Language of the page.
     #[serde(skip)]

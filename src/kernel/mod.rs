@@ -37,6 +37,7 @@ pub mod origin;
 pub mod pages;
 pub mod paging;
 pub mod patch;
+pub mod qr;
 pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;

@@ -16,7 +16,7 @@ use super::{
     scope::Role,
     store::{
         accounts::{self as sql, LockedAccount},
-        invitations, sessions,
+        invitations, second_factors, sessions,
     },
 };
 use crate::{
@@ -43,6 +43,8 @@ pub enum AccountChange {
     Role(Role),
     /// May change what concerns every organization, or not any more.
     Operator(bool),
+    /// No second factor any more.
+    ResetSecondFactor,
     /// Another password.
     Password(Zeroizing<String>),
     /// Nothing but ending sessions: the one with this id, or all.
@@ -56,6 +58,7 @@ impl AccountChange {
             Self::Enable => "organizer.enable",
             Self::Role(_) => "organizer.role",
             Self::Operator(_) => "organizer.operator",
+            Self::ResetSecondFactor => "second_factor.reset",
             Self::Password(_) => "organizer.password",
             Self::EndSessions(_) => "session.end",
         }
@@ -142,6 +145,10 @@ pub(super) async fn apply_change(
         AccountChange::Operator(is_operator) => {
             sql::set_operator(conn, organizer.id, is_operator).await?;
             detail = json!({ "is_operator": is_operator });
+            sessions::end_sessions(conn, organizer.id, None).await?
+        }
+        AccountChange::ResetSecondFactor => {
+            second_factors::delete(conn, organizer.id).await?;
             sessions::end_sessions(conn, organizer.id, None).await?
         }
         AccountChange::Password(password) => {

@@ -13,6 +13,7 @@ use axum::{
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{
     actor::{ActingSession, Actor},
@@ -231,12 +232,56 @@ impl Session {
     /// # Errors
     /// `forbidden` (403).
     pub fn check(&self, csrf: &str) -> Result<()> {
-        let is_equal = |own: &String| -> bool { subtle::ConstantTimeEq::ct_eq(own.as_bytes(), csrf.as_bytes()).into() };
-        if self.accepted.iter().any(is_equal) {
-            return Ok(());
-        }
-        Err(Error::problem(Code::Forbidden, "This form has expired. Load the page again."))
+        check_csrf(&self.accepted, csrf)
     }
+}
+
+/// A session of the console whose second step is missing: its pages may ask for a code or set up a second factor, nothing
+/// else.
+pub struct PendingSession {
+    /// The session.
+    pub row: sessions::PendingRow,
+    /// CSRF token of its forms.
+    pub csrf: String,
+    accepted: Vec<String>,
+}
+
+impl PendingSession {
+    /// Reads it from a request's headers.
+    pub async fn of(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Option<Self>> {
+        let kernel = authenticator.kernel();
+        let Some(token) = session_token_from(kernel, headers) else { return Ok(None) };
+        let (hash, now) = (sha256(token.as_bytes()), kernel.env.now());
+        let row = sessions::pending_session(&mut *kernel.db.acquire().await?, &hash, now).await?;
+        Ok(row.map(|row| {
+            let (csrf, accepted) = csrf_tokens(kernel, row.id);
+            Self { row, csrf, accepted }
+        }))
+    }
+
+    /// Requires the CSRF token of this session.
+    ///
+    /// # Errors
+    /// `forbidden` (403).
+    pub fn check(&self, csrf: &str) -> Result<()> {
+        check_csrf(&self.accepted, csrf)
+    }
+}
+
+/// The CSRF token of a session's forms, and those under all keys of the keyring. Over the id, so that forms stay good when the
+/// session gets another secret.
+fn csrf_tokens(kernel: &Kernel, session: Uuid) -> (String, Vec<String>) {
+    let keys = kernel.requests_key.derive("csrf");
+    let csrf = |key: &Key| base32(&key.mac(&[b"session", session.as_bytes()]));
+    (csrf(&keys.current()), keys.all().iter().map(csrf).collect())
+}
+
+fn check_csrf(accepted: &[String], csrf: &str) -> Result<()> {
+    let is_equal = |own: &String| -> bool { subtle::ConstantTimeEq::ct_eq(own.as_bytes(), csrf.as_bytes()).into() };
+    if accepted.iter().any(is_equal) {
+        return Ok(());
+    }
+    Err(Error::problem(Code::Forbidden, "This form has expired. Load the page again."))
 }
 
 /// The session of a request, `None` without one. An invalid cookie counts as none: it leads to the sign-in page, not to
@@ -250,12 +295,9 @@ impl MaybeSession {
         let hash = sha256(token.as_bytes());
         let actor = authenticator.authenticate_token(Secret::Session(hash)).await;
         let Some(actor) = unless_unauthorized(actor)? else { return Ok(Self(None)) };
-        let keys = authenticator.kernel().requests_key.derive("csrf");
-        // over the id, so that forms stay good when the session gets another secret
         let id = actor.session.map(|session| session.id).unwrap_or_default();
-        let csrf = |key: &Key| base32(&key.mac(&[b"session", id.as_bytes()]));
-        let accepted = keys.all().iter().map(csrf).collect();
-        Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
+        let (csrf, accepted) = csrf_tokens(authenticator.kernel(), id);
+        Ok(Self(Some(Session { actor, csrf, accepted, token })))
     }
 }
 

@@ -22,6 +22,9 @@ mod ops;
 mod own_account;
 mod password;
 mod scope;
+mod second_factor;
+mod second_step;
+mod stage;
 mod store;
 mod tokens;
 
@@ -31,8 +34,8 @@ pub use api::{CreatedToken, NewToken, make_token, router};
 pub use audit_chain::{AuditVerification, verify_audit};
 pub use audit_log::AuditEntry;
 pub use auth::{
-    Authenticator, MaybeActor, MaybeSession, Session, clear_session_cookie, cookie_value, device_cookie,
-    device_token_from, idempotency, session_cookie, session_cookie_pair, set_cookie,
+    Authenticator, MaybeActor, MaybeSession, PendingSession, Session, clear_session_cookie, cookie_value,
+    device_cookie, device_token_from, idempotency, session_cookie, session_cookie_pair, set_cookie,
 };
 pub use device::device_name;
 pub use invitations::{Invitation, accept_invitation, open_invitation, open_reset, request_reset, reset_password};
@@ -42,6 +45,9 @@ pub use ops::{
     audit_by_service, list_staff, organization_name, organization_of, person_object, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};
+pub use second_factor::{Enrolment, enrolment, has_second_factor, is_required};
+pub use second_step::{PendingRow, enrol_own, enrol_pending, give_code, remove_own};
+pub use stage::SessionStage;
 pub use tokens::{MAX_TOKEN_DAYS, TOKEN_DAYS, Token, TokenPreset, add_token, end_of, list_tokens, revoke_token};
 
 use std::sync::Arc;

@@ -11,6 +11,8 @@ use super::{
     mail::{Notice, tell_owners},
     password,
     scope::{Role, Scope},
+    second_factor::stage_after_password,
+    stage::SessionStage,
     store::{
         self,
         sessions::{self, NewSession},
@@ -33,6 +35,8 @@ pub(super) const TOKEN_PREFIX: &str = "mstr_";
 pub(super) const SESSION_TTL_HOURS: i64 = 12;
 /// Minutes after which a session ends that is not used.
 pub(super) const SESSION_IDLE_MINUTES: i64 = 30;
+/// Minutes within which the second step of signing in is done.
+const SECOND_STEP_MINUTES: i64 = 10;
 /// Days for which a known device is kept after the last sign-in.
 pub(super) const DEVICE_TTL_DAYS: i64 = 180;
 /// Days for which it is kept how many people an account has read.
@@ -156,12 +160,12 @@ pub struct Credentials<'a> {
 /// A new session. Only the hashes of both secrets are stored.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// The organizer who signed in.
-    pub organizer: Organizer,
     /// Value of the session cookie.
     pub session: String,
-    /// Value of the device cookie.
+    /// Value of the device cookie; empty while the second step is missing.
     pub device: String,
+    /// What the session may do.
+    pub stage: SessionStage,
 }
 
 /// Signs an organizer in.
@@ -189,10 +193,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
         proof: given.proof,
     };
     let counted = kernel.rate_limiter.begin(attempt).await?;
-    // several organizers may share a device; the value of an unknown cookie is replaced
-    let device = given.device.filter(|_| !known_here.is_empty());
-    let is_known = known_here.contains(&account);
-    match begin_session(kernel, &account, given, device, is_known).await {
+    match begin_session(kernel, &account, given).await {
         Ok(Some(signed_in)) => {
             counted.succeeded().await;
             Ok(signed_in)
@@ -206,13 +207,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
 }
 
 /// Verifies the password and creates a session; `None` when the password is wrong or the account unknown.
-async fn begin_session(
-    kernel: &Kernel,
-    account: &str,
-    given: Credentials<'_>,
-    device: Option<&str>,
-    is_known: bool,
-) -> Result<Option<SignedIn>> {
+async fn begin_session(kernel: &Kernel, account: &str, given: Credentials<'_>) -> Result<Option<SignedIn>> {
     let found = store::organizer_by_email(&mut *kernel.db.acquire().await?, account).await?;
     let hash = found.as_ref().map(|row| row.password_hash.clone());
     let right = password::verify(hash, Zeroizing::new(given.password.to_owned())).await?;
@@ -224,31 +219,60 @@ async fn begin_session(
         }
     };
     let session = base32(&kernel.env.random::<32>());
-    let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
     let now = kernel.env.now();
     let mut tx = kernel.db.begin().await?;
+    let stage = stage_after_password(&mut tx, kernel, row.id, row.role).await?;
+    let lifetime = match stage {
+        SessionStage::Open => TimeDelta::hours(SESSION_TTL_HOURS),
+        SessionStage::Challenge | SessionStage::Enrolment => TimeDelta::minutes(SECOND_STEP_MINUTES),
+    };
     let new = NewSession {
         id: kernel.env.id(),
         hash: &sha256(session.as_bytes()),
         organizer: row.id,
+        stage,
         device: given.device_name,
         created_at: now,
         confirmed_at: now,
         last_used_at: now,
-        expires_at: now + TimeDelta::hours(SESSION_TTL_HOURS),
+        expires_at: now + lifetime,
     };
     sessions::insert_session(&mut tx, &new).await?;
+    let device = match stage {
+        SessionStage::Open => welcome(&mut tx, kernel, row.organization_id, row.id, account, given.device).await?,
+        // known once the second step is done
+        SessionStage::Challenge | SessionStage::Enrolment => String::new(),
+    };
+    tx.commit().await?;
+    Ok(Some(SignedIn { session, device, stage }))
+}
+
+/// Remembers the device on which an organizer has signed in, in the transaction that opens the session, and tells the owners
+/// of one that was not known. Returns the value of the device cookie.
+pub(super) async fn welcome(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    organizer: Uuid,
+    account: &str,
+    device: Option<&str>,
+) -> Result<String> {
+    let now = kernel.env.now();
+    let known_here = match device {
+        Some(device) => store::organizers_of_device(conn, &sha256(device.as_bytes()), now).await?,
+        None => Vec::new(),
+    };
+    // several organizers may share a device; the value of an unknown cookie is replaced
+    let device = device.filter(|_| !known_here.is_empty());
+    let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
     // who has signed in nowhere yet is told nothing new
-    if !is_known && store::has_devices(&mut tx, row.id, now).await? {
-        tell_owners(&mut tx, kernel, row.organization_id, row.id, Notice::NewDevice).await?;
+    if !known_here.iter().any(|known| known == account) && store::has_devices(conn, organizer, now).await? {
+        tell_owners(conn, kernel, organization, organizer, Notice::NewDevice).await?;
     }
     let known_until = now + TimeDelta::days(DEVICE_TTL_DAYS);
-    store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, MAX_DEVICES).await?;
-    audit_own(&mut tx, &kernel.env, row.organization_id, row.id, "session.begin", json!({})).await?;
-    tx.commit().await?;
-    let store::OrganizerRow { id, organization_id, name, role, .. } = row;
-    let organizer = Organizer { id, organization_id, name, role };
-    Ok(Some(SignedIn { organizer, session, device }))
+    store::remember_device(conn, &sha256(device.as_bytes()), organizer, known_until, MAX_DEVICES).await?;
+    audit_own(conn, &kernel.env, organization, organizer, "session.begin", json!({})).await?;
+    Ok(device)
 }
 
 /// Notes a failed sign-in in the audit trail of the account's organization. For an address that nobody has the same is

@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod audit_chain;
 pub(super) mod invitations;
+pub(super) mod second_factors;
 pub(super) mod sessions;
 
 use chrono::{DateTime, NaiveDate, Utc};

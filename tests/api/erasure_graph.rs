@@ -88,7 +88,7 @@ const LEADS: [(&str, Fate); 47] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 76] = [
+const OTHERS: [&str; 78] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -151,6 +151,8 @@ const OTHERS: [&str; 76] = [
     "petitions.questions",
     "process_heartbeats.process_id",
     "recounts.lease_token",
+    "recovery_codes.code_hash",
+    "second_factors.sealed",
     "sessions.id",
     "sessions.token_hash",
     "signature_bursts.process",

@@ -30,3 +30,4 @@ pub mod privacy;
 pub mod rate_limit;
 pub mod retention;
 pub mod round_trips;
+pub mod second_factors;

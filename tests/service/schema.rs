@@ -7,7 +7,7 @@ use muster::{
     kernel::jobs::JobState,
     letters::{LetterState, OutreachState},
     mail::{Class, EmailState, SuppressionReason},
-    organizers::Role,
+    organizers::{Role, SessionStage},
     petitions::{
         AllowanceKind, CommentState, Display, Effect, ImportState, InvalidationState, PetitionDeliveryStatus,
         QuarantineReason, SignatureState, Vetting,
@@ -125,7 +125,7 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
 /// Each enum of the code has the values that the CHECK of its column allows.
 #[sqlx::test(migrations = "./migrations")]
 async fn enums_have_the_values_of_their_checks(pool: PgPool) {
-    let enums: [(&str, &[&str]); 30] = [
+    let enums: [(&str, &[&str]); 31] = [
         ("actions_kind_check", Kind::NAMES),
         ("actions_privacy_check", Privacy::NAMES),
         ("actions_confirmation_check", Confirmation::NAMES),
@@ -156,6 +156,7 @@ async fn enums_have_the_values_of_their_checks(pool: PgPool) {
         ("jobs_state_check", JobState::NAMES),
         ("organizers_role_check", Role::NAMES),
         ("invitations_role_check", Role::NAMES),
+        ("sessions_stage_check", SessionStage::NAMES),
     ];
     let states: Vec<String> =
         sqlx::query_scalar("SELECT DISTINCT conname::text FROM pg_constraint WHERE conname LIKE '%state_check'")

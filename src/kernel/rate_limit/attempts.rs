@@ -46,6 +46,8 @@ const NO_LIMIT: u32 = u32::MAX;
 pub enum AttemptPurpose {
     /// A password.
     SignIn,
+    /// A code of a second factor.
+    SecondFactor,
     /// The code in a mail, typed instead of following the mail's link.
     TypedCode,
     /// A request for the mail that leads to the own page. Nothing is guessed, but each request sends a mail.
@@ -260,7 +262,7 @@ fn counters(settings: &config::Guard, secret: &Key, window: i64, attempt: &Attem
         secret.mac(&[b"attempt", purpose, &window.to_be_bytes(), what, subject, place]).to_vec()
     };
     let (few, from_source) = match attempt.purpose {
-        AttemptPurpose::SignIn => (settings.sign_in_attempts, settings.sign_in_attempts),
+        AttemptPurpose::SignIn | AttemptPurpose::SecondFactor => (settings.sign_in_attempts, settings.sign_in_attempts),
         AttemptPurpose::TypedCode => (settings.code_attempts, settings.attempts_per_network),
         AttemptPurpose::OwnPage | AttemptPurpose::PasswordReset => {
             (settings.own_page_requests, settings.attempts_per_network)

@@ -11,7 +11,7 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
-    organizers::Role,
+    organizers::{Role, SessionStage},
 };
 
 /// A session that has not ended.
@@ -34,6 +34,7 @@ pub(in crate::organizers) struct NewSession<'a> {
     pub id: Uuid,
     pub hash: &'a [u8],
     pub organizer: Uuid,
+    pub stage: SessionStage,
     pub device: &'a str,
     pub created_at: DateTime<Utc>,
     pub confirmed_at: DateTime<Utc>,
@@ -43,11 +44,12 @@ pub(in crate::organizers) struct NewSession<'a> {
 
 pub(in crate::organizers) async fn insert_session(conn: &mut PgConnection, new: &NewSession<'_>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO sessions (token_hash, id, organizer_id, device, created_at, confirmed_at, last_used_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO sessions (token_hash, id, organizer_id, stage, device, created_at, confirmed_at, last_used_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         new.hash,
         new.id,
         new.organizer,
+        new.stage.as_str(),
         new.device,
         new.created_at,
         new.confirmed_at,
@@ -59,7 +61,7 @@ pub(in crate::organizers) async fn insert_session(conn: &mut PgConnection, new: 
     Ok(())
 }
 
-/// The organizer of a session, unless disabled.
+/// The organizer of an open session, unless disabled.
 pub(in crate::organizers) async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
@@ -68,11 +70,66 @@ pub(in crate::organizers) async fn actor_by_session(conn: &mut PgConnection, has
                   ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?", NULL::date AS last_used_on,
                   s.id AS "session_id?", s.confirmed_at AS "confirmed_at?", s.last_used_at AS "last_used_at?"
            FROM sessions s JOIN organizers r ON r.id = s.organizer_id
-           WHERE s.token_hash = $1 AND r.disabled_at IS NULL"#,
-        hash
+           WHERE s.token_hash = $1 AND s.stage = $2 AND r.disabled_at IS NULL"#,
+        hash,
+        SessionStage::Open.as_str()
     )
     .fetch_optional(conn)
     .await?)
+}
+
+/// A session whose second step is missing.
+#[derive(Clone, Debug)]
+pub struct PendingRow {
+    /// Its id.
+    pub id: Uuid,
+    /// What it may do.
+    pub stage: SessionStage,
+    /// Its organizer.
+    pub organizer_id: Uuid,
+    /// The organizer's organization.
+    pub organization_id: Uuid,
+    /// The organizer's address.
+    pub email: String,
+}
+
+/// The session with this secret, if its second step is missing.
+pub(in crate::organizers) async fn pending_session(
+    conn: &mut PgConnection,
+    hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<PendingRow>> {
+    Ok(sqlx::query_as!(
+        PendingRow,
+        r#"SELECT s.id, s.stage AS "stage: SessionStage", r.id AS organizer_id, r.organization_id, r.email
+           FROM sessions s JOIN organizers r ON r.id = s.organizer_id
+           WHERE s.token_hash = $1 AND s.stage <> $2 AND s.expires_at > $3 AND r.disabled_at IS NULL"#,
+        hash,
+        SessionStage::Open.as_str(),
+        now
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Opens a session whose second step was done, under another secret. False: it was opened before, or has ended.
+pub(in crate::organizers) async fn open_session(
+    conn: &mut PgConnection,
+    id: Uuid,
+    hash: &[u8],
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<bool> {
+    let opened = sqlx::query!(
+        "UPDATE sessions SET token_hash = $2, stage = $3, created_at = $4, confirmed_at = $4, last_used_at = $4, expires_at = $5
+         WHERE id = $1 AND stage <> $3 AND expires_at > $4",
+        id,
+        hash,
+        SessionStage::Open.as_str(),
+        now,
+        expires_at
+    );
+    Ok(opened.execute(conn).await?.rows_affected() > 0)
 }
 
 /// Notes that a session is used now.
@@ -152,10 +209,11 @@ pub(in crate::organizers) async fn sessions(
         Session,
         "SELECT s.id, s.device, s.created_at, s.last_used_at, s.expires_at
          FROM sessions s JOIN organizers r ON r.id = s.organizer_id
-         WHERE r.email = $1 AND s.expires_at > $2 AND s.last_used_at > $3 ORDER BY s.created_at DESC, s.id DESC",
+         WHERE r.email = $1 AND s.expires_at > $2 AND s.last_used_at > $3 AND s.stage = $4 ORDER BY s.created_at DESC, s.id DESC",
         email,
         now,
-        unused_since
+        unused_since,
+        SessionStage::Open.as_str()
     )
     .fetch_all(conn)
     .await?)

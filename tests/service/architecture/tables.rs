@@ -80,6 +80,8 @@ const OWNED: [Owned; 9] = [
         tables: &[
             "organizers",
             "invitations",
+            "second_factors",
+            "recovery_codes",
             "password_resets",
             "api_tokens",
             "sessions",
