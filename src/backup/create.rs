@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(delete_old(&folder, &newest, taken_at - Days::new(30)).unwrap(), 1);
         let mut left = names(&folder).unwrap();
         left.sort();
-        assert_eq!(left, [all[2], all[0], all[4], all[5], all[6]]);
+        assert_eq!(left, [all[2], all[4], all[0], all[5], all[6]]);
         // also one that is too old itself stays, being the newest
         assert_eq!(delete_old(&folder, &newest, taken_at + Days::new(1)).unwrap(), 1);
         assert!(newest.exists());

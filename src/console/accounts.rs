@@ -92,8 +92,7 @@ pub(super) async fn account(page: Page) -> Result<Response> {
         .collect();
     let kernel = &page.client.console.kernel;
     let actor = &page.session.actor;
-    let has_second_factor =
-        organizers::has_second_factor(&mut *kernel.db.acquire().await?, actor.organizer_id).await?;
+    let has_second_factor = organizers::has_second_factor(&mut *kernel.db.acquire().await?, actor.organizer_id).await?;
     let shown = context! {
         has_second_factor, needs_second_factor => organizers::is_required(kernel, actor.role),
         back => "/console/account", profile => Serde(&profile), role => actor.role.as_str(),

@@ -16,8 +16,8 @@ const GUEST: &str = "karim@example.org";
 async fn link(app: &TestApp, address: &str, kind: &str) -> String {
     let mails = app.mail_to(address).await;
     let at = app.kernel.url(&format!("/console/{kind}/"));
-    let links = mails.iter().filter_map(|mail| mail.text.split_whitespace().find(|word| word.starts_with(&at)));
-    app.path_of(links.last().unwrap_or_else(|| panic!("no link: {mails:?}"))).to_owned()
+    let mut links = mails.iter().filter_map(|mail| mail.text.split_whitespace().find(|word| word.starts_with(&at)));
+    app.path_of(links.next_back().unwrap_or_else(|| panic!("no link: {mails:?}"))).to_owned()
 }
 
 async fn invite(app: &TestApp, owner: &ConsoleSession, role: &str) -> Value {

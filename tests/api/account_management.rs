@@ -448,7 +448,7 @@ async fn the_console_has_a_form_for_each_of_it(pool: PgPool) {
     };
     let invitee = [("/name", "Karim"), ("/email", "karim@example.org"), ("/role", "host")];
     let back = send("/console/team", "POST", "/api/v1/invitations", &invitee).await;
-    assert_eq!(back, "/console/team?done=1#invitations");
+    assert_eq!(back, "/console/team?done=invitations#invitations");
     assert!(page("/console/team").await.contains("karim@example.org"));
     let invitation: Uuid = sqlx::query_scalar("SELECT id FROM invitations").fetch_one(&app.kernel.db).await.unwrap();
     send("/console/team", "DELETE", &format!("/api/v1/invitations/{invitation}"), &[]).await;

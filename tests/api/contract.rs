@@ -339,6 +339,11 @@ async fn examples_of_requests_are_accepted(pool: PgPool) {
         if let Some(id) = slug.map(str::to_owned).or(id).filter(|_| method == "POST") {
             created.entry(path.clone()).or_insert(id);
         }
+        if path.ends_with("/short_links") {
+            // all kinds have the same example, and a word leads to one action
+            let word = example["word"].as_str().unwrap();
+            app.delete(&format!("{path}/{word}"), Some(&token)).await.expect(200);
+        }
         if ["/signatures", "/attendances", "/outreaches"].iter().any(|end| path.ends_with(end)) {
             assert_eq!(send(None).await.status, 202, "the same as a public act");
         }
@@ -391,7 +396,7 @@ async fn people_and_broadcasts_can_be_put_back_as_they_were_read(pool: PgPool) {
         ("family_name", json!("Okafor-Roy")),
         ("email_addresses", json!([{"address": "Alliance-Bela@example.org", "primary": true}])),
         ("postal_addresses", json!([postal])),
-        ("phone_numbers", json!([{"number": "416 555 0100", "primary": true}])),
+        ("phone_numbers", json!([{"number": "+14165550100", "primary": true}])),
         ("preferred_language", json!("fr")),
     ];
     let path = format!("/api/v1/people/{}", resources.person);

@@ -309,11 +309,11 @@ async fn nothing_tells_who_wrote_a_letter_of_a_protected_action(pool: PgPool) {
 
 /// The lines in which two answers differ.
 fn difference(one: &str, other: &str) -> String {
-    let mut shown = String::new();
-    for (a, b) in one.lines().zip(other.lines()).filter(|(a, b)| a != b).take(3) {
+    let differ = one.lines().zip(other.lines()).filter(|(a, b)| a != b).take(3);
+    let shown = differ.map(|(a, b)| {
         let at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(60);
         let cut = |line: &str| line.chars().skip(at).take(160).collect::<String>();
-        shown.push_str(&format!("  took part: …{}\n  did not:   …{}\n", cut(a), cut(b)));
-    }
-    shown
+        format!("  took part: …{}\n  did not:   …{}\n", cut(a), cut(b))
+    });
+    shown.collect()
 }

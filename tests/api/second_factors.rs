@@ -194,7 +194,7 @@ async fn it_is_set_up_replaced_and_removed_by_who_is_signed_in(pool: PgPool) {
     let csrf = page(&app, "/console/account", &cookie).await.field("csrf");
     let (headers, fields) = ([("cookie", cookie.as_str())], [("csrf", csrf.as_str())]);
     let removed = app.post_form_with("/console/second-factor/remove", &headers, &fields).await;
-    leads_to(&removed, "/console/account?done=1#second-factor");
+    leads_to(&removed, "/console/account?done=second-factor#second-factor");
     assert_eq!(
         app.count("SELECT (SELECT count(*) FROM second_factors) + (SELECT count(*) FROM recovery_codes)").await,
         0

@@ -376,9 +376,9 @@ async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: P
 #[sqlx::test(migrations = "./migrations")]
 async fn organizer_add_says_what_is_wrong(pool: PgPool) {
     let house = Installation::new(&pool);
-    house.run_with(&add("olu@example.org", "owner"), "short\n").await.refused(&["at least 10 characters"]);
+    house.run_with(&add("olu@example.org", "owner"), "short\n").await.refused(&["at least 12 characters"]);
     house.run_with(&add("nobody", "owner"), "correct horse\n").await.refused(&["email"]);
-    house.run_with(&add("olu@example.org", "owner"), "").await.refused(&["at least 10 characters"]);
+    house.run_with(&add("olu@example.org", "owner"), "").await.refused(&["at least 12 characters"]);
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM organizations").fetch_one(&pool).await.unwrap();
     assert_eq!(left, 0, "a refused owner leaves nothing behind");
     let usage = house.run_with(&add("olu@example.org", "boss"), "correct horse\n").await;
@@ -463,7 +463,7 @@ async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
     house
         .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "short\n")
         .await
-        .refused(&["10"]);
+        .refused(&["12"]);
     house
         .run_with(&["organizer", "password", "--email", "olu@example.org", "--password-stdin"], "battery staple\n")
         .await

@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
+use muster::organizers::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -15,7 +16,7 @@ use crate::{
     harness::TestApp,
     ui::{
         forms::{attribute, forms},
-        sessions::{get, sign_in},
+        sessions::{csrf, get, send, sign_in},
     },
 };
 
@@ -122,7 +123,21 @@ async fn every_operation_that_writes_has_a_form_or_a_reason(pool: PgPool) {
         .await
         .unwrap();
 
+    // a second session of one's own, a colleague who is signed in, and somebody who is invited
+    sign_in(&app).await;
+    let colleague = app.colleague("Alliance", "karim", Role::Organizer).await;
+    app.session_of(&colleague).await;
     let session = sign_in(&app).await;
+    let invited = [
+        ("csrf", csrf(&get(&app, "/console/team", &session).await)),
+        ("method", "POST".to_owned()),
+        ("path", "/api/v1/invitations".to_owned()),
+        ("/name", "Olu".to_owned()),
+        ("/email", "olu@example.org".to_owned()),
+        ("/role", "host".to_owned()),
+    ];
+    let invited: Vec<(&str, &str)> = invited.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(send(&app, "/console/act", &session, &invited).await.status, 303);
     let known = writes();
     let mut found = BTreeMap::new();
     // a draft, a job that has not begun, mail that waits

@@ -7,13 +7,26 @@ use unicode_normalization::UnicodeNormalization;
 /// a country's code itself. What is no such number stays as it was typed: an extension, letters for digits, a number of
 /// a few digits, two numbers in one field.
 pub fn international_phone(typed: &str, country: &str) -> String {
-    let plain: String = typed.nfkc().collect();
+    let mut plain: String = typed.nfkc().map(western_digit).collect();
+    if plain.trim_start().starts_with('+') {
+        // the trunk prefix that is dialled within the country only: +33 (0)6 …
+        plain = plain.replacen("(0)", "", 1);
+    }
     let written_in_digits = plain.chars().all(|c| c.is_numeric() || c.is_whitespace() || "+-–.()/".contains(c));
     let country: Option<country::Id> = if country.is_empty() { Some(country::CA) } else { country.parse().ok() };
     match phonenumber::parse(country, &plain) {
         Ok(number) if written_in_digits && number.is_valid() => number.format().mode(Mode::E164).to_string(),
         _ => typed.to_owned(),
     }
+}
+
+/// Zero in the digits of Arabic, Persian and Urdu, Hindi, and Punjabi.
+const ZEROS: [char; 4] = ['\u{660}', '\u{6F0}', '\u{966}', '\u{A66}'];
+
+/// A digit of another script as 0 to 9; any other character as it is.
+fn western_digit(c: char) -> char {
+    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero)).and_then(|value| char::from_digit(value, 10));
+    ZEROS.iter().find_map(value).unwrap_or(c)
 }
 
 #[cfg(test)]
@@ -37,6 +50,7 @@ mod tests {
             ("55 1234 5678", "MX", "+525512345678"),
             ("0917 123 4567", "PH", "+639171234567"),
             ("٤١٦ ٥٥٥ ٠١٤٢", "CA", "+14165550142"),
+            ("੪੧੬ ੫੫੫ ੦੧੪੨", "CA", "+14165550142"),
             ("４１６–５５５–０１４２", "CA", "+14165550142"),
         ] {
             assert_eq!(international_phone(typed, country), expected, "{typed} in {country}");
