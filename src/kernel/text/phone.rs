@@ -7,6 +7,10 @@ use unicode_normalization::UnicodeNormalization;
 /// a country's code itself. What is no such number stays as it was typed: an extension, letters for digits, a number of
 /// a few digits, two numbers in one field.
 pub fn international_phone(typed: &str, country: &str) -> String {
+    if typed.is_empty() {
+        // most people give none: the rules of all countries are loaded when somebody does
+        return String::new();
+    }
     let mut plain: String = typed.nfkc().map(western_digit).collect();
     if plain.trim_start().starts_with('+') {
         // the trunk prefix that is dialled within the country only: +33 (0)6 …
