@@ -71,29 +71,6 @@ CREATE INDEX people_created_at_idx ON people (vault_id, created_at) WHERE confir
 -- The person of an act, as passed to the batch functions.
 CREATE TYPE person_act AS (person_id uuid, vault_id uuid, email_index bytea, sealed bytea, locale text, created_at timestamptz);
 
--- Finds or inserts the people of a batch of acts. All batches lock people in the same order, against deadlocks. A
--- public act has no `sealed` and changes nothing about a person; a vouched one sets the details of a person whom it
--- inserts. The details of an existing person are completed afterwards, under the person's row lock, so that a
--- concurrent confirmation is not undone.
-CREATE FUNCTION upsert_people(acts person_act[]) RETURNS TABLE (id uuid, vault_id uuid, email_index bytea, created boolean)
-LANGUAGE sql AS $$
-    INSERT INTO people AS p (id, vault_id, email_index, sealed, locale, origin, created_at, modified_at, confirmed_at)
-    SELECT DISTINCT ON (a.vault_id, a.email_index)
-           a.person_id, a.vault_id, a.email_index, a.sealed,
-           CASE WHEN a.sealed IS NOT NULL THEN a.locale END,
-           CASE WHEN a.sealed IS NULL THEN 'act' ELSE 'organizer' END,
-           a.created_at, a.created_at,
-           CASE WHEN a.sealed IS NOT NULL THEN a.created_at END
-    FROM unnest(acts) a
-    ORDER BY a.vault_id, a.email_index, a.sealed IS NULL
-    -- not DO NOTHING, which would return no row for a person inserted by a concurrent batch
-    ON CONFLICT (vault_id, email_index) DO UPDATE
-        SET sealed = CASE WHEN excluded.id = p.id THEN coalesce(excluded.sealed, p.sealed) ELSE p.sealed END,
-            confirmed_at = CASE WHEN excluded.id = p.id THEN coalesce(p.confirmed_at, excluded.confirmed_at) ELSE p.confirmed_at END,
-            modified_at = CASE WHEN excluded.id = p.id AND excluded.sealed IS NOT NULL THEN excluded.modified_at ELSE p.modified_at END
-    RETURNING p.id, p.vault_id, p.email_index, (xmax = 0)
-$$;
-
 -- Consents with their wording, as proof: CASL (Canada's anti-spam law) puts the burden of proof on the sender.
 -- Append-only.
 CREATE TABLE consents (
@@ -108,7 +85,6 @@ CREATE TABLE consents (
     created_at      timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE INDEX consents_person_id_idx ON consents (person_id, purpose, created_at DESC);
-CREATE TRIGGER consents_append_only BEFORE UPDATE ON consents FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Keyed indexes of the tags and the identifiers in other systems that organizers gave a person. The labels themselves are in
 -- `people.sealed`. Protected vaults have none.
@@ -151,45 +127,6 @@ CREATE TABLE address_strikes (
 );
 CREATE INDEX address_strikes_struck_at_idx ON address_strikes (struck_at);
 
--- Removes people who never confirmed anything and whose last act is gone: nothing of them stays. Acts are the rows of tables
--- with a foreign key to people that does not cascade. Each person is locked first: an act that somebody writes for one at this
--- moment has locked her before, and she stays; one that is written later waits, and makes her anew. The statements after the
--- first see what was committed before the locks were taken.
-CREATE FUNCTION delete_unconfirmed_people(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    bare uuid[];
-    acts regclass;
-BEGIN
-    bare := ARRAY(SELECT p.id FROM people p WHERE p.id = ANY (ids) AND p.sealed IS NULL
-                  ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED);
-    FOR acts IN SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass AND confdeltype = 'a' LOOP
-        EXECUTE format('SELECT ARRAY(SELECT b.id FROM unnest($1) b (id)
-                                     WHERE NOT EXISTS (SELECT FROM %s a WHERE a.person_id = b.id))', acts) INTO bare USING bare;
-    END LOOP;
-    DELETE FROM people p WHERE p.id = ANY (bare) AND p.sealed IS NULL;
-END $$;
-
--- Deletes a batch of the submissions in a table of acts that nobody confirmed in time, and the
--- people of whom nothing is left; returns how many. People are locked before their submissions (the lock order is in
--- src/people/mod.rs); those that another transaction has locked are left for the next call.
-CREATE FUNCTION delete_unconfirmed(submissions regclass, clock timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    of_whom uuid[];
-BEGIN
-    EXECUTE format('WITH due AS MATERIALIZED (
-                        SELECT id, person_id FROM %1$s WHERE state = ''pending'' AND confirm_expires_at < $1 LIMIT 2000
-                    ), locked AS MATERIALIZED (
-                        SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
-                        ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
-                    ), gone AS (
-                        DELETE FROM %1$s x USING due d JOIN locked p ON p.id = d.person_id
-                        WHERE x.id = d.id AND x.state = ''pending'' RETURNING x.person_id
-                    )
-                    SELECT array_agg(person_id) FROM gone', submissions) INTO of_whom USING clock;
-    PERFORM delete_unconfirmed_people(of_whom);
-    RETURN coalesce(cardinality(of_whom), 0);
-END $$;
-
 -- People who were erased, and actions whose data was ended, so that a machine whose log of erasures (src/people/erasure_log.rs) lacks
 -- one can add it, and an older database that was put back can be told by those that it lacks. Kept as long as the longest-kept backup.
 CREATE TABLE erasures (
@@ -198,42 +135,3 @@ CREATE TABLE erasures (
     CONSTRAINT erasures_id_hash_check CHECK (octet_length(id_hash) = 32)
 );
 CREATE INDEX erasures_erased_on_idx ON erasures (erased_on);
-
--- The next submissions to an action that has ended. Their people are locked before (the lock order is in
--- src/people/mod.rs). `action_column` is the table's column with the action.
-CREATE FUNCTION lock_ended_submissions(submissions regclass, action_column name, action uuid, most integer) RETURNS uuid[]
-LANGUAGE plpgsql AS $$
-DECLARE
-    ids uuid[];
-    of_whom uuid[];
-BEGIN
-    EXECUTE format('SELECT array_agg(x.id), array_agg(x.person_id)
-                    FROM (SELECT id, person_id FROM %s WHERE %I = $1 ORDER BY id LIMIT $2) x', submissions, action_column)
-        INTO ids, of_whom USING action, most;
-    PERFORM FROM people p WHERE p.id = ANY (of_whom) ORDER BY p.vault_id, p.email_index FOR UPDATE;
-    RETURN coalesce(ids, '{}');
-END $$;
-
--- Deletes these submissions, and of their people those of whom no act is left, with their consents; not whom an organizer
--- labelled, since those belong to a list of the organization.
-CREATE FUNCTION delete_ended_submissions(submissions regclass, ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    of_whom uuid[];
-    acts regclass;
-BEGIN
-    EXECUTE format('WITH gone AS (DELETE FROM %s WHERE id = ANY ($1) RETURNING person_id)
-                    SELECT array_agg(DISTINCT person_id) FROM gone', submissions) INTO of_whom USING ids;
-    of_whom := ARRAY(SELECT p.id FROM people p WHERE p.id = ANY (of_whom)
-                     AND NOT EXISTS (SELECT FROM person_labels l WHERE l.person_id = p.id)
-                     ORDER BY p.vault_id, p.email_index FOR UPDATE);
-    FOR acts IN SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass AND confdeltype = 'a' LOOP
-        EXECUTE format('SELECT ARRAY(SELECT b.id FROM unnest($1) b (id)
-                                     WHERE NOT EXISTS (SELECT FROM %s a WHERE a.person_id = b.id))', acts) INTO of_whom USING of_whom;
-    END LOOP;
-    DELETE FROM people p WHERE p.id = ANY (of_whom);
-END $$;
-
--- The tables whose rows lead to people.
-CREATE FUNCTION tables_about_people() RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT 'people' UNION SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass
-$$;

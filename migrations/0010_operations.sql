@@ -20,3 +20,13 @@ CREATE TABLE backups (
     CONSTRAINT backups_times_check CHECK (finished_at >= taken_at),
     CONSTRAINT backups_bytes_check CHECK (bytes > 0)
 );
+
+-- One row: the least newest migration that a release has to know to run on this schema. A migration that breaks older
+-- releases raises it (docs/adr/0020-migrations.md).
+CREATE TABLE schema_compatibility (
+    is_only        boolean NOT NULL DEFAULT true,
+    oldest_release bigint NOT NULL,
+    CONSTRAINT schema_compatibility_pkey PRIMARY KEY (is_only),
+    CONSTRAINT schema_compatibility_is_only_check CHECK (is_only)
+);
+INSERT INTO schema_compatibility (oldest_release) VALUES (1);

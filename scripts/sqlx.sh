@@ -3,7 +3,7 @@
 #
 #   scripts/sqlx.sh [FOLDER]
 #
-# The schema is created from migrations/ in an empty database: the one in DATABASE_URL, or else a temporary embedded
+# The schema is created from migrations/ and migrations/functions/ in an empty database: the one in DATABASE_URL, or else a temporary embedded
 # one. To start that, a muster built before a query was changed is good enough. SQLX_CHECK: the arguments of the cargo that
 # expands the macros ("check --all-targets" by default).
 set -euo pipefail
@@ -26,7 +26,9 @@ if [ -z "${DATABASE_URL:-}" ]; then
     exit
 fi
 
-for file in migrations/*.sql; do
+# functions may call those of a later file
+export PGOPTIONS='-c check_function_bodies=off'
+for file in migrations/*.sql migrations/functions/*.sql; do
     one=(--single-transaction)
     if head -n1 "$file" | grep -q -- '-- no-transaction'; then one=(); fi
     psql "$DATABASE_URL" --no-psqlrc --quiet -v ON_ERROR_STOP=1 ${one[@]+"${one[@]}"} --file "$file" >/dev/null

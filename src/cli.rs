@@ -23,6 +23,7 @@ use crate::{
         self, Kernel, Process, backups, db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
         env::Env,
+        migrations,
         text::EmailAddress,
         vault::maintenance::{self, Node},
         zones,
@@ -413,7 +414,7 @@ impl Database {
 
     async fn migrate(&self) -> anyhow::Result<()> {
         self.refuse_unfinished_restore().await?;
-        db::migrate(self.direct()).await.context(MIGRATION_FAILED)
+        migrations::migrate(self.direct()).await.context(MIGRATION_FAILED)
     }
 
     /// A database whose restore was broken off may hold half of it, with mail that may have been sent.

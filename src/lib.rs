@@ -52,3 +52,5 @@ pub mod people;
 pub mod petitions;
 pub mod telemetry;
 pub mod worker;
+
+pub use kernel::migrations::MIGRATOR;

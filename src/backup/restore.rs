@@ -34,7 +34,7 @@ use crate::{
         embedded_postgres::client_program,
         env::Env,
         keyring::Keyring,
-        table_sweep,
+        migrations, table_sweep,
     },
     letters,
     mail::{self, SetAside},
@@ -154,7 +154,7 @@ pub async fn restore(
     let _ = conn.close().await;
     let work = Work { program, major, url: url.to_owned(), file: options.file.clone() };
     let verified = tokio::task::spawn_blocking(move || work.run(&identities, &keys)).await??;
-    db::migrate(url).await.context("database.url: the schema cannot be brought up to date")?;
+    migrations::migrate(url).await.context("database.url: the schema cannot be brought up to date")?;
     let pool = db::pool(&settings.database, url, db::PoolKind::Background, 4)?;
     let kernel = Kernel::new(settings, env, pool.clone(), keyring);
     let until = options.stopped_at.unwrap_or_else(|| kernel.env.now());
@@ -170,8 +170,10 @@ pub async fn restore(
 
 /// Refuses a backup of a schema that this release does not know.
 fn require_known_schema(manifest: &Manifest) -> anyhow::Result<()> {
-    let known: Vec<(i64, String)> =
-        db::MIGRATOR.iter().map(|migration| (migration.version, HEXLOWER.encode(&migration.checksum))).collect();
+    let known: Vec<(i64, String)> = migrations::MIGRATOR
+        .iter()
+        .map(|migration| (migration.version, HEXLOWER.encode(&migration.checksum)))
+        .collect();
     let unknown = manifest.migrations.iter().find(|applied| !known.contains(applied));
     if let Some((version, _)) = unknown {
         bail!(

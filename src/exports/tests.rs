@@ -150,7 +150,7 @@ async fn text(response: Response) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn export_is_complete_escaped_and_audited(db: PgPool) {
     let fixture = ExportFixture::new(db).await;
     let id = fixture.petition("status-for-all", "standard").await;
@@ -182,7 +182,7 @@ async fn export_is_complete_escaped_and_audited(db: PgPool) {
     assert_eq!(fixture.get("", &token).await.status(), 200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn vault_destroyed_during_export_aborts_the_download(db: PgPool) {
     let fixture = ExportFixture::new(db).await;
     let id = fixture.petition("p", "standard").await;
@@ -196,7 +196,7 @@ async fn vault_destroyed_during_export_aborts_the_download(db: PgPool) {
     assert_eq!(fixture.audited().await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
     let fixture = ExportFixture::new(db).await;
     let (env, vault) = (&fixture.kernel.env, fixture.kernel.vaults.open(fixture.vault).await.unwrap());
@@ -260,7 +260,7 @@ async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn export_of_another_organization_returns_404(db: PgPool) {
     let fixture = ExportFixture::new(db).await;
     fixture.petition("open", "standard").await;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     Kernel,
     background::{JobInfo, Jobs, Progress, RunsIn},
+    migrations::FUNCTIONS_FROM,
 };
 use crate::error::Result;
 
@@ -85,7 +86,7 @@ pub struct Source {
     pub taken_at: DateTime<Utc>,
     /// Identifies the database among others.
     pub database: Uuid,
-    /// The migrations that it has: version, and checksum in hexadecimal digits.
+    /// The numbered migrations that it has: version, and checksum in hexadecimal digits.
     pub migrations: Vec<(i64, String)>,
 }
 
@@ -97,8 +98,9 @@ pub async fn export_snapshot(tx: &mut PgConnection) -> Result<Source> {
     .fetch_one(&mut *tx)
     .await?;
     let applied = sqlx::query_as::<_, (i64, String)>(
-        "SELECT version, encode(checksum, 'hex') FROM _sqlx_migrations WHERE success ORDER BY version",
-    );
+        "SELECT version, encode(checksum, 'hex') FROM _sqlx_migrations WHERE success AND version < $1 ORDER BY version",
+    )
+    .bind(FUNCTIONS_FROM);
     let migrations = applied.fetch_all(tx).await?;
     Ok(Source { snapshot: row.snapshot, taken_at: row.taken_at, database: row.database, migrations })
 }

@@ -26,7 +26,7 @@ use super::{
     db,
 };
 
-/// The NOTIFY channel of `invalidate_cache` in `migrations/0004_campaigns.sql`.
+/// The NOTIFY channel of `invalidate_cache` in `migrations/functions/campaigns.sql`.
 const CHANNEL: &str = "muster_cache_invalidation";
 /// Lifetime of cached values while the process listens.
 const TTL_LISTENING: Duration = Duration::from_mins(1);

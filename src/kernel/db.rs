@@ -1,4 +1,4 @@
-//! Connection pools, session settings, timeouts and migrations.
+//! Connection pools, session settings and timeouts.
 //!
 //! Every statement has a time limit. On the server, each session has a `statement_timeout`
 //! ([`PoolKind::statement_limit`]). In the process, every wait has a timeout ([`with_timeout`], the group commit's,
@@ -13,7 +13,6 @@ use std::{fmt::Write as _, str::FromStr, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres,
-    migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -28,27 +27,18 @@ use crate::{
     error::{Error, Result, connections_lost, is_suspect, note_broken_connection},
 };
 
-/// All migrations, compiled into the binary.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
-
 /// Idle time after which a connection is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// Timeout of a ping; setting up a session may take twice this.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// After connections were found lost, what runs on one that is not has this time to end.
 pub const LOST_GRACE: Duration = Duration::from_secs(3);
 /// Time limit of reading one part of an answer that is streamed; the limit of requests ends when their headers are sent.
 pub const STREAM_PART_LIMIT: Duration = Duration::from_mins(1);
 /// Maximum age of a connection, so that a session on a wrong server (behind a load balancer) ends.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
-/// `lock_timeout` of migrations: everybody who queues behind a waiting `ALTER TABLE` waits no longer than this.
-const MIGRATION_LOCK_TIMEOUT: &str = "5s";
-/// Attempts to migrate, two seconds apart, when locks or the database are unavailable.
-const MAX_MIGRATION_ATTEMPTS: u32 = 60;
 /// Time between two updates of the pools' gauges.
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
-/// Timeout of one attempt to run all pending migrations.
-const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What a pool's connections are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
@@ -292,7 +282,11 @@ async fn prepare_session(conn: &mut PgConnection, purpose: PoolKind) -> Result<(
 }
 
 /// Applies settings in one round trip; returns whether the session is read-only.
-async fn apply_settings(conn: &mut PgConnection, settings: &[(&str, &str)], limit: &str) -> Result<bool, sqlx::Error> {
+pub(super) async fn apply_settings(
+    conn: &mut PgConnection,
+    settings: &[(&str, &str)],
+    limit: &str,
+) -> Result<bool, sqlx::Error> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         settings.iter().copied().chain([("statement_timeout", limit)]).unzip();
     let set = sqlx::query_scalar::<_, bool>(
@@ -456,48 +450,6 @@ pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
 /// The value for `ALTER ROLE ... SET`, for poolers in transaction mode, where session settings do not hold.
 fn role_setting_value(name: &str) -> &'static str {
     SESSION_SETTINGS.iter().find(|(known, _)| *known == name).map_or("30s", |(_, value)| value)
-}
-
-/// Runs the pending migrations; several processes may call it at once. Waits for locks only [`MIGRATION_LOCK_TIMEOUT`]
-/// at a time, so that statements that queue behind a migration are not blocked for long. Needs a direct connection:
-/// the advisory lock that excludes concurrent migrations belongs to a session.
-///
-/// # Errors
-/// `unavailable` while the database cannot be reached or its locks are taken; `internal` when a migration fails or was
-/// edited after it ran.
-pub async fn migrate(url: &str) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let mut conn = timeout(Duration::from_secs(10), PgConnection::connect_with(&options(url)?))
-            .await
-            .map_err(|_| Error::Unavailable { retry_after: 5, cause: "no connection in time".to_owned() })??;
-        let limits = [("lock_timeout", MIGRATION_LOCK_TIMEOUT), ("timezone", "UTC")];
-        apply_settings(&mut conn, &limits, "0").await?;
-        let migrated = timeout(MIGRATION_TIMEOUT, migrate_on(&mut conn)).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable { retry_after: 60, cause: "the migration did not end in time".to_owned() })
-        });
-        let _ = timeout(PING_TIMEOUT, conn.close()).await;
-        match migrated {
-            Err(Error::Unavailable { cause, .. }) if tries < MAX_MIGRATION_ATTEMPTS => {
-                tracing::warn!(
-                    event = "migration.waiting",
-                    cause,
-                    "migration: the database or a lock is unavailable; it is retried"
-                );
-                sleep(Duration::from_secs(2)).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
-    match MIGRATOR.run(conn).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(error.into()),
-        Err(error) => Err(Error::internal(error)),
-    }
 }
 
 /// Stores the session settings as the role's defaults in this database (`ALTER ROLE ... SET`), because settings of a

@@ -31,6 +31,7 @@ pub mod keyset_pagination;
 pub mod leader_election;
 pub mod links;
 pub mod markdown;
+pub mod migrations;
 pub mod network;
 pub mod network_limit;
 pub mod origin;

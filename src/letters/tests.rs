@@ -211,7 +211,7 @@ impl LetterFixture {
 /// A row of the queue as the test reads it.
 type Row = (Uuid, Uuid, String, serde_json::Value, bool, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>);
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
@@ -271,7 +271,7 @@ async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert_eq!(sent.0.as_deref(), Some("Roy"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
@@ -307,7 +307,7 @@ async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
     assert!(compose_one(&LetterMail(fixture.letters.clone()), &emails[1]).await.unwrap().is_none());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn pausing_an_action_holds_queued_letters(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
@@ -323,7 +323,7 @@ async fn pausing_an_action_holds_queued_letters(db: PgPool) {
     assert_eq!((fixture.states().await, fixture.delivered().await.len()), (vec!["queued".to_owned(); 2], 2));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn going_live_releases_every_held_letter(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
@@ -341,7 +341,7 @@ async fn going_live_releases_every_held_letter(db: PgPool) {
     assert_eq!((fixture.queued("letter_deliver").await.len(), fixture.total(&action).await), (24, 24));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("protected").await;
@@ -368,7 +368,7 @@ async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool
     assert_eq!(fixture.states().await, ["cancelled", "cancelled"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn reject_link_deletes_the_pending_letter(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
@@ -384,7 +384,7 @@ async fn reject_link_deletes_the_pending_letter(db: PgPool) {
     assert!(fixture.press(CONFIRM_LETTER).await.is_err());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn new_office_holder_gets_new_letters_and_history_is_kept(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let kernel = fixture.kernel();

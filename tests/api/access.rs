@@ -311,7 +311,7 @@ async fn spoil(app: &TestApp, set: &'static str) {
     sqlx::query(set).execute(&app.kernel.db).await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -368,7 +368,7 @@ fn refused(reply: &Reply, what: &str) {
     assert_eq!(reply.headers[header::WWW_AUTHENTICATE], "Bearer", "{what}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -416,7 +416,7 @@ async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -446,7 +446,7 @@ async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_neighbours_things_look_like_none(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -546,7 +546,7 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -653,7 +653,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_organizers_answers_are_kept_by_nobody(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;

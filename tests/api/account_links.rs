@@ -29,7 +29,7 @@ async fn accept(app: &TestApp, path: &str) -> Reply {
     app.post_form(path, &[("name", "Karim H."), ("password", PASSWORD)]).await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_invitation_makes_one_account_with_its_role(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -70,7 +70,7 @@ async fn an_invitation_makes_one_account_with_its_role(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'invitation.accept'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_invitation_ends_is_withdrawn_and_is_replaced(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -107,7 +107,7 @@ async fn an_invitation_ends_is_withdrawn_and_is_replaced(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_invitation_tells_nothing_of_other_organizations(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -121,7 +121,7 @@ async fn an_invitation_tells_nothing_of_other_organizations(pool: PgPool) {
     assert!(told.text().contains("already"), "{}", told.text());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn asking_for_a_new_password_tells_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;
@@ -139,7 +139,7 @@ async fn asking_for_a_new_password_tells_nothing(pool: PgPool) {
     assert_eq!(ask("nonsense").await.status, 422);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn many_requests_for_a_new_password_are_slowed_down_and_lock_nobody_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__GUARD__OWN_PAGE_REQUESTS", "2")]).await;
     app.owner().await;
@@ -155,7 +155,7 @@ async fn many_requests_for_a_new_password_are_slowed_down_and_lock_nobody_out(po
     app.session_of(OWNER).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_link_for_a_new_password_works_once_within_an_hour(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let session = app.session("Alliance").await;
@@ -206,7 +206,7 @@ async fn a_link_for_a_new_password_works_once_within_an_hour(pool: PgPool) {
 }
 
 /// What the command line or the organizer changes voids links that are under way.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn another_password_voids_links_under_way(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;

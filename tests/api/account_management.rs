@@ -58,7 +58,7 @@ async fn invite(app: &TestApp, owner: &ConsoleSession, email: &str, role: &str) 
     call(app, owner, Method::POST, "/api/v1/invitations", Some(&body)).await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn only_owners_manage_others_and_no_token_manages_anybody(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -114,7 +114,7 @@ async fn only_owners_manage_others_and_no_token_manages_anybody(pool: PgPool) {
     assert_eq!((&one["email"], &one["role"]), (&json!("target@staff.example.org"), &json!("viewer")));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_role_takes_effect_at_once_and_the_last_owner_stays(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -148,7 +148,7 @@ async fn a_role_takes_effect_at_once_and_the_last_owner_stays(pool: PgPool) {
     assert_eq!(app.count(told).await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_disabled_colleague_has_neither_session_nor_token(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -171,7 +171,7 @@ async fn a_disabled_colleague_has_neither_session_nor_token(pool: PgPool) {
     assert!(!is_signed_in(&app, &second).await && is_signed_in(&app, &owner).await);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn own_sessions_are_listed_with_their_device_and_ended(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let first = app.session("Alliance").await;
@@ -204,7 +204,7 @@ async fn own_sessions_are_listed_with_their_device_and_ended(pool: PgPool) {
     assert!(!is_signed_in(&app, &second).await && is_signed_in(&app, &third).await && is_signed_in(&app, &other).await);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_session_ends_unused_after_half_an_hour_and_used_after_twelve(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let session = app.session("Alliance").await;
@@ -220,7 +220,7 @@ async fn a_session_ends_unused_after_half_an_hour_and_used_after_twelve(pool: Pg
     assert_eq!(app.request(Method::GET, "/console", None, &session.headers(), None).await.status, 303);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_gives_access_or_cannot_be_undone_asks_for_the_password_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let session = app.session("Alliance").await;
@@ -287,7 +287,7 @@ async fn what_gives_access_or_cannot_be_undone_asks_for_the_password_again(pool:
     app.session("Alliance").await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn tokens_have_an_end_little_rights_and_are_revoked_by_whom_they_concern(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.session("Alliance").await;
@@ -350,7 +350,7 @@ async fn tokens_have_an_end_little_rights_and_are_revoked_by_whom_they_concern(p
     app.get("/api/v1/petitions", Some(&token)).await.problem(401, "unauthorized", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_own_password_is_changed_by_who_knows_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (session, other) = (app.session("Alliance").await, app.session("Alliance").await);
@@ -377,7 +377,7 @@ async fn the_own_password_is_changed_by_who_knows_it(pool: PgPool) {
     put(&app, &session, "/api/v1/profile", json!({"name": ""})).await.problem(422, "validation_failed", &["/name"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn owners_are_told_of_new_devices_and_exports(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -425,7 +425,7 @@ fn form(page: &str, method: &str, path: &str) -> Vec<(String, String)> {
     fitting.next().unwrap_or_else(|| panic!("no form: {method} {path} in {page}"))
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_console_has_a_form_for_each_of_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let session = app.session("Alliance").await;

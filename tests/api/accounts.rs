@@ -56,7 +56,7 @@ async fn verbs(app: &TestApp) -> Vec<String> {
         .unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_token_ends_shows_its_last_use_and_is_revoked(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;
@@ -91,7 +91,7 @@ async fn a_token_ends_shows_its_last_use_and_is_revoked(pool: PgPool) {
     assert!(revoke(Uuid::nil()).await.is_err());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_disabled_organizer_has_neither_session_nor_token(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -112,7 +112,7 @@ async fn a_disabled_organizer_has_neither_session_nor_token(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn sessions_end_with_role_and_password_and_when_asked(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -146,7 +146,7 @@ async fn sessions_end_with_role_and_password_and_when_asked(pool: PgPool) {
     assert!(nobody.is_err());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_viewer_sees_numbers_only(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -162,7 +162,7 @@ async fn a_viewer_sees_numbers_only(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn reading_people_is_audited_and_limited(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__GUARD__PEOPLE_PER_DAY", "100")]).await;
     let token = app.owner().await;
@@ -191,7 +191,7 @@ async fn reading_people_is_audited_and_limited(pool: PgPool) {
     app.get("/api/v1/people?per_page=40", Some(&reader)).await.expect(200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn organizations_stop_their_own_mail_only(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -10,7 +10,7 @@ use crate::{
     harness::{TestApp, signer},
 };
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pages_are_redirected_to_their_canonical_address(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -49,7 +49,7 @@ async fn pages_are_redirected_to_their_canonical_address(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mailed_links_lead_on_whatever_was_added_to_them(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -87,7 +87,7 @@ async fn mailed_links_lead_on_whatever_was_added_to_them(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn api_answers_alike_with_further_slashes(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

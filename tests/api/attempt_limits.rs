@@ -95,7 +95,7 @@ async fn counted(app: &TestApp) -> i64 {
     app.count("SELECT coalesce(sum(failures), 0)::bigint FROM attempts").await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn failed_sign_ins_are_limited_across_processes(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let beside = app.beside();
@@ -120,7 +120,7 @@ async fn failed_sign_ins_are_limited_across_processes(pool: PgPool) {
     assert_eq!(form.status(&app, "198.51.100.7", OWNER, PASSWORD).await, 303);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_successful_sign_in_resets_the_failures(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3")]).await;
     let beside = app.beside();
@@ -146,7 +146,7 @@ async fn a_successful_sign_in_resets_the_failures(pool: PgPool) {
     assert_eq!(form.status(&app, "203.0.113.1", other, "guess at random").await, 429);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn one_source_trying_many_accounts_is_limited(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "2")]).await;
     let form = Form::open(&app).await;
@@ -174,7 +174,7 @@ async fn one_source_trying_many_accounts_is_limited(pool: PgPool) {
     assert_eq!(form.status(&app, "2001:db8:2::1", OWNER, PASSWORD).await, 303);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_distributed_attack_does_not_lock_out_a_known_device(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let form = Form::open(&app).await;
@@ -213,7 +213,7 @@ async fn a_distributed_attack_does_not_lock_out_a_known_device(pool: PgPool) {
     assert_eq!(form.send(&app, "203.0.113.9", &device, &credentials).await.status, 429);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_device_is_known_only_to_accounts_that_signed_in_on_it(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "2")]).await;
     app.token("Neighbours", "all").await;
@@ -246,7 +246,7 @@ async fn a_device_is_known_only_to_accounts_that_signed_in_on_it(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM known_devices").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn many_people_behind_one_address_are_not_locked_out(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let token = app.owner().await;
@@ -268,7 +268,7 @@ async fn many_people_behind_one_address_are_not_locked_out(pool: PgPool) {
     assert_eq!(form.status(&app, shelter, OWNER, PASSWORD).await, 303, "each purpose counts by itself");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn beyond_the_limit_a_proof_is_required_and_the_form_is_kept(pool: PgPool) {
     let app =
         installation(pool, &[("MUSTER__GUARD__ATTEMPTS_PER_NETWORK", "5"), ("MUSTER__GUARD__OWN_PAGE_REQUESTS", "2")])
@@ -308,7 +308,7 @@ async fn beyond_the_limit_a_proof_is_required_and_the_form_is_kept(pool: PgPool)
     assert_eq!(mails, 20);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn attempts_of_others_do_not_block_a_typed_code(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let token = app.owner().await;
@@ -331,7 +331,7 @@ async fn attempts_of_others_do_not_block_a_typed_code(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn attempt_counters_are_hashed_and_expire(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let form = Form::open(&app).await;
@@ -350,7 +350,7 @@ async fn attempt_counters_are_hashed_and_expire(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM attempts").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_a_database_sign_in_fails_closed_and_public_acts_pass(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__FREE_PER_MINUTE", "1")]).await;
     let form = Form::open(&app).await;

@@ -48,7 +48,7 @@ async fn received(app: &TestApp, address: &str) -> Vec<Mail> {
     app.mail_to(address).await.into_iter().filter(|m| m.kind == "broadcast").collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -125,7 +125,7 @@ async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool)
     assert_eq!(told["muster:progress"], json!({"sent": 1, "bounced": 1, "cancelled": 1}));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_reader_leaves_with_one_press_and_chooses_again(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BROADCASTS_PER_MONTH", "9")]).await;
     let token = app.owner().await;
@@ -172,7 +172,7 @@ async fn a_reader_leaves_with_one_press_and_chooses_again(pool: PgPool) {
     assert_eq!(app.form(app.path_of(&choose), &[("mail", "x")]).await.status, 422);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BROADCASTS_PER_MONTH", "2")]).await;
     let token = app.owner().await;
@@ -238,7 +238,7 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn whoever_was_given_up_during_a_pause_is_asked_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

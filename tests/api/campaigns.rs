@@ -10,7 +10,7 @@ use crate::{
     harness::TestApp,
 };
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn campaign_page_lists_actions_and_updates(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -102,7 +102,7 @@ async fn campaign_page_lists_actions_and_updates(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn drafts_of_other_organizations_are_hidden(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -152,7 +152,7 @@ async fn drafts_of_other_organizations_are_hidden(pool: PgPool) {
     assert_eq!(TestApp::created(&make().await), TestApp::created(&make().await));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn short_link_redirects_to_its_action(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -177,7 +177,7 @@ async fn short_link_redirects_to_its_action(pool: PgPool) {
     assert_eq!(app.get("/go/sign", None).await.headers["location"], "/p/status");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -51,7 +51,7 @@ async fn executed(db: &PgPool) -> i64 {
     sum
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn each_signature_confirmed_at_once_counts_once_and_is_thanked_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -76,7 +76,7 @@ async fn each_signature_confirmed_at_once_counts_once_and_is_thanked_once(pool: 
     assert_eq!(app.count(thanks).await, 33);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn confirmations_of_one_person_in_a_batch_are_one_after_the_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -105,7 +105,7 @@ async fn confirmations_of_one_person_in_a_batch_are_one_after_the_other(pool: Pg
     assert_eq!(app.get("/api/v1/petitions/drops", Some(&token)).await.expect(200)["total_signatures"], 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn each_confirmation_of_a_batch_is_answered_for_itself(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -140,7 +140,7 @@ async fn each_confirmation_of_a_batch_is_answered_for_itself(pool: PgPool) {
     assert_eq!(press_all(&app, &pressed[5..6]).await, [200]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_lost_connection_or_key_answers_503_and_pressing_again_confirms(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -173,7 +173,7 @@ async fn a_lost_connection_or_key_answers_503_and_pressing_again_confirms(pool: 
     assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'petition_thanks'").await, 8);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_batch_takes_as_many_statements_for_many_as_for_few(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -191,7 +191,7 @@ async fn a_batch_takes_as_many_statements_for_many_as_for_few(pool: PgPool) {
     assert!(many <= 4 * few, "{many} statements for 80 confirmations, {few} for two");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_crowd_at_a_full_event_takes_no_statement_for_each(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -209,7 +209,7 @@ async fn a_crowd_at_a_full_event_takes_no_statement_for_each(pool: PgPool) {
     assert!(many <= 4 * few, "{many} statements for 80 who were declined, {few} for two");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn registrations_confirmed_at_once_get_exactly_the_seats(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -230,7 +230,7 @@ async fn registrations_confirmed_at_once_get_exactly_the_seats(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM people WHERE sealed IS NOT NULL").await, 32);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn letters_confirmed_at_once_go_out_once_to_each_office(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -263,7 +263,7 @@ fn filled(template: &str, created: &BTreeMap<String, String>) -> String {
     path
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn examples_of_requests_are_accepted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -385,7 +385,7 @@ async fn put_each_member_then_the_whole(app: &TestApp, token: &str, path: &str, 
     assert_eq!(app.get(path, Some(token)).await.expect(200), whole, "{path}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn people_and_broadcasts_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -422,7 +422,7 @@ async fn people_and_broadcasts_can_be_put_back_as_they_were_read(pool: PgPool) {
     assert_eq!(app.put(&path, Some(&resources.token), &counted).await.expect(200), counted, "it is not counted again");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mailboxes_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -466,7 +466,7 @@ async fn mailboxes_can_be_put_back_as_they_were_read(pool: PgPool) {
     app.put(&path, token, &json!({"muster:rate": 1})).await.problem(422, "validation_failed", &["/muster:rate"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn misspelled_members_of_people_and_broadcasts_are_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;

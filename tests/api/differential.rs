@@ -251,7 +251,7 @@ async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static st
         for took_part in [AMARA, OTHER] {
             let name = create_database(&options, plays.len()).await;
             let database = PgPool::connect_with(options.clone().database(&name)).await.unwrap();
-            sqlx::migrate!("./migrations").run(&database).await.unwrap();
+            muster::MIGRATOR.run(&database).await.unwrap();
             let settings = [("MUSTER__GUARD__MODE", "off"), ("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")];
             let app = TestApp::with(database.clone(), &settings).await;
             plays.push(Play::begin(&app, &case, took_part).await.ask_everything().await);

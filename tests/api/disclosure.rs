@@ -32,7 +32,7 @@ fn comparable(reply: &Value, address: &str) -> String {
     reply.to_string().replace(address, "an address")
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn writes_of_who_may_not_read_contacts_are_answered_with_what_was_sent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.token("Alliance", "all").await;
@@ -97,7 +97,7 @@ async fn writes_of_who_may_not_read_contacts_are_answered_with_what_was_sent(poo
     assert_eq!(told.get("person"), None, "{told}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nobody_is_entered_at_a_protected_action_by_somebody_else(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let owner = app.owner().await;
@@ -116,7 +116,7 @@ async fn nobody_is_entered_at_a_protected_action_by_somebody_else(pool: PgPool) 
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 1, "hers stays as it was");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn numbers_of_protected_actions_move_once_a_day_and_in_tens(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__GUARD__MODE", "off")]).await;
     let owner = app.owner().await;
@@ -160,7 +160,7 @@ async fn numbers_of_protected_actions_move_once_a_day_and_in_tens(pool: PgPool) 
     assert_eq!((event.get("muster:waitlisted"), event.get("muster:waitlisted_too_large")), (None, None));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_confirmation_a_second_signature_counts_until_the_night_and_mails_once(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let owner = app.owner().await;
@@ -207,7 +207,7 @@ async fn without_confirmation_a_second_signature_counts_until_the_night_and_mail
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_confirmation_a_second_registration_keeps_a_seat_until_the_night(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let owner = app.owner().await;

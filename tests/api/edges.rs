@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::harness::{Reply, TestApp, signer};
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn no_page_leads_to_a_host_from_its_own_path(pool: PgPool) {
     let app = TestApp::new(pool).await;
     for path in ["//evil.example/", "///evil.example/p/x", "/\\evil.example/"] {
@@ -32,7 +32,7 @@ fn mailbox(path: &str, peer: [u8; 4], headers: &[(&str, &str)]) -> Request<Body>
     request.extension(ConnectInfo(SocketAddr::from((peer, 4000)))).body(Body::empty()).unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_mailbox_opens_on_this_machine_only(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -58,7 +58,7 @@ async fn the_mailbox_opens_on_this_machine_only(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_answer_says_what_browsers_may_do_with_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -102,7 +102,7 @@ async fn every_answer_says_what_browsers_may_do_with_it(pool: PgPool) {
     assert!(header(&live, "vary").contains("accept") && header(&live, "vary").contains("accept-language"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn https_binds_cookies_and_browsers_to_this_host(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__PUBLIC_URL", "https://muster.example.org")]).await;
     app.owner().await;
@@ -132,7 +132,7 @@ async fn https_binds_cookies_and_browsers_to_this_host(pool: PgPool) {
     app.request(Method::GET, "/api/v1/people", None, &[("cookie", bare)], None).await.problem(401, "unauthorized", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_body_names_its_type(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -147,7 +147,7 @@ async fn a_body_names_its_type(pool: PgPool) {
     app.post(path, None, &signer("amara@example.org")).await.expect(202);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn no_other_site_sends_our_forms(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -187,7 +187,7 @@ async fn no_other_site_sends_our_forms(pool: PgPool) {
     assert_eq!(followed.status, 200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_ended_session_sees_what_the_public_sees(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -204,7 +204,7 @@ async fn an_ended_session_sees_what_the_public_sees(pool: PgPool) {
     app.post(path, Some(&unknown), &act).await.problem(401, "unauthorized", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn finders_of_defects_learn_whom_to_tell(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__SECURITY_CONTACT", "https://example.org/security")]).await;
     let reply = app.get("/.well-known/security.txt", None).await;
@@ -216,7 +216,7 @@ async fn finders_of_defects_learn_whom_to_tell(pool: PgPool) {
     assert!((150..365).contains(&until.num_days()), "{text}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_taken_address_tells_neither_whose_it_is_nor_whether_it_is_public(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (token, theirs) = (app.owner().await, app.token("Neighbours", "all").await);

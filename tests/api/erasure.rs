@@ -121,7 +121,7 @@ async fn assert_nothing_opens(app: &TestApp) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn deleting_deletes_everything_from_every_own_page(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -197,7 +197,7 @@ async fn deleting_deletes_everything_from_every_own_page(pool: PgPool) {
     assert_ne!(fresh[0], person);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_link_erases_in_every_state_also_after_withdrawing(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -245,7 +245,7 @@ async fn the_link_erases_in_every_state_also_after_withdrawing(pool: PgPool) {
     assert_eq!(app.form(&forged, &[]).await.status, 410);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -293,7 +293,7 @@ async fn my_data_is_everything_and_only_ones_own(pool: PgPool) {
     assert!(!page.contains("bo@example.org"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn organizers_erase_their_people_and_nobody_elses(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -312,7 +312,7 @@ async fn organizers_erase_their_people_and_nobody_elses(pool: PgPool) {
     assert_eq!(app.count(audited).await, 1, "the audit trail does not keep whom");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn whoever_did_anything_finds_the_own_page_by_the_address(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;

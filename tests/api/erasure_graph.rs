@@ -362,7 +362,7 @@ async fn read_all_files(app: &TestApp, token: &str) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_column_that_may_lead_to_a_person_is_on_the_list(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let there: BTreeSet<String> = texts(
@@ -393,7 +393,7 @@ async fn every_column_that_may_lead_to_a_person_is_on_the_list(pool: PgPool) {
     assert_eq!(refers, known, "a new table that refers to people: everything() has to fill it");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_of_an_erased_person_is_left_anywhere(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -470,7 +470,7 @@ async fn nothing_of_an_erased_person_is_left_anywhere(pool: PgPool) {
     assert_eq!(fresh, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn rows_that_were_read_before_an_erasure_are_read_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

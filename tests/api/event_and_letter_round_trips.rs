@@ -11,7 +11,7 @@ use crate::{
     harness::{TestApp, merge, signer},
 };
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn events_and_registrations_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -78,7 +78,7 @@ async fn events_and_registrations_can_be_put_back_as_they_were_read(pool: PgPool
     published.problem(422, "validation_failed", &["/start_date"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn offices_and_letter_actions_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -139,7 +139,7 @@ async fn offices_and_letter_actions_can_be_put_back_as_they_were_read(pool: PgPo
     assert_eq!(app.get(&path, Some(token)).await.expect(200)["muster:live"], false);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn misspelled_members_of_events_and_letters_are_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;

@@ -77,7 +77,7 @@ async fn total(app: &TestApp, verb: &str) -> i64 {
         .unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn exported_cells_keep_text_and_escape_formulas(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -117,7 +117,7 @@ async fn exported_cells_keep_text_and_escape_formulas(pool: PgPool) {
     assert_eq!(total(&app, "signatures.export").await, 3);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn export_requires_its_scope_and_writes_the_audit_log(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -182,7 +182,7 @@ async fn export_requires_its_scope_and_writes_the_audit_log(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn long_export_streams_complete_and_ordered(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -36,7 +36,7 @@ fn told(app: &TestApp) {
     app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn image_upload_display_and_deletion(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -69,7 +69,7 @@ async fn image_upload_display_and_deletion(pool: PgPool) {
     assert!(!app.get("/p/status", None).await.text().contains("og:image"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn image_is_cached_and_if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -100,7 +100,7 @@ async fn image_is_cached_and_if_none_match_returns_304(pool: PgPool) {
     assert_eq!((gone.status.as_u16(), app.get(&path, None).await.status.as_u16()), (404, 404));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn image_deleted_by_another_process_returns_404(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -120,7 +120,7 @@ async fn image_deleted_by_another_process_returns_404(pool: PgPool) {
     until("the picture to be gone", async || (app.get(&path, None).await.status == 404).then_some(())).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn story_requires_consent_and_can_be_unpublished(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -159,7 +159,7 @@ async fn story_requires_consent_and_can_be_unpublished(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM updates").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn press_release_is_hidden_until_its_embargo(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -183,7 +183,7 @@ async fn press_release_is_hidden_until_its_embargo(pool: PgPool) {
     app.put(&path, t, &news).await.problem(422, "validation_failed", &["/muster:embargo_until"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn figures_csv_import_is_atomic_and_idempotent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -215,7 +215,7 @@ async fn figures_csv_import_is_atomic_and_idempotent(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn campaign_can_be_edited_and_archived(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -229,7 +229,7 @@ async fn campaign_can_be_edited_and_archived(pool: PgPool) {
     assert_eq!(app.get(path, None).await.status, 404);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn share_links_are_localized_and_posters_link_back(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -259,7 +259,7 @@ async fn share_links_are_localized_and_posters_link_back(pool: PgPool) {
     assert_eq!(app.get("/p/status/poster.svg?paper=a0", None).await.status, 400);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn partner_has_a_consent_checkbox_and_a_source(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -25,7 +25,7 @@ async fn send(app: &TestApp, method: Method, path: &str, token: Option<&str>, ki
     app.send(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn null_is_as_if_absent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -57,7 +57,7 @@ async fn null_is_as_if_absent(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn helpers_take_forms(pool: PgPool) {
     const FORM: &str = "application/x-www-form-urlencoded";
     let app = TestApp::new(pool).await;
@@ -98,7 +98,7 @@ async fn helpers_take_forms(pool: PgPool) {
     send(&app, Method::POST, "/api/v1/petitions", t, FORM, "title=x").await.problem(415, "unsupported_media_type", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn faults_of_a_body_are_named_in_the_words_of_the_api(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -141,7 +141,7 @@ async fn faults_of_a_body_are_named_in_the_words_of_the_api(pool: PgPool) {
     reply.problem(422, "validation_failed", &["/person/given_name"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn known_person_acts_by_link(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (token, theirs) = (app.owner().await, app.token("Neighbours", "all").await);
@@ -174,7 +174,7 @@ async fn known_person_acts_by_link(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM people").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn letter_is_found_under_the_id_of_its_answer(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -192,7 +192,7 @@ async fn letter_is_found_under_the_id_of_its_answer(pool: PgPool) {
     assert_eq!(found["muster:letter"], made["muster:letter"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn titles_make_addresses(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -220,7 +220,7 @@ async fn titles_make_addresses(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn status_of_an_event_is_understood(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -246,7 +246,7 @@ async fn status_of_an_event_is_understood(pool: PgPool) {
     assert_eq!(app.get(&format!("{ATTEND}/{coming}"), t).await.expect(200)["status"], "accepted");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn declined_attendance_is_cancelled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -267,7 +267,7 @@ async fn declined_attendance_is_cancelled(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM attendances WHERE sealed IS NULL").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn symbol_for_null_empties_a_field_of_a_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -288,7 +288,7 @@ async fn symbol_for_null_empties_a_field_of_a_person(pool: PgPool) {
     assert_eq!(app.get(&path, t).await.expect(200)["given_name"], "Amara");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lists_are_filtered_by_their_modified_date(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -312,7 +312,7 @@ async fn lists_are_filtered_by_their_modified_date(pool: PgPool) {
     assert_eq!(named["total_records"], 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pages_of_listed_origins_may_send_forms(pool: PgPool) {
     let listed = [("MUSTER__HTTP__FORM_ORIGINS", "https://union.example,https://allies.example")];
     let app = TestApp::with(pool.clone(), &listed).await;
@@ -353,7 +353,7 @@ async fn pages_of_listed_origins_may_send_forms(pool: PgPool) {
     assert_eq!(granted(&unlisted.get("/api/v1/petitions/status", None).await, "access-control-allow-origin"), None);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn headers_that_ask_for_what_is_not_done_are_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -378,7 +378,7 @@ async fn headers_that_ask_for_what_is_not_done_are_refused(pool: PgPool) {
     app.request(Method::GET, path, None, &[("if-match", "\"x\"")], None).await.expect(200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn request_without_host_is_refused(pool: PgPool) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -400,7 +400,7 @@ async fn request_without_host_is_refused(pool: PgPool) {
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn unsubscribed_elsewhere_is_unsubscribed_here(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -476,7 +476,7 @@ async fn unsubscribed_elsewhere_is_unsubscribed_here(pool: PgPool) {
     assert_eq!(silent["email_addresses"][0].get("status"), None);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn labels_are_kept_sealed_found_and_mailed_to(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (token, theirs) = (app.owner().await, app.token("Neighbours", "all").await);

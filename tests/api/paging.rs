@@ -146,7 +146,7 @@ async fn compare(app: &TestApp, token: Option<&str>, list: &str, from: &str, fie
 const DAYS: &[&str] =
     &["'2026-01-01'", "'2026-01-05'", "'2026-01-09T12:00:00Z'", "'2026-01-12T08:30:00+02:00'", "'2026-01-20'"];
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn petitions_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -199,7 +199,7 @@ async fn petitions_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     compare(&app, None, "/api/v1/petitions", public, &fields).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn signatures_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -306,7 +306,7 @@ const REPEATED_LISTS: [(&str, &str, &str, &str, &str); 10] = [
     ("/api/v1/broadcasts", "/identifiers/0", "'muster:' || id", "broadcasts WHERE organization_id", "id DESC"),
 ];
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lists_that_repeat_their_array_are_paged_as_plain_sql_would(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let mut all = Vec::new();
@@ -425,7 +425,7 @@ fn is_a_page(reply: &Reply, rel: &str, items: std::ops::RangeInclusive<usize>) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_list_answers_alike(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;

@@ -11,7 +11,7 @@ use crate::{
 
 const PEOPLE: &str = "/api/v1/people";
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn post_person_creates_then_completes_by_address(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -63,7 +63,7 @@ async fn post_person_creates_then_completes_by_address(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn put_person_merges_details(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -116,7 +116,7 @@ async fn put_person_merges_details(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn idempotency_key_creates_one_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -153,7 +153,7 @@ async fn idempotency_key_creates_one_person(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn unticked_consent_withdraws_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -182,7 +182,7 @@ async fn unticked_consent_withdraws_nothing(pool: PgPool) {
     assert!(csv.lines().nth(1).unwrap().contains(",true,"), "{csv}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn people_list_has_only_confirmed_or_added_people(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

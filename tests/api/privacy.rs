@@ -125,7 +125,7 @@ async fn actions(app: &TestApp, token: &str, privacy: &str) {
         .expect(200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn database_dump_and_log_contain_no_personal_data(pool: PgPool) {
     let log = Buffer::default();
     let writer = log.clone();
@@ -237,7 +237,7 @@ fn comparable(reply: &Reply) -> (u16, Vec<(String, Vec<u8>)>, String) {
     (reply.status.as_u16(), headers, reply.text())
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn public_responses_are_identical_for_known_and_unknown_people(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -322,7 +322,7 @@ async fn public_responses_are_identical_for_known_and_unknown_people(pool: PgPoo
     assert_eq!(app.mail_to("suppressed@example.org").await.len(), 0, "the acts differed where it matters");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn sealed_value_does_not_open_in_another_row(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -370,7 +370,7 @@ async fn vault_of(app: &TestApp, slug: &str) -> Uuid {
         .unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn destroyed_vault_is_closed_in_every_process(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -431,7 +431,7 @@ fn traces(row: &Value) -> Vec<(String, i64)> {
     found
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_rows_store_only_the_day(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -488,7 +488,7 @@ async fn protected_rows_store_only_the_day(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn contacts_of_a_protected_action_are_never_returned_by_token(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;

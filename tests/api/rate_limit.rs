@@ -86,7 +86,7 @@ impl Gate {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_busy_source_needs_one_proof_of_work_per_act(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
@@ -103,7 +103,7 @@ async fn a_busy_source_needs_one_proof_of_work_per_act(pool: PgPool) {
     gate.sign(&[], json!({})).await.expect(202);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn forged_foreign_and_expired_proofs_are_rejected(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let challenge = gate.challenge().await;
@@ -134,7 +134,7 @@ async fn forged_foreign_and_expired_proofs_are_rejected(pool: PgPool) {
     assert_eq!(gate.signatures().await, 2, "only the free ones");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_proof_is_valid_in_every_process_but_only_once(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
@@ -149,7 +149,7 @@ async fn a_proof_is_valid_in_every_process_but_only_once(pool: PgPool) {
     gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_javascript_a_wait_ticket_replaces_the_proof(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     gate.sign(&[], json!({})).await.expect(202);
@@ -190,7 +190,7 @@ async fn without_javascript_a_wait_ticket_replaces_the_proof(pool: PgPool) {
     assert!(waits[1] > waits[0], "{waits:?}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_wait_ticket_works_in_the_api(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let challenge = gate.challenge().await;
@@ -201,7 +201,7 @@ async fn a_wait_ticket_works_in_the_api(pool: PgPool) {
     gate.with_proof(ticket).await.problem(428, "challenge_required", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_validation_error_does_not_consume_the_proof(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
@@ -212,7 +212,7 @@ async fn a_validation_error_does_not_consume_the_proof(pool: PgPool) {
     gate.with_proof(&proof).await.expect(202);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn x_forwarded_for_of_a_trusted_proxy_distinguishes_sources(pool: PgPool) {
     let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1,10.0.0.9")]).await;
     let from = async |forwarded: &str| gate.sign(&[("x-forwarded-for", forwarded)], json!({})).await.status.as_u16();
@@ -231,7 +231,7 @@ async fn x_forwarded_for_of_a_trusted_proxy_distinguishes_sources(pool: PgPool) 
     assert_eq!(from("::ffff:203.0.113.5").await, 428, "the same address in other clothes");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn proxies_are_trusted_by_network_and_invalid_hops_are_ignored(pool: PgPool) {
     let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8,2001:db8:9::/48")]).await;
     let from = async |lines: &[&str]| {
@@ -252,7 +252,7 @@ async fn proxies_are_trusted_by_network_and_invalid_hops_are_ignored(pool: PgPoo
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn x_forwarded_for_of_an_untrusted_peer_is_ignored(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let from = async |forwarded: &str| {
@@ -268,7 +268,7 @@ async fn x_forwarded_for_of_an_untrusted_peer_is_ignored(pool: PgPool) {
     assert_eq!(from("203.0.113.6").await, 428);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn tokens_and_mode_off_bypass_the_rate_limit(pool: PgPool) {
     let gate = Gate::new(pool.clone(), &[]).await;
     let token = gate.app.owner().await;

@@ -93,7 +93,7 @@ async fn everything(app: &TestApp, token: &str, prefix: &str, more: &Value) -> V
     ids
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 #[allow(clippy::too_many_lines, reason = "one life, from the first act to the last byte")]
 async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
     let app = TestApp::new(pool).await;
@@ -279,7 +279,7 @@ async fn nothing_of_those_who_took_part_is_left_in_any_file(pool: PgPool) {
 /// A person, her vault, what is sealed of her, and how the vault's keys are wrapped.
 type Dumped = (Uuid, Uuid, Option<Vec<u8>>, Option<String>, Option<Vec<u8>>);
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_old_dump_opens_nothing_with_the_keys_of_today(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -313,7 +313,7 @@ async fn an_old_dump_opens_nothing_with_the_keys_of_today(pool: PgPool) {
     app.kernel.vaults.open(*vault).await.unwrap_err();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn dates_do_not_move_beyond_the_last_day(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -366,7 +366,7 @@ async fn dates_do_not_move_beyond_the_last_day(pool: PgPool) {
     assert_eq!(app.put(path, t, &whole).await.expect(200)["muster:destroy_after"], day(30));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn standard_actions_end_after_the_months_of_their_organization(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -402,7 +402,7 @@ async fn standard_actions_end_after_the_months_of_their_organization(pool: PgPoo
     assert_eq!(app.get("/api/v1/petitions/open", None).await.expect(200)["muster:status"], "published");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn destroying_at_once_needs_an_owner_and_the_slug(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -438,7 +438,7 @@ async fn destroying_at_once_needs_an_owner_and_the_slug(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'petition.destroy'").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_has_ended_keeps_no_text(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -500,7 +500,7 @@ async fn what_has_ended_keeps_no_text(pool: PgPool) {
     app.get("/api/v1/advocacy_campaigns/write/outreaches", t).await.expect(200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_change_that_races_a_cancellation_brings_nothing_back(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -63,7 +63,7 @@ pub async fn image(app: &TestApp, token: &str) -> String {
     made["identifiers"][0].as_str().unwrap().trim_start_matches("muster:").to_owned()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn petitions_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -106,7 +106,7 @@ async fn petitions_can_be_put_back_as_they_were_read(pool: PgPool) {
     assert_eq!(app.get(&path, Some(token)).await.expect(200)["muster:campaign"], "alliance-campaign");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_is_fixed_at_creation_cannot_be_changed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -132,7 +132,7 @@ async fn what_is_fixed_at_creation_cannot_be_changed(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn destroy_after_can_be_shortened_and_never_extended(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.token("Alliance", "all").await;
@@ -155,7 +155,7 @@ async fn destroy_after_can_be_shortened_and_never_extended(pool: PgPool) {
     assert_eq!(read().await, day(30));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn campaigns_and_updates_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -194,7 +194,7 @@ async fn campaigns_and_updates_can_be_put_back_as_they_were_read(pool: PgPool) {
     put_each_member_then_the_whole(&app, token, &format!("/api/v1/updates/{}", resources.update), &update).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn deliveries_signatures_and_limits_can_be_put_back_as_they_were_read(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -251,7 +251,7 @@ async fn deliveries_signatures_and_limits_can_be_put_back_as_they_were_read(pool
     put_each_member_then_the_whole(&app, token, "/api/v1/integrity", &limits).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn misspelled_members_of_petitions_and_campaigns_are_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let resources = create_all_resources(&app, "Alliance").await;
@@ -293,7 +293,7 @@ async fn misspelled_members_of_petitions_and_campaigns_are_refused(pool: PgPool)
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn null_is_absent_in_a_post_and_clears_a_next_action_that_is_hidden(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -76,7 +76,7 @@ async fn is_open(app: &TestApp, cookie: &str) -> bool {
     api
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn who_may_export_sets_one_up_before_anything_else(pool: PgPool) {
     let app = TestApp::with(pool, &REQUIRED).await;
     app.owner().await;
@@ -109,7 +109,7 @@ async fn who_may_export_sets_one_up_before_anything_else(pool: PgPool) {
     leads_to(&app.sign_in(&organizer, PASSWORD, "").await, "/console/second-factor");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_code_and_a_recovery_code_count_once(pool: PgPool) {
     let app = TestApp::with(pool, &REQUIRED).await;
     app.owner().await;
@@ -146,7 +146,7 @@ async fn a_code_and_a_recovery_code_count_once(pool: PgPool) {
     leads_to(&page(&app, "/console/code", &pending).await, "/console/sign-in");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn guessing_codes_is_limited_for_the_account(pool: PgPool) {
     let app = TestApp::with(pool, &REQUIRED).await;
     app.owner().await;
@@ -166,7 +166,7 @@ async fn guessing_codes_is_limited_for_the_account(pool: PgPool) {
     leads_to(&send(&app, "/console/code", &pending, &code(&app, &key, 0)).await, "/console");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn it_is_set_up_replaced_and_removed_by_who_is_signed_in(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let session = app.session("Alliance").await;
@@ -202,7 +202,7 @@ async fn it_is_set_up_replaced_and_removed_by_who_is_signed_in(pool: PgPool) {
     sign_in(&app, "/console").await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn whoever_has_lost_it_is_let_in_by_the_command_line(pool: PgPool) {
     let app = TestApp::with(pool, &REQUIRED).await;
     app.owner().await;

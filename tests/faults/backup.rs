@@ -131,7 +131,7 @@ async fn with_recipient(mut house: Installation) -> Installation {
     house
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_backup_made_under_load_is_restored_and_nothing_goes_twice(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =
@@ -250,7 +250,7 @@ async fn a_backup_made_under_load_is_restored_and_nothing_goes_twice(pool: PgPoo
     target.drop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_backup_that_breaks_off_is_none_and_neither_is_a_restore(pool: PgPool) {
     let mut house = with_recipient(Installation::new(&pool)).await;
     house.owner().await;
@@ -309,7 +309,7 @@ async fn a_backup_that_breaks_off_is_none_and_neither_is_a_restore(pool: PgPool)
 }
 
 /// What would make mails anew that may have gone out since the backup.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_restored_database_makes_no_mail_that_may_have_gone_out(pool: PgPool) {
     let mut house = with_recipient(Installation::new(&pool)).await;
     let token = house.owner().await;

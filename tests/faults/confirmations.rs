@@ -18,7 +18,7 @@ use crate::{
 
 const PEOPLE: usize = 96;
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_kill_in_the_middle_of_confirmations_loses_and_doubles_none(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =

@@ -133,7 +133,7 @@ pub async fn press(server: &Server, path: &str) -> u16 {
     exchange(server.http, "POST", path, &form, b"").await.map_or(0, |reply| reply.status.as_u16())
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn network_black_holes_are_survived_under_load_and_while_idle(pool: PgPool) {
     let proxy = Proxy::start(&pool).await;
     let (house, sink) = installation(&pool, Some(&proxy.url())).await;
@@ -173,7 +173,7 @@ async fn network_black_holes_are_survived_under_load_and_while_idle(pool: PgPool
     assert_eq!(confirmed, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn web_and_worker_survive_network_black_holes(pool: PgPool) {
     let (web_proxy, work_proxy) = (Proxy::start(&pool).await, Proxy::start(&pool).await);
     let (mut house, sink) = installation(&pool, Some(&web_proxy.url())).await;
@@ -195,7 +195,7 @@ async fn web_and_worker_survive_network_black_holes(pool: PgPool) {
     worker.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_primary_that_turns_read_only_is_not_ready_and_answers_no_500(pool: PgPool) {
     let (house, _sink) = installation(&pool, None).await;
     let server = house.serve(&["serve"]).await;
@@ -221,7 +221,7 @@ async fn a_primary_that_turns_read_only_is_not_ready_and_answers_no_500(pool: Pg
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool) {
     let (house, _sink) = installation(&pool, None).await;
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&pool).await.unwrap();
@@ -249,7 +249,7 @@ async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn sixteen_slow_organizer_pages_do_not_delay_submissions(pool: PgPool) {
     let (mut house, sink) = installation(&pool, None).await;
     // a page waits for a connection for as long as its request may take

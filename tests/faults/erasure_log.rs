@@ -30,7 +30,7 @@ async fn people(database: &PgPool) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM people").fetch_one(database).await.unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn who_was_erased_stays_erased_in_a_restored_database(pool: PgPool) {
     let mut house = Installation::new(&pool);
     let token = house.owner().await;
@@ -101,7 +101,7 @@ async fn who_was_erased_stays_erased_in_a_restored_database(pool: PgPool) {
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE \"{backup}\""))).execute(&mut other).await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_command_line_shows_and_erases_a_person(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;

@@ -66,7 +66,7 @@ fn ids(csv: &[u8]) -> Vec<Uuid> {
     ids
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn rows_committed_behind_the_cursor_are_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -93,7 +93,7 @@ async fn rows_committed_behind_the_cursor_are_exported(pool: PgPool) {
     assert!(late.iter().all(|id| ids.contains(id)));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn export_survives_a_short_database_outage(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let token = app.owner().await;

@@ -112,7 +112,7 @@ async fn without_a_database_it_returns_503_and_recovers() {
     postgres.stop().await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_hanging_database_returns_503_in_time(pool: PgPool) {
     let house = Installation::new(&pool).with("MUSTER__HTTP__TIMEOUT_SECONDS", "1");
     let token = house.owner().await;
@@ -244,7 +244,7 @@ async fn assert_nothing_torn(pool: &PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_kill_under_load_keeps_every_acknowledged_signature(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -275,7 +275,7 @@ async fn a_kill_under_load_keeps_every_acknowledged_signature(pool: PgPool) {
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn shutdown_under_load_answers_every_write(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -298,7 +298,7 @@ async fn shutdown_under_load_answers_every_write(pool: PgPool) {
     assert_nothing_torn(&pool).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn graceful_shutdown_answers_accepted_requests(pool: PgPool) {
     let house = Installation::new(&pool).with("MUSTER__HOT_PATH__FLUSHERS", "1");
     let token = house.owner().await;

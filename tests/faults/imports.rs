@@ -41,7 +41,7 @@ async fn listed(app: &TestApp, token: &str) -> Value {
     app.get(IMPORTS, Some(token)).await.expect(200)["muster:imports"].clone()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn slow_upload_holds_no_connection_and_aborted_upload_is_cleaned_up(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__TIMEOUT_SECONDS", "2")]).await;
     let token = app.owner().await;
@@ -99,7 +99,7 @@ async fn slow_upload_holds_no_connection_and_aborted_upload_is_cleaned_up(pool: 
     assert!(listed(&app, &token).await.as_array().unwrap().iter().all(|import| import["muster:state"] == "cancelled"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn import_accepts_every_line_ending_at_end_of_file(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -132,7 +132,7 @@ async fn import_accepts_every_line_ending_at_end_of_file(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn corrupt_import_fails_with_its_reason_without_blocking_others(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -167,7 +167,7 @@ async fn corrupt_import_fails_with_its_reason_without_blocking_others(pool: PgPo
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn import_skips_withdrawn_signatures(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -22,7 +22,7 @@ async fn metric_is(server: &Server, name: &str, value: f64) {
     until(name, async || ((server.metric(name).await - value).abs() < 0.5).then_some(())).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn key_files_that_are_away_for_four_seconds_lose_no_mail(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =
@@ -76,7 +76,7 @@ async fn key_files_that_are_away_for_four_seconds_lose_no_mail(pool: PgPool) {
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_destroyed_key_that_cannot_be_removed_raises_an_alert_until_it_is_gone(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;

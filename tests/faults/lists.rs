@@ -183,7 +183,7 @@ async fn page(app: &TestApp, path: &str, token: &str) -> Value {
     reply.json()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -284,7 +284,7 @@ async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
     watch.nothing_was_scanned("upkeep").await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn partial_search_continues_with_its_next_link(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
@@ -319,7 +319,7 @@ async fn partial_search_continues_with_its_next_link(pool: PgPool) {
     app.get(&format!("{list}&after=x"), Some(token)).await.problem(400, "invalid_parameter", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn failed_mail_is_retried_in_job_steps(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -365,7 +365,7 @@ async fn read_of(db: &PgPool, tables: &[&str]) -> i64 {
     of_these.map(|table| table.scanned_rows + table.fetched_rows).sum()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn past_actions_are_not_read_by_landing_pages_and_dashboard_nor_idle_ones_by_ticks(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;

@@ -29,7 +29,7 @@ fn with_relay(pool: &PgPool, sink: &SmtpSink) -> Installation {
     house.with("MUSTER__MAIL__LEASE_SECONDS", "5").with("MUSTER__MAIL__FROM_DOMAIN", "muster.test")
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_kill_with_mail_in_flight_loses_none_and_duplicates_no_letter(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept().script(vec![Step::SlowContent(Duration::from_secs(30)); 5])).await;
     sink.on("minister@gov.example", Step::SlowContent(Duration::from_secs(30)));
@@ -91,7 +91,7 @@ async fn a_kill_with_mail_in_flight_loses_none_and_duplicates_no_letter(pool: Pg
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn two_processes_share_one_queue_and_send_each_mail_once(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house = with_relay(&pool, &sink);
@@ -113,7 +113,7 @@ async fn two_processes_share_one_queue_and_send_each_mail_once(pool: PgPool) {
     other.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_relay_behaviour_is_handled(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour { greeting: "421 4.3.2 not now", ..Behaviour::accept() }).await;
     sink.on("later@example.org", Step::RejectRcpt("451 4.7.1 greylisted"));
@@ -205,7 +205,7 @@ async fn every_relay_behaviour_is_handled(pool: PgPool) {
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_restore_guard_pauses_a_restored_database(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house = with_relay(&pool, &sink);

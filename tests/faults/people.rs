@@ -15,7 +15,7 @@ use crate::{
 
 const SIGN: &str = "/api/v1/petitions/status/signatures";
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn resubmission_during_expiry_keeps_the_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -44,7 +44,7 @@ async fn resubmission_during_expiry_keeps_the_person(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM people").await, 60);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn expiry_skips_people_locked_by_a_batch(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -77,7 +77,7 @@ async fn expiry_skips_people_locked_by_a_batch(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_action_changes_are_not_overwritten(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -140,7 +140,7 @@ async fn somebody_waits(app: &TestApp) {
     until("a lock that is waited for", async || (app.count(waiting).await > 0).then_some(())).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn maintenance_locks_people_before_their_submissions(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -168,7 +168,7 @@ async fn maintenance_locks_people_before_their_submissions(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn signature_changes_lock_the_person_first(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -196,7 +196,7 @@ async fn signature_changes_lock_the_person_first(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn several_actions_are_locked_in_id_order(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -225,7 +225,7 @@ async fn several_actions_are_locked_in_id_order(pool: PgPool) {
     assert_eq!(app.count("SELECT sum(erased_count)::bigint FROM actions").await, 12);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn letter_being_withdrawn_is_not_released(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -24,7 +24,7 @@ async fn paused(server: &Server, token: &str, reason: &str) {
     .await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_restore_guard_pauses_a_database_that_is_not_the_newest(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =

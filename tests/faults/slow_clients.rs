@@ -49,7 +49,7 @@ async fn status(stream: &mut TcpStream, request: &[u8]) -> String {
     String::from_utf8_lossy(&rest(stream).await).chars().skip(9).take(3).collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_unfinished_header_times_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__HEADER_TIMEOUT_SECONDS", "1")]).await;
     let (server, _guard) = serve(&app).await;
@@ -73,7 +73,7 @@ async fn an_unfinished_header_times_out(pool: PgPool) {
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn connections_per_network_are_limited(pool: PgPool) {
     let limits = [("MUSTER__HTTP__MAX_CONNECTIONS_PER_NETWORK", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.4")];
     let app = TestApp::with(pool, &limits).await;
@@ -99,7 +99,7 @@ async fn connections_per_network_are_limited(pool: PgPool) {
     assert_eq!(status(&mut connect(server, 4).await, PING).await, "200", "a proxy stands for many");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn connections_beyond_the_limit_wait_for_a_free_one(pool: PgPool) {
     let limits = [("MUSTER__HTTP__MAX_CONNECTIONS", "2"), ("MUSTER__HTTP__HEADER_TIMEOUT_SECONDS", "1")];
     let app = TestApp::with(pool, &limits).await;
@@ -115,7 +115,7 @@ async fn connections_beyond_the_limit_wait_for_a_free_one(pool: PgPool) {
     timeout(PATIENCE, ended).await.expect("it still listens");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_stalled_response_times_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__TIMEOUT_SECONDS", "1")]).await;
     let (server, _guard) = serve(&app).await;
@@ -132,7 +132,7 @@ async fn a_stalled_response_times_out(pool: PgPool) {
     assert_eq!(status(&mut connect(server, 1).await, PING).await, "200");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn live_streams_per_network_are_limited_and_expire(pool: PgPool) {
     const LIVE: &[u8] =
         b"GET /p/status/live HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nconnection: close\r\n\r\n";

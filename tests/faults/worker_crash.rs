@@ -99,7 +99,7 @@ struct Death {
     copies: (usize, usize),
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_worker_killed_at_any_step_loses_no_mail_and_duplicates_no_letter(pool: PgPool) {
     let (harness, mut server) = MailHarness::new(pool).await;
     let slow = Duration::from_mins(1);
@@ -187,7 +187,7 @@ async fn a_worker_killed_at_any_step_loses_no_mail_and_duplicates_no_letter(pool
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_worker_whose_lease_expired_sends_and_settles_nothing(pool: PgPool) {
     let (harness, server) = MailHarness::new(pool).await;
     // stopped before the relay has said a word: the mail that another one sends meanwhile does not go again

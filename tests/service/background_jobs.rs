@@ -26,7 +26,7 @@ use crate::{harness::TestApp, process::until};
 /// The header of the table in `docs/jobs.md`.
 const TABLE: &str = "| Job | Schedule | Runs in | One step | Bound |\n|---|---|---|---|---|\n";
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn docs_jobs_md_lists_the_registry(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let process = Process {
@@ -97,7 +97,7 @@ impl Calls {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_failing_job_is_logged_counted_retried_and_stops_no_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -162,7 +162,7 @@ async fn a_failing_job_is_logged_counted_retried_and_stops_no_other(pool: PgPool
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn jobs_of_a_tick_run_by_stage(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -183,7 +183,7 @@ async fn jobs_of_a_tick_run_by_stage(pool: PgPool) {
     assert_eq!(*order.lock().unwrap(), ["first change", "second change", "count", "publish", "follow"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn loops_go_on_after_a_panic_and_end_when_cancelled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (repeated, restarted) = (Calls::default(), Calls::default());

@@ -57,7 +57,7 @@ async fn retitle(conn: &mut PgConnection, action: Uuid) {
     sqlx::query("UPDATE actions SET title = title || '.' WHERE id = $1").bind(action).execute(conn).await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_rollback_publishes_nothing_and_a_commit_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -92,7 +92,7 @@ async fn a_rollback_publishes_nothing_and_a_commit_once(pool: PgPool) {
     assert_eq!(told.elsewhere().await, Vec::<String>::new());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_commit_that_fails_publishes_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     sqlx::raw_sql(
@@ -111,7 +111,7 @@ async fn a_commit_that_fails_publishes_nothing(pool: PgPool) {
     assert_eq!(told.elsewhere().await, Vec::<String>::new());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn many_changes_in_one_transaction_become_one_of_everything(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let told = Told::of(&app).await;
@@ -124,7 +124,7 @@ async fn many_changes_in_one_transaction_become_one_of_everything(pool: PgPool) 
     assert_eq!(told.here(), [CacheInvalidation::All]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_request_tells_the_caches_what_it_changed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -176,7 +176,7 @@ const CACHED: &[(&str, &str)] = &[
     ("updates", "DELETE INSERT UPDATE"),
 ];
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_cached_table_invalidates(pool: PgPool) {
     let triggers: Vec<(String, String)> = sqlx::query_as(
         "SELECT t.event_object_table::text,

@@ -35,7 +35,7 @@ async fn lock_petitions(pool: &PgPool) -> PgConnection {
     conn
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_requests_for_an_uncached_petition_make_one_query(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let token = app.owner().await;
@@ -69,7 +69,7 @@ async fn concurrent_requests_for_an_uncached_petition_make_one_query(pool: PgPoo
     assert_eq!(scans().await - before, one_load, "one request asks the database, the others wait for its answer");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn cached_answers_need_no_database(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let _hearing = hearing(&app).await;
@@ -93,7 +93,7 @@ async fn cached_answers_need_no_database(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn changes_of_another_process_invalidate_the_cache(pool: PgPool) {
     let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool.clone()).await);
     let _hearing = hearing(&other).await;
@@ -121,7 +121,7 @@ async fn changes_of_another_process_invalidate_the_cache(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_listen_the_cache_expires_after_two_seconds(pool: PgPool) {
     let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool).await);
     let token = one.owner().await;
@@ -133,7 +133,7 @@ async fn without_listen_the_cache_expires_after_two_seconds(pool: PgPool) {
     assert_eq!(title(&other).await, "Changed");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

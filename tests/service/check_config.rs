@@ -76,7 +76,7 @@ fn installation(pool: &PgPool, relay: &str) -> Installation {
         .with("MUSTER__MAIL__DKIM_SELECTOR", "relay1")
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn check_config_connects_and_checks_the_sender_domain(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house = installation(&pool, &sink.url());
@@ -118,7 +118,7 @@ async fn check_config_connects_and_checks_the_sender_domain(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn check_config_reports_missing_records(pool: PgPool) {
     let mut house = installation(&pool, &closed_url().await);
     let dns = name_server(&[]).await;
@@ -133,7 +133,7 @@ async fn check_config_reports_missing_records(pool: PgPool) {
     found_faults(&found, &["database.url:"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn missing_privilege_on_pg_control_system_is_reported(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let mut house = installation(&pool, &sink.url());

@@ -93,7 +93,7 @@ async fn keyring_init_makes_private_files_and_never_overwrites_them() {
     assert!(!Path::new(&house.path("var/postgres")).exists(), "a key needs no database");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn keyring_rotate_and_activate_wrap_with_a_new_key_and_everything_still_opens(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -142,7 +142,7 @@ async fn keyring_rotate_and_activate_wrap_with_a_new_key_and_everything_still_op
     assert_eq!(nodes, 0, "a process that stops does not count any more");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn keyring_prune_ends_a_protected_vault_whose_day_has_passed_in_every_backup(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -193,7 +193,7 @@ async fn keyring_prune_ends_a_protected_vault_whose_day_has_passed_in_every_back
     assert!(again.stderr.contains("Destroyed 0"), "{}", again.stderr);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn keyring_check_says_what_is_wrong_and_fails(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -247,7 +247,7 @@ async fn keyring_check_says_what_is_wrong_and_fails(pool: PgPool) {
     house.run(&["keyring", "check"]).await.refused(&["keyring.vault_keys_file", "604"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -285,7 +285,7 @@ async fn vault_destroy_and_panic_end_actions_at_once(pool: PgPool) {
     assert_eq!(audited, 3);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn keyring_commands_that_run_at_once_lose_no_key(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
@@ -326,7 +326,7 @@ fn add<'a>(email: &'a str, role: &'a str) -> [&'a str; 9] {
     ["organizer", "add", "--email", email, "--name", "Olu Owner", "--role", role, "--password-stdin"]
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
@@ -373,7 +373,7 @@ async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: P
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn organizer_add_says_what_is_wrong(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "short\n").await.refused(&["at least 12 characters"]);
@@ -394,7 +394,7 @@ async fn organizer_add_says_what_is_wrong(pool: PgPool) {
     no_password.refused(&["--password-stdin"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
@@ -425,7 +425,7 @@ async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
     token("nobody@example.org", "all").await.refused(&["no organizer"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
@@ -499,7 +499,7 @@ async fn what_was_given_is_listed_and_taken_back(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn audit_verify_finds_what_was_changed_past_the_triggers(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
@@ -528,7 +528,7 @@ async fn audit_verify_finds_what_was_changed_past_the_triggers(pool: PgPool) {
     verify(&[]).await.refused(&["link 1"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPool) {
     let house = Installation::new(&pool);
     let printed = house.run(&["openapi"]).await.ok().to_owned();
@@ -670,7 +670,7 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
     public.run(&["demo"]).await.refused(&["http.bind"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn web_sends_no_mail_and_a_worker_answers_no_requests(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =

@@ -30,7 +30,7 @@ async fn crowds(server: &Server, token: Option<&str>, path: &str, expected: u16)
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_kind_of_act_is_batched_and_none_falls_back(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;

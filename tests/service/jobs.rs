@@ -81,7 +81,7 @@ async fn row(app: &TestApp) -> Option<(String, i32, Option<String>)> {
     sqlx::query_as("SELECT state, attempts, last_error FROM jobs").fetch_optional(&app.kernel.db).await.unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn jobs_are_scheduled_fairly_across_organizations(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let busy = organization(&app, "Busy").await;
@@ -104,7 +104,7 @@ async fn jobs_are_scheduled_fairly_across_organizations(pool: PgPool) {
     assert!(row(&app).await.is_none());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
@@ -142,7 +142,7 @@ async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
     assert!(row(&app).await.is_none());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_outage_costs_no_attempt_and_a_dead_worker_does(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
@@ -198,7 +198,7 @@ impl JobKind for AskedAgain<'_> {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_job_enqueued_during_its_last_step_runs_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
@@ -226,7 +226,7 @@ impl JobKind for Slow {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn several_workers_share_the_jobs(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
@@ -243,7 +243,7 @@ async fn several_workers_share_the_jobs(pool: PgPool) {
     assert_eq!(done.len(), 4);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn one_leader_runs_each_round(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let rounds = AtomicUsize::new(0);
@@ -267,7 +267,7 @@ async fn one_leader_runs_each_round(pool: PgPool) {
     assert_eq!(run_as_leader(&app.kernel, "round", Duration::ZERO, round()).await.unwrap(), Some(()));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_failing_maintenance_step_does_not_stop_the_others(pool: PgPool) {
     let app = TestApp::new(pool).await;
     sqlx::raw_sql(

@@ -75,7 +75,7 @@ async fn wrapped(app: &TestApp, vault: Uuid) -> Vec<u8> {
         .unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mail_waits_while_the_key_is_not_here_and_none_is_lost(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -109,7 +109,7 @@ async fn mail_waits_while_the_key_is_not_here_and_none_is_lost(pool: PgPool) {
     assert_eq!(mailbox.list().await.unwrap().len(), 20);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -152,7 +152,7 @@ async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: Pg
     assert_eq!(web.vaults.open(vault).await.unwrap_err().code(), Code::ActionEnded);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn ending_one_action_at_once_reaches_every_backup_and_no_other_action(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -179,7 +179,7 @@ async fn ending_one_action_at_once_reaches_every_backup_and_no_other_action(pool
     later.vaults.open(second).await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_key_of_an_action_that_was_never_made_goes_after_a_day(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -211,7 +211,7 @@ async fn the_key_of_an_action_that_was_never_made_goes_after_a_day(pool: PgPool)
     process_with(&app, &app.keyring_file()).vaults.open(vault).await.unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn activation_is_refused_while_a_process_has_not_the_new_keys(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;
@@ -278,7 +278,7 @@ fn link(mails: &[Mail]) -> &str {
     &mails[0].links[0]
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -346,7 +346,7 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     assert_eq!(indexes, [global_suppression_key(&app.kernel, &never)], "under the new key once it was touched");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn forms_and_challenges_from_before_a_rotation_are_taken(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__GUARD__FREE_PER_MINUTE", "1")]).await;
     let token = app.owner().await;
@@ -375,7 +375,7 @@ async fn forms_and_challenges_from_before_a_rotation_are_taken(pool: PgPool) {
     app.post(SIGN, None, &body).await.expect(202);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn any_future_day_may_end_an_action(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__RETENTION__PROTECTED_MONTHS", "48")]).await;
     let token = app.owner().await;

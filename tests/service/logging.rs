@@ -102,7 +102,7 @@ fn request_id(reply: &Reply) -> String {
     id.to_owned()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lines_of_requests_jobs_and_mail_rounds_have_their_ids_and_nothing_personal(pool: PgPool) {
     let (log, _guard) = Captured::begin("muster=debug,warn", 1000);
     let app = TestApp::with(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1")]).await;
@@ -190,7 +190,7 @@ async fn lines_of_requests_jobs_and_mail_rounds_have_their_ids_and_nothing_perso
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn access_lines_are_limited_and_the_filter_may_hide_them(pool: PgPool) {
     let app = TestApp::with(pool.clone(), &[("MUSTER__LOG__ACCESS_LINES_PER_SECOND", "0")]).await;
     let (log, guard) = Captured::begin("muster=info,warn", 0);

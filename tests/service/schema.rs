@@ -15,7 +15,7 @@ use muster::{
 };
 use sqlx::PgPool;
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_foreign_key_has_an_index(pool: PgPool) {
     let keys: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pg_constraint WHERE contype = 'f'").fetch_one(&pool).await.unwrap();
@@ -32,7 +32,7 @@ async fn every_foreign_key_has_an_index(pool: PgPool) {
 }
 
 /// Logical replication and every walk by key need one.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_table_has_a_primary_key(pool: PgPool) {
     let bare: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_class c
@@ -51,7 +51,7 @@ async fn every_table_has_a_primary_key(pool: PgPool) {
 }
 
 /// Tables through which many rows go are vacuumed long before a fifth of them is dead.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn hot_tables_are_vacuumed_early(pool: PgPool) {
     let late: Vec<String> = sqlx::query_scalar(
         "SELECT t.name FROM unnest($1::text[]) t (name) JOIN pg_class c ON c.oid = t.name::regclass
@@ -88,7 +88,7 @@ async fn hot_tables_are_vacuumed_early(pool: PgPool) {
     assert!(late.is_empty(), "{late:?}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
     let guarded: Vec<String> = sqlx::query_scalar(
         "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE '%_append_only' ORDER BY 1",
@@ -123,7 +123,7 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
 }
 
 /// Each enum of the code has the values that the CHECK of its column allows.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn enums_have_the_values_of_their_checks(pool: PgPool) {
     let enums: [(&str, &[&str]); 31] = [
         ("actions_kind_check", Kind::NAMES),

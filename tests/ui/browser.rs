@@ -165,7 +165,7 @@ impl Drop for Browser {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pages_load_whole_under_their_policy_and_what_it_forbids_does_not_run(pool: PgPool) {
     let mut browser = Browser::start().await;
     let house = Installation::new(&pool);
@@ -199,7 +199,7 @@ async fn pages_load_whole_under_their_policy_and_what_it_forbids_does_not_run(po
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn on_a_busy_day_the_page_s_script_does_the_work_and_the_signature_counts(pool: PgPool) {
     let mut browser = Browser::start().await;
     let house = Installation::new(&pool)

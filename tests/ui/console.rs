@@ -90,7 +90,7 @@ impl<'a> ConsolePage<'a> {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -187,7 +187,7 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM petition_deliveries) d").await, 3);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn long_lists_have_pages(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -217,7 +217,7 @@ async fn long_lists_have_pages(pool: PgPool) {
     assert!(look("?links=9").await.contains(&next), "from past the end, back to the last page");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn file_upload_through_the_form(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -264,7 +264,7 @@ async fn file_upload_through_the_form(pool: PgPool) {
     assert_eq!(reply.status, 415, "{}", reply.text());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn forms_call_only_api_paths(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -295,7 +295,7 @@ async fn forms_call_only_api_paths(pool: PgPool) {
     assert_eq!(get(&app, &format!("/console/petitions/{other}"), &session).await.status, 404);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn delivery_sheet_lists_only_names_with_consent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -325,7 +325,7 @@ async fn delivery_sheet_lists_only_names_with_consent(pool: PgPool) {
     assert_eq!(get(&app, &path, "").await.status, 303);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -402,7 +402,7 @@ async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
     zero.problem(422, "validation_failed", &["/rate_per_hour"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -503,7 +503,7 @@ async fn stream_form(app: &TestApp, session: &str, pieces: Vec<Vec<u8>>) -> (Rep
     (reply, asked.load(std::sync::atomic::Ordering::Relaxed))
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn form_body_over_its_limit_is_refused_early(pool: PgPool) {
     const KIB: usize = 1024;
     let app = TestApp::new(pool).await;
@@ -558,7 +558,7 @@ async fn form_body_over_its_limit_is_refused_early(pool: PgPool) {
     assert_eq!(unsigned.status, 403);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn retention_pages_show_last_days_and_destroy_with_the_slug_typed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

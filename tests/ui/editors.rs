@@ -46,7 +46,7 @@ impl<'a> Organizer<'a> {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn petition_in_two_languages_is_made_and_every_date_and_goal_is_cleared_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;
@@ -119,7 +119,7 @@ async fn petition_in_two_languages_is_made_and_every_date_and_goal_is_cleared_ag
     assert_eq!(organizer.read(&format!("petitions/{id}")).await["muster:status"], "published");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn refused_form_comes_again_with_everything_typed_and_its_errors_in_the_reader_s_language(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;
@@ -150,7 +150,7 @@ async fn refused_form_comes_again_with_everything_typed_and_its_errors_in_the_re
     assert_eq!(app.count("SELECT count(*) FROM events").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn what_was_typed_outlives_the_session(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;
@@ -173,7 +173,7 @@ async fn what_was_typed_outlives_the_session(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM petitions").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn event_letter_and_offices_are_made_and_saved_unchanged(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;
@@ -242,7 +242,7 @@ async fn event_letter_and_offices_are_made_and_saved_unchanged(pool: PgPool) {
     assert_eq!((&live["muster:live"], &live["muster:letters"]), (&json!(true), &made["muster:letters"]));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_word_that_leads_elsewhere_is_refused_beside_its_field(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;
@@ -254,7 +254,7 @@ async fn a_word_that_leads_elsewhere_is_refused_beside_its_field(pool: PgPool) {
     assert!(page.contains("id=\"f-word-e1\"") && declared_form(&page).value("/word") == Some("now"), "{page}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn person_is_found_shown_and_deleted_only_with_the_word_typed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let all = fixtures::create_all_resources(&app, "Alliance").await;
@@ -274,7 +274,7 @@ async fn person_is_found_shown_and_deleted_only_with_the_word_typed(pool: PgPool
     assert_eq!(get(&app, &format!("/console/people/{}", theirs.person), &organizer.session).await.status, 404);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lists_have_pages_and_an_empty_installation_says_what_to_do(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;

@@ -277,12 +277,12 @@ async fn day(pool: PgPool, words: &'static Words, width: u32) {
     server.stop().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn first_day_in_english_on_a_laptop(pool: PgPool) {
     day(pool, &ENGLISH, 1280).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn first_day_in_french_on_a_phone(pool: PgPool) {
     day(pool, &FRENCH, 390).await;
 }

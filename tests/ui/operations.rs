@@ -83,7 +83,7 @@ async fn walk(app: &TestApp, session: &str, known: &BTreeSet<String>, found: &mu
     assert!(seen.len() > 60, "only {} pages are linked: {seen:?}", seen.len());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_operation_that_writes_has_a_form_or_a_reason(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let all = create_all_resources(&app, "Alliance").await;

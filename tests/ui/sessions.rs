@@ -67,7 +67,7 @@ pub async fn sign_in(app: &TestApp) -> String {
     session
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn only_the_right_password_on_our_own_form_opens_the_console(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;
@@ -109,7 +109,7 @@ async fn only_the_right_password_on_our_own_form_opens_the_console(pool: PgPool)
     assert_eq!(app.count("SELECT count(*) FROM sessions").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_session_reads_but_changes_only_from_our_own_pages(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;
@@ -133,7 +133,7 @@ async fn a_session_reads_but_changes_only_from_our_own_pages(pool: PgPool) {
     assert_eq!(get(&app, "/console", "muster_session=nonsense").await.status, 303);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_session_ends_when_asked_from_its_own_page_and_by_itself(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.owner().await;

@@ -1,4 +1,4 @@
-//! Parameters and results of `submit_attendances` (`migrations/0007_events.sql`).
+//! Parameters and results of `submit_attendances` (`migrations/functions/events.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;

@@ -133,7 +133,7 @@ fn tomorrow(body: serde_json::Value) -> serde_json::Value {
     body
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn registration_from_form_to_cancellation(db: PgPool) {
     let test_app = TestApp::start(&db).await;
     let event = test_app.event(tomorrow(json!({"title": "Asamblea", "capacity": 2, "instructions": "https://meet.example.org/secret", "muster:format": "hybrid", "location": {"venue": "Hall"}}))).await;
@@ -180,7 +180,7 @@ async fn registration_from_form_to_cancellation(db: PgPool) {
     assert_eq!(consents, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn protected_event_link_page_is_neutral_until_confirmed(db: PgPool) {
     let test_app = TestApp::start(&db).await;
     let event = test_app.event(tomorrow(json!({"title": "Asamblea", "muster:privacy": "protected"}))).await;
@@ -217,7 +217,7 @@ async fn protected_event_link_page_is_neutral_until_confirmed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn vouched_registration_is_idempotent(db: PgPool) {
     let test_app = TestApp::start(&db).await;
     let event = test_app.event(tomorrow(json!({"title": "Asamblea", "muster:confirmation": "none"}))).await;
@@ -235,7 +235,7 @@ async fn vouched_registration_is_idempotent(db: PgPool) {
     assert_eq!(seats, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn event_page_has_a_form_and_a_calendar_file(db: PgPool) {
     use axum::{body::Body, http::Request};
     use tower::ServiceExt;

@@ -271,7 +271,7 @@ fn outcomes_begin_with_the_states() {
     assert_eq!(AttendanceOutcome::NAMES[..AttendanceState::NAMES.len()], *AttendanceState::NAMES);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
     let event_fixture = Arc::new(TestEvent::build(&db, 100, true).await);
     let settings =
@@ -302,7 +302,7 @@ async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
     assert_eq!(store::waiting_parties(&mut conn, event_fixture.event).await.unwrap(), (900, 0));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
     let event_fixture = Arc::new(TestEvent::build(&db, 20, false).await);
     let acts: Vec<AttendanceSubmission> =
@@ -328,7 +328,7 @@ async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
     assert_eq!(event_fixture.seats().await, 18);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn waitlist_is_promoted_in_order(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 4, true).await;
     let acts = [
@@ -360,7 +360,7 @@ async fn waitlist_is_promoted_in_order(db: PgPool) {
     assert!(matches!(smaller, Err(sqlx::Error::Database(e)) if e.constraint() == Some("events_seats_check")));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 1, true).await;
     for batch in 0..6 {
@@ -381,7 +381,7 @@ async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
     assert!(store::events_to_promote(&mut conn, event_fixture.now).await.unwrap().is_empty());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn pending_reregistration_keeps_the_seat_until_confirmed(db: PgPool) {
     // one seat more than the larger party needs: the second registration, which nobody confirmed, keeps one until the night
     let event_fixture = TestEvent::build(&db, 5, true).await;
@@ -512,7 +512,7 @@ async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn batch_allocates_seats_like_sequential_submissions(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 8, true).await;
     let mut runner = TestRunner::new(Config::default());

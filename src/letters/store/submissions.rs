@@ -1,4 +1,4 @@
-//! Parameters of `submit_letters` (`migrations/0005_letters.sql`).
+//! Parameters of `submit_letters` (`migrations/functions/letters.sql`).
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Batches of signatures, as arguments of `submit_signatures` (`migrations/0006_petitions.sql`).
+//! Batches of signatures, as arguments of `submit_signatures` (`migrations/functions/petitions.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::{

@@ -135,7 +135,7 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) {
     app.jobs().await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn counts_match_the_rows_after_every_step(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

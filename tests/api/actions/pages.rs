@@ -44,7 +44,7 @@ fn location(reply: &Reply) -> &str {
     reply.headers[header::LOCATION].to_str().unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_accepted_form_leads_to_a_page_that_can_be_loaded_again(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
@@ -61,7 +61,7 @@ async fn an_accepted_form_leads_to_a_page_that_can_be_loaded_again(pool: PgPool)
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_refused_form_comes_back_with_all_its_errors_in_order_and_everything_typed(pool: PgPool) {
     let (app, token) = all_kinds(pool, json!({})).await;
     let question = json!({"muster:questions": [{"key": "work", "label": "Where do you work?", "required": true}]});
@@ -92,7 +92,7 @@ async fn a_refused_form_comes_back_with_all_its_errors_in_order_and_everything_t
     assert!(page.contains("Where do you work? – "), "an own question is named by its label");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_filled_honeypot_asks_for_a_proof_and_loses_nothing(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
@@ -113,7 +113,7 @@ async fn a_filled_honeypot_asks_for_a_proof_and_loses_nothing(pool: PgPool) {
     assert_eq!(app.count(held).await, 1, "a petition holds it for review");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn drafts_are_shown_by_a_secret_link_that_can_be_revoked(pool: PgPool) {
     let (app, token) = all_kinds(pool, json!({"muster:status": "draft"})).await;
     let mut links = Vec::new();
@@ -143,7 +143,7 @@ async fn drafts_are_shown_by_a_secret_link_that_can_be_revoked(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_kind_has_history_short_links_former_addresses_and_a_recount(pool: PgPool) {
     let (app, token) = all_kinds(pool, json!({})).await;
     let t = Some(token.as_str());
@@ -187,7 +187,7 @@ async fn every_kind_has_history_short_links_former_addresses_and_a_recount(pool:
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_page_that_takes_nothing_says_why_and_has_no_form(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -29,7 +29,7 @@ async fn flood(app: &TestApp, path: &str, more: &Value) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn many_submissions_for_one_address_keep_the_owners_signature(pool: PgPool) {
     let app = Arc::new(TestApp::new(pool).await);
     let token = app.owner().await;
@@ -59,7 +59,7 @@ fn links_with(page: &str, label: &str) -> Vec<String> {
     links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_mailed_link_survives_whatever_strangers_submit(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
@@ -94,7 +94,7 @@ async fn a_mailed_link_survives_whatever_strangers_submit(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_protected_action_tells_of_other_submissions_only_after_a_press(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({"muster:privacy": "protected"})).await;
     for kind in &KINDS {
@@ -118,7 +118,7 @@ async fn a_protected_action_tells_of_other_submissions_only_after_a_press(pool: 
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     // from noon on, so that no day ends in between
@@ -156,7 +156,7 @@ async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM emails_waiting WHERE kind LIKE '%\\_confirm'").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn tags_and_dots_are_one_mailbox_for_the_daily_number(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -170,7 +170,7 @@ async fn tags_and_dots_are_one_mailbox_for_the_daily_number(pool: PgPool) {
     assert!(sent.iter().any(|mail| mail.to.contains("am.ara@union.example")), "written to as it was typed");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pending_letters_of_strangers_do_not_delete_an_attached_letter(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -188,7 +188,7 @@ async fn pending_letters_of_strangers_do_not_delete_an_attached_letter(pool: PgP
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn letters_are_held_while_the_action_is_not_published(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -209,7 +209,7 @@ async fn letters_are_held_while_the_action_is_not_published(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn withdrawal_erases_all_payloads_and_old_links_report_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -230,7 +230,7 @@ async fn withdrawal_erases_all_payloads_and_old_links_report_it(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn confirmation_in_time_counts_after_the_petition_closed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -242,7 +242,7 @@ async fn confirmation_in_time_counts_after_the_petition_closed(pool: PgPool) {
     assert_eq!(app.get("/api/v1/petitions/status", Some(&token)).await.expect(200)["total_signatures"], 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn short_links_are_scoped_by_organization_and_nul_is_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (token, neighbour) = (app.owner().await, app.token("Neighbours", "all").await);
@@ -269,7 +269,7 @@ async fn short_links_are_scoped_by_organization_and_nul_is_refused(pool: PgPool)
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn unconfirmed_submission_leaves_no_rows(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -281,7 +281,7 @@ async fn unconfirmed_submission_leaves_no_rows(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn retried_letter_of_a_paused_action_is_held(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -59,7 +59,7 @@ async fn act(app: &TestApp, token: &str, from: usize) {
     .await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn recount_is_exact_during_concurrent_submissions(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -106,7 +106,7 @@ async fn recount_is_exact_during_concurrent_submissions(pool: PgPool) {
     assert_eq!(claims, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn recount_lease_allows_one_process_without_locks(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -138,7 +138,7 @@ async fn recount_lease_allows_one_process_without_locks(pool: PgPool) {
     assert_eq!(app.count(numbers).await, 2, "the one that was held follows");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn seats_and_letters_are_recounted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = fixtures::create_all_resources(&app, "Alliance").await;
@@ -218,7 +218,7 @@ impl Countable for Watched {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn comparison_reads_few_rows_however_many_are_new_or_change(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -122,7 +122,7 @@ pub async fn all_kinds(pool: PgPool, more: Value) -> (TestApp, String) {
     (app, token)
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_code_of_a_mail_confirms_like_its_link(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
@@ -152,7 +152,7 @@ async fn the_code_of_a_mail_confirms_like_its_link(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mails_and_pages_of_protected_actions_name_nothing_before_the_button(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({"title": "Undocumented assembly", "muster:privacy": "protected"})).await;
     for kind in &KINDS {
@@ -175,7 +175,7 @@ async fn mails_and_pages_of_protected_actions_name_nothing_before_the_button(poo
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn whoever_has_not_confirmed_is_reminded_once(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {
@@ -203,7 +203,7 @@ async fn whoever_has_not_confirmed_is_reminded_once(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn reminders_of_protected_actions_are_neutral_and_none_comes_when_it_is_closed(pool: PgPool) {
     let (app, token) = all_kinds(pool, json!({"title": "Undocumented assembly", "muster:privacy": "protected"})).await;
     for kind in &KINDS {
@@ -234,7 +234,7 @@ async fn reminders_of_protected_actions_are_neutral_and_none_comes_when_it_is_cl
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn owners_withdraw_at_once_and_each_only_their_own(pool: PgPool) {
     let (app, _) = all_kinds(pool, json!({})).await;
     for kind in &KINDS {

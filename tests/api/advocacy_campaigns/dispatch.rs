@@ -60,7 +60,7 @@ async fn states(app: &TestApp) -> Value {
 
 const QUEUED: &str = "SELECT count(*) FROM emails_waiting WHERE kind = 'letter_deliver'";
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn going_live_releases_held_letters_in_job_steps(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -111,7 +111,7 @@ async fn going_live_releases_held_letters_in_job_steps(pool: PgPool) {
     assert!(public.get("muster:held").is_none() && public.get("muster:job").is_none(), "{public}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn held_count_is_known_before_the_first_step(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -133,7 +133,7 @@ async fn held_count_is_known_before_the_first_step(pool: PgPool) {
     assert_eq!(held(&again), (json!(0), json!(false)));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_confirmation_and_going_live_queues_each_letter_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -176,7 +176,7 @@ async fn concurrent_confirmation_and_going_live_queues_each_letter_once(pool: Pg
     assert_eq!((states(&app).await, app.count(QUEUED).await), (json!({"held": 240}), 0));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pause_holds_letters_before_the_job_starts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -199,7 +199,7 @@ async fn pause_holds_letters_before_the_job_starts(pool: PgPool) {
     assert_eq!(letters().await, 2, "and never again");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn late_delivery_status_does_not_overwrite_a_newer_mail(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -214,7 +214,7 @@ async fn late_delivery_status_does_not_overwrite_a_newer_mail(pool: PgPool) {
     assert_eq!(states(&app).await, json!({"queued": 2}));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn action_closed_at_its_date_holds_queued_letters(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

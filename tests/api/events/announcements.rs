@@ -37,7 +37,7 @@ async fn told(app: &TestApp, address: &str) -> Vec<(String, String, String)> {
     told.map(|mail| (mail.kind, mail.subject, mail.text)).collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn calling_off_tells_everybody_once_and_calendars_drop_it(pool: PgPool) {
     let (app, token) = hall(pool, json!({})).await;
     let t = Some(token.as_str());
@@ -77,7 +77,7 @@ async fn calling_off_tells_everybody_once_and_calendars_drop_it(pool: PgPool) {
     assert_eq!(told(&app, "ana").await.pop().unwrap().0, "event_called_off", "put away, it does not take place either");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_change_is_named_and_those_who_wait_hear_of_it(pool: PgPool) {
     let (app, token) = hall(pool, json!({"muster:confirmation": "email"})).await;
     let start = (app.kernel.env.now() + TimeDelta::days(9)).to_rfc3339();
@@ -95,7 +95,7 @@ async fn a_change_is_named_and_those_who_wait_hear_of_it(pool: PgPool) {
     assert!(bo[0].2.contains("You are still on the waitlist") && !bo[0].2.contains("meet.example.org"), "{}", bo[0].2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mails_about_a_protected_event_name_nothing(pool: PgPool) {
     let (app, token) = hall(pool, json!({"muster:privacy": "protected"})).await;
     let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
@@ -106,7 +106,7 @@ async fn mails_about_a_protected_event_name_nothing(pool: PgPool) {
     assert!(told.html.is_none() && told.attachments.is_empty(), "plain and without a file");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_larger_party_that_does_not_fit_keeps_its_seat_and_is_told_so(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -127,7 +127,7 @@ async fn a_larger_party_that_does_not_fit_keeps_its_seat_and_is_told_so(pool: Pg
     assert_eq!(app.count("SELECT seats_taken::bigint FROM events").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn footers_say_who_entered_the_address(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -160,7 +160,7 @@ async fn footers_say_who_entered_the_address(pool: PgPool) {
     assert_eq!(kinds, ["ana event_registered", "bo event_promoted", "bo event_waitlisted", "cem event_waitlisted"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn calendar_files_have_validators_and_rules_that_calendars_understand(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -183,7 +183,7 @@ async fn calendar_files_have_validators_and_rules_that_calendars_understand(pool
     assert!(page.contains("every week, 6 times"), "{page}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_calendar_of_a_protected_event_says_when_and_nothing_else(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

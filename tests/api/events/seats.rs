@@ -66,7 +66,7 @@ async fn kinds_of_mail(app: &TestApp, name: &str) -> Vec<String> {
     app.mail_to(&format!("{name}@example.org")).await.into_iter().map(|mail| mail.kind).collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn smaller_party_on_reregistration_promotes_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -97,7 +97,7 @@ async fn smaller_party_on_reregistration_promotes_the_waitlist(pool: PgPool) {
     assert_eq!(app.get(EVENT, Some(&token)).await.expect(200)["total_accepted"], 4);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn party_larger_than_capacity_returns_422(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -133,7 +133,7 @@ async fn party_larger_than_capacity_returns_422(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lowered_capacity_does_not_block_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -176,7 +176,7 @@ async fn lowered_capacity_does_not_block_the_waitlist(pool: PgPool) {
     assert_eq!(state_of(&app, &token, &second).await, "accepted");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn changed_capacity_rules_promote_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -200,7 +200,7 @@ async fn changed_capacity_rules_promote_the_waitlist(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM emails WHERE kind = 'event_promoted'").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn tick_promotes_a_waitlist_that_was_left_behind(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -235,7 +235,7 @@ async fn tick_promotes_a_waitlist_that_was_left_behind(pool: PgPool) {
     assert!(kinds_of_mail(&app, "bo").await.ends_with(&["event_promoted".to_owned(), "event_promoted".to_owned()]));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn past_or_cancelled_event_promotes_nobody(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -252,7 +252,7 @@ async fn past_or_cancelled_event_promotes_nobody(pool: PgPool) {
     assert_eq!(state_of(&app, &token, &bo).await, "accepted");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn each_attendee_is_notified_once_of_a_move(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -489,7 +489,7 @@ async fn begin(app: &TestApp, token: &str) {
     event(app, token, more).await;
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn seats_match_the_model_after_every_step(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -522,7 +522,7 @@ async fn seats_match_the_model_after_every_step(pool: PgPool) {
     assert!(waited > 40 && moved_up > 0, "the verbs do make lines, and move them: {waited}, {moved_up}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_requests_keep_seat_invariants(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -9,7 +9,7 @@ use crate::{
     harness::{TestApp, signer},
 };
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_west_of_canada_changes_its_clocks_no_more(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -43,7 +43,7 @@ async fn the_west_of_canada_changes_its_clocks_no_more(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_unknown_zone_pauses_its_mailbox_and_no_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

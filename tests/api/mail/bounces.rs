@@ -61,7 +61,7 @@ async fn hand_in(app: &TestApp, token: &str, raw: Vec<u8>, query: &str) -> Reply
     app.send(request.body(Body::from(raw)).unwrap()).await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn bounce_reports_of_every_mail_system_are_parsed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -99,7 +99,7 @@ async fn suppressed(app: &TestApp) -> Vec<String> {
         .unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_dead_address_is_suppressed_and_a_full_mailbox_is_not(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -144,7 +144,7 @@ async fn a_dead_address_is_suppressed_and_a_full_mailbox_is_not(pool: PgPool) {
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &spam), "").await.expect(200)["muster:is_known"], false);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -203,7 +203,7 @@ async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
     assert_eq!(app.mail_to("john@example.org").await.len(), mails_to_john);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_complaint_without_return_path_is_matched_as_long_as_the_row_exists(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -249,7 +249,7 @@ impl ReplaceAll for Vec<u8> {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_bounces_stay_in_their_vault_for_72_hours(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -297,7 +297,7 @@ async fn protected_bounces_stay_in_their_vault_for_72_hours(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM mail_bounce_lookups").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -358,7 +358,7 @@ async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
     app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.problem(409, "conflict", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn bounce_spool_files_are_removed_only_after_commit(pool: PgPool) {
     let folder = std::env::temp_dir().join(format!("muster-spool-{}", muster::kernel::env::Env::system().id()));
     fs::create_dir_all(&folder).unwrap();
@@ -404,7 +404,7 @@ fn nested(levels: usize) -> Vec<u8> {
     raw
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
     let folder = std::env::temp_dir().join(format!("muster-hostile-{}", muster::kernel::env::Env::system().id()));
     fs::create_dir_all(folder.join("working")).unwrap();
@@ -453,7 +453,7 @@ async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
     fs::remove_dir_all(&folder).unwrap();
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn stored_bounce_reasons_contain_no_personal_data(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -480,7 +480,7 @@ impl Unchecked for PgPool {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mail_can_be_paused_by_class_and_requeued_by_filter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -215,7 +215,7 @@ pub async fn harness(db: PgPool, behaviour: Behaviour) -> (MailHarness, SmtpSink
     (MailHarness::new(db, &sink.url()).await, sink)
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_mail_is_sent_once_and_its_callback_runs(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -233,7 +233,7 @@ async fn a_mail_is_sent_once_and_its_callback_runs(db: PgPool) {
     assert_eq!(messages[0].header("From").as_deref(), Some("Test <no-reply@muster.test>"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_mail_is_deleted_when_sent(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let sent = harness.put(Class::Notice, "", true, json!({ "to": "jane@example.org" })).await;
@@ -263,7 +263,7 @@ async fn protected_mail_is_deleted_when_sent(db: PgPool) {
     assert!(whole_day);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_4xx_reply_is_retried(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later")])).await;
     let engine = harness.engine();
@@ -280,7 +280,7 @@ async fn a_4xx_reply_is_retried(db: PgPool) {
     assert_eq!(sink.messages().len(), 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_5xx_reply_fails(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     // a relay that is known to take mail is believed
@@ -305,7 +305,7 @@ async fn a_5xx_reply_fails(db: PgPool) {
     assert_eq!(harness.state(who).await, "queued");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_unreachable_relay_costs_no_attempt(db: PgPool) {
     let harness = MailHarness::new(db, &closed_url().await).await;
     let id = harness.queue(Class::Letter, "minister@example.org").await;
@@ -323,7 +323,7 @@ async fn an_unreachable_relay_costs_no_attempt(db: PgPool) {
     assert_eq!(harness.row(id).await.expect("a row").1, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_connection_lost_after_data_is_uncertain_for_letters_only(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("minister@example.org", Step::HangUpAfterContent { counted: true });
@@ -348,7 +348,7 @@ async fn a_connection_lost_after_data_is_uncertain_for_letters_only(db: PgPool) 
     assert!(copies[0].header("Message-ID").is_some());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn expired_leases_are_recovered(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let notice = harness.queue(Class::Notice, "jane@example.org").await;
@@ -377,7 +377,7 @@ async fn expired_leases_are_recovered(db: PgPool) {
     assert_eq!(sink.messages_to("minister@example.org").len(), 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_engines_send_each_mail_once(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
@@ -401,7 +401,7 @@ async fn concurrent_engines_send_each_mail_once(db: PgPool) {
     assert_eq!(harness.delivery_statuses.lock().expect("fates").len(), 200);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn classes_are_prioritised_without_starvation(db: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.batch = 64);
@@ -421,7 +421,7 @@ async fn classes_are_prioritised_without_starvation(db: PgPool) {
     assert!(first > 40, "updates go last");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_lane_keeps_its_rate_limit_across_processes(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..40 {
@@ -455,7 +455,7 @@ async fn a_lane_keeps_its_rate_limit_across_processes(db: PgPool) {
     assert_eq!(both().await, (7, 4), "a quiet time gathers no more than the burst");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_lane_keeps_its_hours_in_its_time_zone(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let st_johns: Zone = "America/St_Johns".parse().expect("a zone");
@@ -496,7 +496,7 @@ async fn a_lane_keeps_its_hours_in_its_time_zone(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_relay_keeps_its_rate_limit_across_processes(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..100 {
@@ -538,7 +538,7 @@ async fn a_relay_keeps_its_rate_limit_across_processes(db: PgPool) {
     assert_eq!(both().await, 200 - 70);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn each_mail_ends_in_one_correct_state_whatever_the_relay_does(db: PgPool) {
     let first = |step: Step| Behaviour::accept().script(vec![step; 10]);
     let moods = [
@@ -595,7 +595,7 @@ async fn each_mail_ends_in_one_correct_state_whatever_the_relay_does(db: PgPool)
     assert_eq!(rows, 100, "none is lost, none is there twice");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_pause_applies_to_claimed_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
@@ -616,7 +616,7 @@ async fn a_pause_applies_to_claimed_mail(db: PgPool) {
     assert_eq!(harness.engine().drain().await.expect("the others").sent, 136);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn one_failing_mail_does_not_block_others(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let error = harness.with_mode("error").await;
@@ -680,7 +680,7 @@ async fn vault(harness: &MailHarness) -> Uuid {
     harness.kernel.vaults.create_for_organization(&mut conn, harness.organization).await.expect("a vault")
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn confirmations_over_the_daily_number_are_put_off_and_merged(db: PgPool) {
     let (harness, sink) = harness(
         db,
@@ -724,7 +724,7 @@ async fn confirmations_over_the_daily_number_are_put_off_and_merged(db: PgPool) 
     assert_eq!(secrets, 1, "yesterday's secret is thrown away");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn suppressed_addresses_get_no_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let id = vault(&harness).await;
@@ -765,7 +765,7 @@ async fn suppressed_addresses_get_no_mail(db: PgPool) {
     assert_eq!(engine.drain().await.expect("not sent").cancelled, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn shutdown_requeues_unsent_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..60 {
@@ -787,7 +787,7 @@ async fn shutdown_requeues_unsent_mail(db: PgPool) {
     assert_eq!(states, [("queued".to_owned(), 0, 60 - sent), ("sent".to_owned(), 1, sent)]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn cancelled_mail_is_not_sent(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let kept = harness.queue(Class::Letter, "a@example.org").await;
@@ -808,7 +808,7 @@ async fn cancelled_mail_is_not_sent(db: PgPool) {
     assert_eq!(sink.messages().len(), 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn old_partitions_are_dropped(db: PgPool) {
     let (harness, _sink) = harness(db, Behaviour::accept()).await;
     let id = harness.queue(Class::Notice, "jane@example.org").await;
@@ -836,7 +836,7 @@ async fn old_partitions_are_dropped(db: PgPool) {
     assert!(!months().await.contains(&month(sent)));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_mailbox_transport_writes_files(db: PgPool) {
     let harness = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     let here = harness.with(|settings| settings.mail.transport = Transport::Mailbox);
@@ -851,7 +851,7 @@ async fn the_mailbox_transport_writes_files(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn subject_and_texts_come_from_templates(db: PgPool) {
     let harness = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     let page = || {
@@ -871,7 +871,7 @@ async fn subject_and_texts_come_from_templates(db: PgPool) {
     assert!(render(&harness.kernel, "no_such_kind", LocaleTag::En, false, page()).is_err());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn relays_fail_over(db: PgPool) {
     let (one, two) = (SmtpSink::start(Behaviour::accept()).await, SmtpSink::start(Behaviour::accept()).await);
     let harness = MailHarness::new(db, &format!("{}?weight=3 {} {}", one.url(), two.url(), closed_url().await)).await;

@@ -65,7 +65,7 @@ async fn assert_sent_in_the_end(harness: &MailHarness, mails: &[Uuid], words: &s
     assert_eq!(number(harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0, "{words}");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_relay_that_refuses_the_account_opens_the_circuit_breaker(db: PgPool) {
     let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for words in [
@@ -102,7 +102,7 @@ async fn a_relay_that_refuses_the_account_opens_the_circuit_breaker(db: PgPool) 
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_relay_that_refuses_every_recipient_opens_the_circuit_breaker(db: PgPool) {
     let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for (domains, step, words) in [
@@ -130,7 +130,7 @@ async fn a_relay_that_refuses_every_recipient_opens_the_circuit_breaker(db: PgPo
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn an_unknown_recipient_fails_while_the_breaker_is_closed(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -155,7 +155,7 @@ async fn an_unknown_recipient_fails_while_the_breaker_is_closed(db: PgPool) {
     assert_eq!(number(&harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn relays_fail_over_while_a_breaker_is_open_and_it_closes_again(db: PgPool) {
     let one = SmtpSink::start(always(Step::RejectMail("550 5.7.1 Account suspended"))).await;
     let two = SmtpSink::start(Behaviour::accept()).await;
@@ -179,7 +179,7 @@ async fn relays_fail_over_while_a_breaker_is_open_and_it_closes_again(db: PgPool
     assert_eq!(number(&harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_mail_that_breaks_connections_is_set_aside(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -201,7 +201,7 @@ async fn a_mail_that_breaks_connections_is_set_aside(db: PgPool) {
     assert_eq!(harness.state(poison).await, "sent");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn compose_errors_are_retried_and_can_be_requeued(db: PgPool) {
     let (harness, _sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -228,7 +228,7 @@ async fn compose_errors_are_retried_and_can_be_requeued(db: PgPool) {
     assert_eq!(engine.drain().await.expect("sent").sent, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_copy_is_a_separate_mail_and_sent_once(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -293,7 +293,7 @@ async fn a_copy_is_a_separate_mail_and_sent_once(db: PgPool) {
     assert_eq!(failure.as_deref(), Some("a copy: refused: 550 5.1.1 who?"));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn requeued_and_paused_mail_does_not_expire(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
@@ -344,7 +344,7 @@ async fn requeued_and_paused_mail_does_not_expire(db: PgPool) {
     assert_eq!((harness.state(old).await.as_str(), sink.messages_to("old@example.org").len()), ("cancelled", 0));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn unreadable_pauses_hold_all_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
@@ -379,7 +379,7 @@ async fn first_contact(harness: &MailHarness, to: &str) -> Uuid {
     enqueue(&mut conn, &harness.kernel.env, email).await.expect("queued")
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     let sink = SmtpSink::start(always(Step::RejectMail("451 4.3.0 later"))).await;
     let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.first_contacts_per_hour = 3);
@@ -423,7 +423,7 @@ async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     assert_eq!(harness.state(new).await, "sent");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn leases_use_the_database_clock_and_partitions_are_created_in_time(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("slow@example.org", Step::SlowContent(std::time::Duration::from_secs(20)));
@@ -455,7 +455,7 @@ async fn leases_use_the_database_clock_and_partitions_are_created_in_time(db: Pg
     assert_eq!(place, month);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn pause_stops_letters_that_are_already_composed(db: PgPool) {
     let slow = Step::SlowContent(Duration::from_millis(50));
     let (harness, sink) = harness(db, always(slow)).await;

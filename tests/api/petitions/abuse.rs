@@ -65,7 +65,7 @@ fn link(job: &Value, name: &str) -> String {
     href[href.find("/api/").unwrap()..].to_owned()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn burst_is_quarantined_and_can_be_released(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -108,7 +108,7 @@ async fn burst_is_quarantined_and_can_be_released(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state IN ('quarantined', 'pending')").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn burst_across_processes_is_quarantined_and_its_counts_expire(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -130,7 +130,7 @@ async fn burst_across_processes_is_quarantined_and_its_counts_expire(pool: PgPoo
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn small_counts_stay_local_until_the_tick_synchronizes_them(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -147,7 +147,7 @@ async fn small_counts_stay_local_until_the_tick_synchronizes_them(pool: PgPool) 
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts WHERE acts = 4").await, 2, "the network too");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn allowlisted_networks_and_public_providers_are_never_a_burst(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -175,7 +175,7 @@ async fn allowlisted_networks_and_public_providers_are_never_a_burst(pool: PgPoo
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'network'").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn too_fast_form_and_honeypot_are_quarantined(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -195,7 +195,7 @@ async fn too_fast_form_and_honeypot_are_quarantined(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'form'").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn abuse_signals_expire_after_72_hours_and_protected_petitions_store_none(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -224,7 +224,7 @@ async fn abuse_signals_expire_after_72_hours_and_protected_petitions_store_none(
     assert_eq!(app.count("SELECT count(*) FROM signature_signals").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn bulk_invalidation_by_rule_and_undo(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -283,7 +283,7 @@ async fn bulk_invalidation_by_rule_and_undo(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn undo_counts_a_person_who_signed_again_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -299,7 +299,7 @@ async fn undo_counts_a_person_who_signed_again_once(pool: PgPool) {
     assert_eq!(states(&app).await, json!({"counted": 2, "duplicate": 1}));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn cancelled_invalidation_keeps_what_it_changed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -325,7 +325,7 @@ async fn cancelled_invalidation_keeps_what_it_changed(pool: PgPool) {
     assert_eq!(exact(&app, &token).await, 700);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn signing_and_breakdown_switches_apply_immediately(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -346,7 +346,7 @@ async fn signing_and_breakdown_switches_apply_immediately(pool: PgPool) {
     app.put("/api/v1/integrity", Some(&reader), &json!({})).await.problem(403, "forbidden", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn shared_address_counts_each_name_where_enabled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

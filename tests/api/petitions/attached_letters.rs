@@ -31,7 +31,7 @@ async fn totals(app: &TestApp, token: &str) -> (Value, Value) {
     (petition["total_signatures"].clone(), letter["total_outreaches"].clone())
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn confirming_the_signature_sends_its_attached_letters(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
@@ -92,7 +92,7 @@ async fn confirming_the_signature_sends_its_attached_letters(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM outreaches").await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn attached_letter_requires_a_full_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
     carrying(&app).await;
@@ -105,7 +105,7 @@ async fn attached_letter_requires_a_full_name(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures").await + app.count("SELECT count(*) FROM letters").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn vouched_signature_sends_its_attached_letters_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
@@ -116,7 +116,7 @@ async fn vouched_signature_sends_its_attached_letters_once(pool: PgPool) {
     assert_eq!(app.mail_to("safety@example.org").await.len(), 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn withdrawing_or_rejecting_cancels_the_attached_letter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
@@ -139,7 +139,7 @@ async fn withdrawing_or_rejecting_cancels_the_attached_letter(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'pending'").await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_petition_cannot_attach_a_letter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;

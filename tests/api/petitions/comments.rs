@@ -24,7 +24,7 @@ async fn page(app: &TestApp) -> String {
     app.get("/p/status", None).await.text()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn comment_is_public_after_moderation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -73,7 +73,7 @@ async fn comment_is_public_after_moderation(pool: PgPool) {
     assert_eq!(app.get(&waiting, Some(&token)).await.expect(200)["total_records"], 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn withdrawn_comment_is_removed_from_the_page(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -89,7 +89,7 @@ async fn withdrawn_comment_is_removed_from_the_page(pool: PgPool) {
     app.post(SIGN, None, &long).await.problem(422, "validation_failed", &["/comments"]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_page_with_a_name_is_not_indexed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -106,7 +106,7 @@ async fn a_page_with_a_name_is_not_indexed(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn each_partner_has_its_own_consent_checkbox(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -23,7 +23,7 @@ async fn type_code(app: &TestApp, address: &str, code: &str) -> (u16, String) {
     (reply.status.as_u16(), reply.text())
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn typed_code_confirms_like_the_link(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -52,7 +52,7 @@ async fn typed_code_confirms_like_the_link(pool: PgPool) {
     assert_eq!(type_code(&app, "bo@example.org", &bo).await.0, 429, "nobody tries all codes");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_protected_petition_sends_no_code(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -63,7 +63,7 @@ async fn a_protected_petition_sends_no_code(pool: PgPool) {
     assert_eq!(type_code(&app, "amara@example.org", "aaaa-aaaa").await.0, 404);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn reminder_to_confirm_is_sent_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -102,7 +102,7 @@ async fn reminder_to_confirm_is_sent_once(pool: PgPool) {
     assert_eq!(exact_total(&app, &token).await, 2);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn suppressed_address_gets_no_confirmation_mail(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

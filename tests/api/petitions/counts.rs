@@ -17,7 +17,7 @@ async fn vouch(app: &TestApp, token: &str, address: &str, country: &str) {
     app.post(SIGN, Some(token), &body).await.expect(201);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn public_total_is_published_and_organizer_total_is_exact(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -50,7 +50,7 @@ async fn public_total_is_published_and_organizer_total_is_exact(pool: PgPool) {
     app.get(&format!("{COUNTS}?by=name"), None).await.problem(400, "invalid_parameter", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn public_breakdowns_are_daily_rounded_and_can_be_disabled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -90,7 +90,7 @@ async fn public_breakdowns_are_daily_rounded_and_can_be_disabled(pool: PgPool) {
     assert_eq!(app.get(&path, None).await.expect(200)["muster:counts"], Value::Null);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn breakdowns_are_published_again_each_day_and_once_they_are_shown(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -129,7 +129,7 @@ async fn breakdowns_are_published_again_each_day_and_once_they_are_shown(pool: P
     assert_eq!(published().await, json!({"CA": 100, "MX": 20, "US": 20}));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_petition_publishes_only_its_total(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -147,7 +147,7 @@ async fn protected_petition_publishes_only_its_total(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn recount_repairs_wrong_counts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -195,7 +195,7 @@ async fn recount_repairs_wrong_counts(pool: PgPool) {
     assert_eq!(app.get(COUNTS, Some(&token)).await.expect(200)["total_signatures"], 5);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn live_count_stream_sends_new_numbers(pool: PgPool) {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -230,7 +230,7 @@ async fn live_count_stream_sends_new_numbers(pool: PgPool) {
     assert!(begun.elapsed().as_secs() < 10, "an open stream does not keep the server from stopping");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn paper_signatures_are_counted_separately(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -23,7 +23,7 @@ fn named(name: &str, address: &str) -> Value {
     }})
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn delivery_statement_proves_the_total_without_names(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -100,7 +100,7 @@ async fn delivery_statement_proves_the_total_without_names(pool: PgPool) {
     assert_eq!(app.get(&list, None).await.status, 404);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn only_names_with_consent_are_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -134,7 +134,7 @@ async fn only_names_with_consent_are_exported(pool: PgPool) {
     app.get(&path, Some(&token)).await.problem(403, "forbidden", &[]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn invalid_delivery_fields_return_422_with_pointers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -46,7 +46,7 @@ async fn total(app: &TestApp, token: &str) -> i64 {
     app.get("/api/v1/petitions/status", Some(token)).await.expect(200)["total_signatures"].as_i64().unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn import_preview_dry_run_and_run(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -120,7 +120,7 @@ async fn import_preview_dry_run_and_run(pool: PgPool) {
     assert_eq!(total(&app, &token).await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn malformed_files_are_refused_with_errors(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -159,7 +159,7 @@ async fn malformed_files_are_refused_with_errors(pool: PgPool) {
     app.send(quiet.body(Body::from("email\na@example.org\n")).unwrap()).await.problem(422, "validation_failed", &[""]);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn files_and_cells_are_read_as_programs_write_them(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -213,7 +213,7 @@ async fn files_and_cells_are_read_as_programs_write_them(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn workbooks_are_read_like_csv(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -278,7 +278,7 @@ fn many(lines: usize) -> String {
     csv
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn import_resumes_and_repeated_steps_are_idempotent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -313,7 +313,7 @@ fn memory(pid: i32) -> i64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn import_of_100000_rows_uses_constant_memory(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;

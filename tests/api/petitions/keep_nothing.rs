@@ -22,7 +22,7 @@ async fn kept(app: &TestApp) -> i64 {
     .await
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn signer_can_request_keep_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -52,7 +52,7 @@ async fn signer_can_request_keep_nothing(pool: PgPool) {
     assert_eq!(total().await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_petition_always_drops_contacts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -72,7 +72,7 @@ async fn protected_petition_always_drops_contacts(pool: PgPool) {
     assert_eq!(kept(&app).await, 0);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn contact_is_dropped_immediately_without_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -12,7 +12,7 @@ use crate::{
 const PETITION: &str = "/api/v1/petitions/status";
 const SIGN: &str = "/api/v1/petitions/status/signatures";
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn history_lists_states_with_date_organizer_and_reason(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -64,7 +64,7 @@ async fn history_lists_states_with_date_organizer_and_reason(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn petition_opens_and_closes_at_its_dates(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -88,7 +88,7 @@ async fn petition_opens_and_closes_at_its_dates(pool: PgPool) {
     assert_eq!((&history[1]["status"], &history[1]["organizer"]), (&json!("closed"), &Value::Null), "by itself");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn preview_link_shows_a_draft(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -110,7 +110,7 @@ async fn preview_link_shows_a_draft(pool: PgPool) {
     assert_eq!(app.get(&path, None).await.status, 410, "voided");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn former_slug_redirects_to_the_new_one(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -144,7 +144,7 @@ async fn former_slug_redirects_to_the_new_one(pool: PgPool) {
     assert_eq!(app.get("/p/status-now", None).await.headers["location"], "/p/status");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn short_links_redirect_and_clicks_are_counted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -21,7 +21,7 @@ async fn reached(app: &TestApp, token: &str) -> Vec<i64> {
     own["muster:milestones_reached"].as_array().unwrap().iter().map(|m| m["step"].as_i64().unwrap()).collect()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn milestone_mail_is_sent_once_and_again_after_a_reset(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -63,7 +63,7 @@ async fn milestone_mail_is_sent_once_and_again_after_a_reset(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn goal_is_raised_and_lowered_with_its_milestone(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -88,7 +88,7 @@ async fn goal_is_raised_and_lowered_with_its_milestone(pool: PgPool) {
     assert_eq!((goal().await, reached(&app, &token).await), (json!(4), vec![]));
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn first_contact_limit_defers_mails_to_the_next_hour(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__FIRST_CONTACTS_PER_HOUR", "3")]).await;
     let token = app.owner().await;

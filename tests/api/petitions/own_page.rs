@@ -24,7 +24,7 @@ fn link_of(page: &str, words: &str) -> String {
     page[page[..end].rfind("/t/").unwrap()..].split('"').next().unwrap().to_owned()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn own_page_request_has_one_answer_for_everybody_and_mails_the_owner(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -49,7 +49,7 @@ async fn own_page_request_has_one_answer_for_everybody_and_mails_the_owner(pool:
     assert_eq!(ask("not an address").await.status, 422);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn own_page_lists_changes_exports_and_erases_data(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -115,7 +115,7 @@ async fn own_page_lists_changes_exports_and_erases_data(pool: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn own_page_of_a_protected_signature_is_neutral(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -141,7 +141,7 @@ async fn mailed_again(app: &TestApp, address: &str) -> String {
     app.mail_to(address).await.pop().unwrap().links[0].clone()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn earlier_links_are_voided_by_their_owner_only(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "20")]).await;
     let token = app.owner().await;
@@ -173,7 +173,7 @@ async fn earlier_links_are_voided_by_their_owner_only(pool: PgPool) {
     assert!(app.form(&delete, &[]).await.text().contains("no longer keep"), "also when nothing is left");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn links_end_after_a_year_and_a_withdrawal_still_erases(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -26,7 +26,7 @@ fn answering(address: &str, answers: &Value) -> Value {
     body
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn answers_are_validated_encrypted_shown_and_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -62,7 +62,7 @@ async fn answers_are_validated_encrypted_shown_and_exported(pool: PgPool) {
     app.post(SIGN, Some(&token), &signer("vouched@example.org")).await.expect(201);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn questions_are_localized_and_input_is_kept_after_errors(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -110,7 +110,7 @@ async fn questions_are_localized_and_input_is_kept_after_errors(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn protected_petition_refuses_sensitive_questions_and_stores_no_answers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -20,7 +20,7 @@ async fn total(app: &TestApp, token: Option<&str>) -> i64 {
     app.get("/api/v1/petitions/status", token).await.expect(200)["total_signatures"].as_i64().unwrap()
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn signature_is_counted_after_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -71,7 +71,7 @@ async fn signature_is_counted_after_confirmation(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'withdrawn' AND sealed IS NULL").await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn form_submission_creates_a_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -118,7 +118,7 @@ async fn form_submission_creates_a_signature(pool: PgPool) {
     assert_eq!(app.count(held).await, 1, "the honeypot loses nothing, and what it caught will be held");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn without_confirmation_a_second_signature_becomes_a_duplicate(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -139,7 +139,7 @@ async fn without_confirmation_a_second_signature_becomes_a_duplicate(pool: PgPoo
     assert_eq!(total(&app, Some(&token)).await, 13);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn unconfirmed_signature_of_a_stranger_does_not_change_the_owners_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -178,7 +178,7 @@ async fn unconfirmed_signature_of_a_stranger_does_not_change_the_owners_confirma
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_pending_signature_of_an_address_keeps_its_link(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "20")]).await;
     let token = app.owner().await;
@@ -194,7 +194,7 @@ async fn every_pending_signature_of_an_address_keeps_its_link(pool: PgPool) {
     assert_eq!(total(&app, Some(&token)).await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn reject_link_deletes_the_pending_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -217,7 +217,7 @@ async fn reject_link_deletes_the_pending_signature(pool: PgPool) {
     assert_eq!(app.press(&link).await.status, 410);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn links_expire_and_forged_ones_do_not_work(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -236,7 +236,7 @@ async fn links_expire_and_forged_ones_do_not_work(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "what nobody confirmed is deleted");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn api_token_creates_a_counted_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -258,7 +258,7 @@ async fn api_token_creates_a_counted_signature(pool: PgPool) {
     assert_eq!(total(&app, Some(&token)).await, 1);
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn idempotency_key_replays_the_first_response(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -282,7 +282,7 @@ async fn idempotency_key_replays_the_first_response(pool: PgPool) {
     assert_eq!(make().await.id(), first.id());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn invalid_fields_return_422_with_pointers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -346,7 +346,7 @@ async fn invalid_fields_return_422_with_pointers(pool: PgPool) {
     assert_eq!(shown["person"]["given_name"], "Zoë 👩🏽‍🌾 Ó", "emoji and combining characters survive, in NFC");
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn closed_petition_returns_409_with_its_reason(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -375,7 +375,7 @@ async fn closed_petition_returns_409_with_its_reason(pool: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn concurrent_submissions_and_confirmations_of_one_address_count_once(pool: PgPool) {
     let app = std::sync::Arc::new(TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "40")]).await);
     let token = app.owner().await;

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::harness::{TestApp, merge, signer};
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn registered_sources_are_counted_and_unknown_ones_are_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -30,6 +30,7 @@ const OWNED: [Owned; 9] = [
             "day_secrets",
             "process_heartbeats",
             "backups",
+            "schema_compatibility",
         ],
         functions: &[
             "uuid_v7",
@@ -287,7 +288,7 @@ fn sql_of_a_slice_is_in_its_store() {
 }
 
 /// Who owns a function may call and read what its slice may.
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn functions_name_only_what_their_slice_and_those_below_own(pool: PgPool) {
     let functions: Vec<(String, String)> = sqlx::query_as(
         "SELECT proname::text, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname",
@@ -304,7 +305,7 @@ async fn functions_name_only_what_their_slice_and_those_below_own(pool: PgPool) 
     assert_eq!(breaches, Vec::<String>::new());
 }
 
-#[sqlx::test(migrations = "./migrations")]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn every_table_and_function_has_one_owner(pool: PgPool) {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace

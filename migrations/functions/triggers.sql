@@ -1,0 +1,52 @@
+-- Triggers, with the functions in the files beside this one. This file comes last.
+
+-- organizations
+CREATE OR REPLACE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER audit_entries_not_truncated BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER audit_entries_queued AFTER INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION queue_audit_entry();
+CREATE OR REPLACE TRIGGER audit_seals_append_only BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER audit_seals_not_truncated BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- people
+CREATE OR REPLACE TRIGGER consents_append_only BEFORE UPDATE ON consents FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- campaigns
+CREATE OR REPLACE TRIGGER actions_changed AFTER INSERT OR UPDATE OR DELETE ON actions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE OR REPLACE TRIGGER campaigns_changed AFTER INSERT OR UPDATE OR DELETE ON campaigns FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE OR REPLACE TRIGGER updates_changed AFTER INSERT OR UPDATE OR DELETE ON updates FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('campaign_id');
+CREATE OR REPLACE TRIGGER partners_changed AFTER INSERT OR UPDATE OR DELETE ON partners FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE OR REPLACE TRIGGER sources_changed AFTER INSERT OR UPDATE OR DELETE ON sources FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE OR REPLACE TRIGGER images_removed AFTER DELETE ON images FOR EACH ROW EXECUTE FUNCTION notify_image_removed();
+CREATE OR REPLACE TRIGGER organizations_changed AFTER UPDATE ON organizations FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+
+-- letters
+CREATE OR REPLACE TRIGGER letter_actions_changed AFTER UPDATE ON letter_actions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE OR REPLACE TRIGGER letter_targets_changed AFTER INSERT OR UPDATE OR DELETE ON letter_targets FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
+CREATE OR REPLACE TRIGGER letter_templates_changed AFTER INSERT OR UPDATE OR DELETE ON letter_templates FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
+CREATE OR REPLACE TRIGGER offices_changed AFTER UPDATE ON offices FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE OR REPLACE TRIGGER officials_changed AFTER UPDATE ON officials FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE OR REPLACE TRIGGER terms_changed AFTER INSERT OR UPDATE OR DELETE ON terms FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+
+-- petitions
+CREATE OR REPLACE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE OR REPLACE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE OR REPLACE TRIGGER milestones_changed AFTER INSERT OR UPDATE OR DELETE ON milestones FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');
+CREATE OR REPLACE TRIGGER paper_batches_changed AFTER INSERT OR UPDATE OR DELETE ON paper_batches FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');
+CREATE OR REPLACE TRIGGER petition_deliveries_changed AFTER INSERT OR UPDATE OR DELETE ON petition_deliveries FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');
+
+-- events
+CREATE OR REPLACE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at, timezone ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
+-- Not for seats_taken, repeated_seats, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
+CREATE OR REPLACE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,
+    region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
+    published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+
+-- mail
+CREATE OR REPLACE TRIGGER emails_settled_inserted AFTER INSERT ON emails_settled REFERENCING NEW TABLE AS new_mails
+    FOR EACH STATEMENT EXECUTE FUNCTION count_settled_mail();
+CREATE OR REPLACE TRIGGER emails_settled_updated AFTER UPDATE ON emails_settled REFERENCING OLD TABLE AS old_mails NEW TABLE AS new_mails
+    FOR EACH STATEMENT EXECUTE FUNCTION count_settled_mail();
+CREATE OR REPLACE TRIGGER emails_settled_deleted AFTER DELETE ON emails_settled REFERENCING OLD TABLE AS old_mails
+    FOR EACH STATEMENT EXECUTE FUNCTION count_settled_mail();
+CREATE OR REPLACE TRIGGER mail_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
+CREATE OR REPLACE TRIGGER mail_organization_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_organization_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
