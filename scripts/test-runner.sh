@@ -2,6 +2,8 @@
 # Runs one test binary for `cargo test` (see scripts/test.sh): its output as it is, and before its summary the ten slowest
 # tests. libtest reports times only with an unstable option.
 set -uo pipefail
+# A test waits for the database half of its time, so twice as many run as there are cores.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
 RUSTC_BOOTSTRAP=1 "$@" -Z unstable-options --report-time | awk '
     match($0, / <[0-9.]+s>$/) {
         seconds = substr($0, RSTART + 2, RLENGTH - 4) + 0

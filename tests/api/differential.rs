@@ -277,32 +277,32 @@ async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static st
     assert!(found.is_empty(), "{} of {asked} answers tell who took part:\n{}", found.len(), found.join("\n"));
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_signed(pool: PgPool) {
     nothing_differs(pool, &KINDS[0], "standard").await;
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_signed_a_protected_petition(pool: PgPool) {
     nothing_differs(pool, &KINDS[0], "protected").await;
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_is_registered(pool: PgPool) {
     nothing_differs(pool, &KINDS[1], "standard").await;
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_is_registered_for_a_protected_event(pool: PgPool) {
     nothing_differs(pool, &KINDS[1], "protected").await;
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_wrote_a_letter(pool: PgPool) {
     nothing_differs(pool, &KINDS[2], "standard").await;
 }
 
-#[sqlx::test]
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_wrote_a_letter_of_a_protected_action(pool: PgPool) {
     nothing_differs(pool, &KINDS[2], "protected").await;
 }
