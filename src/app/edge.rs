@@ -2,8 +2,9 @@
 //! pages, and each response tells browsers what may be done with it.
 
 use axum::{
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -22,15 +23,40 @@ const IMAGE_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri
 const PERMISSIONS: &str =
     "browsing-topics=(), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
+/// Bytes that the body of one-click unsubscribing may have.
+const ONE_CLICK_LIMIT: usize = 2048;
+
 /// Middleware of the pages: refuses forms that another site's page sends, so that it cannot make its visitors sign,
 /// register or write. Programs, and browsers that say nothing, pass.
 pub(super) async fn own_forms_only(State(kernel): State<Arc<Kernel>>, request: Request, next: Next) -> Response {
     let public_url = &kernel.settings.http.public_url;
-    if !request.method().is_safe() && RequestOrigin::of(request.headers(), public_url) == RequestOrigin::Foreign {
+    let (parts, body) = request.into_parts();
+    let is_foreign = !parts.method.is_safe() && RequestOrigin::of(&parts.headers, public_url) == RequestOrigin::Foreign;
+    if !is_foreign {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    // mail programs that are extensions or pages of a browser unsubscribe as RFC 8058 says; their own site is no one else's,
+    // and the address is known to the reader of the mail only
+    let body = match parts.uri.path().starts_with("/t/") {
+        true => to_bytes(body, ONE_CLICK_LIMIT).await.unwrap_or_default(),
+        false => Bytes::new(),
+    };
+    if !is_one_click(&parts.headers, &body) {
         return Error::problem(Code::Forbidden, "Another site's page sent this form. Open ours and send it there.")
             .into_response();
     }
-    next.run(request).await
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+/// Is this the body of one-click unsubscribing (RFC 8058, section 3.2), as a form of either type?
+fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes).to_ascii_lowercase();
+    let body = String::from_utf8_lossy(body);
+    if kind.starts_with(b"multipart/form-data") {
+        let lines: Vec<&str> = body.lines().map(str::trim_end).collect();
+        return body.contains("name=\"List-Unsubscribe\"") && lines.contains(&"One-Click");
+    }
+    kind.starts_with(b"application/x-www-form-urlencoded") && body.trim_end() == "List-Unsubscribe=One-Click"
 }
 
 /// The 415 of a request with a body of no type. Browsers send such a body to other sites without asking first.

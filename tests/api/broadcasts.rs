@@ -152,6 +152,16 @@ async fn a_reader_leaves_with_one_press_and_chooses_again(pool: PgPool) {
     }
     assert_eq!(app.count("SELECT count(*) FROM consents WHERE NOT granted").await, 1, "said once");
     assert_eq!(send().await, 0);
+    // also from a mail program that is part of a browser; other forms of other sites stay refused
+    for (headers, status) in [
+        ([("origin", "https://mail.example"), ("sec-fetch-site", "cross-site")], 200),
+        ([("origin", "moz-extension://b1"), ("accept", "*/*")], 200),
+    ] {
+        let reply = app.post_form_with(&leave, &headers, &[("List-Unsubscribe", "One-Click")]).await;
+        assert_eq!(reply.status, status, "{headers:?}");
+        let reply = app.post_form_with(&leave, &headers, &[("mail", "never")]).await;
+        assert_eq!(reply.status, 403, "{headers:?}");
+    }
     // nobody else gives back what she took away
     let mut vouched = signer("jane@example.org");
     vouched["muster:consents"] = json!({"updates": true});
