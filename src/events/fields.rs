@@ -407,9 +407,12 @@ impl SessionDocument {
             Some(text) => errors.time(at("end_date"), text, zone),
             None => starts_at,
         };
-        let rrule = errors.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200)).to_ascii_uppercase();
-        if !rrule.is_empty() && !super::rrule::is_valid(&rrule) {
-            errors.add(at("rrule"), "invalid_value", "Must be a rule such as FREQ=WEEKLY;COUNT=6.");
+        let mut rrule = errors.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200));
+        if !rrule.is_empty() {
+            match super::rrule::canonical(&rrule, starts_at.unwrap_or_default(), zone) {
+                Ok(canonical) => rrule = canonical,
+                Err(why) => errors.add(at("rrule"), "invalid_value", why),
+            }
         }
         let (starts_at, ends_at) = (starts_at?, ends_at?);
         if ends_at < starts_at {

@@ -66,13 +66,31 @@ pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &st
     if plan.sessions.is_empty() {
         calendar.push(entry(&id.to_string(), &text.title, plan.starts_at, plan.ends_at).done());
     }
-    let text = calendar.to_string();
+    let text = folded(&calendar.to_string());
     if is_utc(plan.zone) {
         return text;
     }
     // inserted as text: the library writes a UID into every component, which a VTIMEZONE must not have
     let rules = timezone(plan.zone, plan.starts_at, plan.ends_at);
     text.replacen("BEGIN:VEVENT\r\n", &format!("{rules}BEGIN:VEVENT\r\n"), 1)
+}
+
+/// The lines folded after 75 octets at most (RFC 5545, section 3.1): the library counts the space that a continued line begins
+/// with only sometimes.
+fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for mut line in text.replace("\r\n ", "").split_inclusive("\r\n") {
+        let mut limit = 75;
+        while line.trim_end_matches("\r\n").len() > limit {
+            let (piece, rest) = line.split_at(line.floor_char_boundary(limit));
+            out.push_str(piece);
+            out.push_str("\r\n ");
+            line = rest;
+            limit = 74;
+        }
+        out.push_str(line);
+    }
+    out
 }
 
 /// A zone without known rules is written in UTC.
@@ -281,6 +299,19 @@ mod tests {
         event.plan.zone = Zone::stored("America/Atlantis");
         let text = file(&event);
         assert!(text.contains("DTEND:20271107T083000Z\r\n") && !text.contains("TZID"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_75_octets_and_none_is_changed() {
+        for (letter, tail) in [("x", ""), ("é", "é"), ("🎉", "x"), (" ", "x")] {
+            for length in 60..240 {
+                let line = format!("SUMMARY:{}{tail}\r\nEND:VEVENT\r\n", letter.repeat(length / letter.len()));
+                let folded = folded(&line);
+                assert!(folded.split("\r\n").all(|line| line.len() <= 75), "{length} {letter}: {folded}");
+                assert_eq!(folded.replace("\r\n ", ""), line);
+                assert_eq!(super::folded(&folded), folded);
+            }
+        }
     }
 
     #[test]
