@@ -135,3 +135,14 @@ CREATE TABLE erasures (
     CONSTRAINT erasures_id_hash_check CHECK (octet_length(id_hash) = 32)
 );
 CREATE INDEX erasures_erased_on_idx ON erasures (erased_on);
+
+-- The people of protected actions whose rows are to be written anew this night, so that neither the order of rows in the
+-- tables nor their transaction ids tell at what time of a day somebody took part (src/people/rewrite.rs).
+CREATE TABLE people_to_rewrite (
+    person_id uuid PRIMARY KEY REFERENCES people (id) ON DELETE CASCADE
+);
+-- The transaction that listed them last, and those that wrote rows anew since.
+CREATE TABLE people_rewrites (
+    xid       xid8 PRIMARY KEY,
+    listed_on date -- day (UTC) of the listing; null: it wrote rows anew
+);

@@ -67,5 +67,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Writes the ids of protected mail that was sent anew, in random order, so that neither their order nor their transaction ids tell
+-- when each was sent.
+CREATE OR REPLACE FUNCTION rewrite_bounce_lookups() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE mail_bounce_lookups IN EXCLUSIVE MODE;
+    WITH old AS (DELETE FROM mail_bounce_lookups RETURNING *)
+    INSERT INTO mail_bounce_lookups SELECT * FROM old ORDER BY random();
+END $$;
+
 -- A new database has the partitions of this month and the next; the worker makes the later ones.
 SELECT create_mail_partition(current_date), create_mail_partition((current_date + interval '1 month')::date);

@@ -98,3 +98,76 @@ END $$;
 CREATE OR REPLACE FUNCTION tables_about_people() RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT 'people' UNION SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass
 $$;
+
+-- The tables whose rows belong to people: `people`, those with a foreign key to it, and those with one to these. `depth` is
+-- higher than that of every table that it refers to; `belongs` is the condition for the rows of the people in $1.
+CREATE OR REPLACE FUNCTION rows_of_people() RETURNS TABLE (tab regclass, depth integer, belongs text) LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE reached (tab, depth, belongs) AS (
+        SELECT 'people'::regclass, 0, 'id = ANY ($1)'
+        UNION ALL
+        SELECT c.conrelid::regclass, r.depth + 1, format('%I IN (SELECT id FROM %s WHERE %s)', a.attname, r.tab, r.belongs) COLLATE "default"
+        FROM reached r
+        JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = r.tab AND c.conrelid <> c.confrelid
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    )
+    SELECT DISTINCT ON (r.tab) r.tab, max(r.depth) OVER (PARTITION BY r.tab), r.belongs FROM reached r ORDER BY r.tab, r.depth
+$$;
+
+-- Lists the people of protected actions of whom a row was written since the last listing, by somebody other than
+-- rewrite_people; returns how many.
+CREATE OR REPLACE FUNCTION list_people_to_rewrite(today date) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    since xid8 := (SELECT max(w.xid) FROM people_rewrites w WHERE w.listed_on IS NOT NULL);
+    own xid[] := ARRAY(SELECT w.xid::xid FROM people_rewrites w WHERE w.listed_on IS NULL);
+    is_written text := '';
+    t record;
+    listed integer;
+BEGIN
+    FOR t IN SELECT r.tab, replace(r.belongs, '$1', 'ARRAY[p.id]') AS belongs FROM rows_of_people() r LOOP
+        is_written := is_written || format(' OR EXISTS (SELECT FROM %s x WHERE x.%s AND age(x.xmin) <= age($1::xid) AND x.xmin <> ALL ($2))',
+                                           t.tab, t.belongs);
+    END LOOP;
+    EXECUTE 'INSERT INTO people_to_rewrite (person_id)
+             SELECT p.id FROM vaults v JOIN people p ON p.vault_id = v.id
+             WHERE v.kind = ''protected'' AND v.destroyed_at IS NULL AND ($1 IS NULL' || is_written || ')
+             ON CONFLICT DO NOTHING' USING since, own;
+    GET DIAGNOSTICS listed = ROW_COUNT;
+    DELETE FROM people_rewrites;
+    INSERT INTO people_rewrites (xid, listed_on) VALUES (pg_current_xact_id(), today);
+    RETURN listed;
+END $$;
+
+-- Writes all rows of the next listed people anew, in random order and under one transaction id; returns how many people. The
+-- tables are locked against writing meanwhile: a statement that waits for a row that is written anew would not find it.
+CREATE OR REPLACE FUNCTION rewrite_people(most integer) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    persons uuid[];
+    t record;
+    columns text;
+BEGIN
+    FOR t IN SELECT r.tab FROM rows_of_people() r ORDER BY r.depth, r.tab LOOP
+        EXECUTE format('LOCK TABLE %s IN EXCLUSIVE MODE', t.tab);
+    END LOOP;
+    WITH next AS (
+        DELETE FROM people_to_rewrite
+        WHERE person_id = ANY (ARRAY(SELECT w.person_id FROM people_to_rewrite w ORDER BY random() LIMIT most)) RETURNING person_id
+    ) SELECT array_agg(person_id) INTO persons FROM next;
+    IF persons IS NULL THEN
+        RETURN 0;
+    END IF;
+    FOR t IN SELECT r.tab, r.tab::oid AS id, replace(r.belongs, '$1', quote_literal(persons) || '::uuid[]') AS belongs FROM rows_of_people() r LOOP
+        EXECUTE format('CREATE TEMPORARY TABLE kept_%s ON COMMIT DROP AS SELECT * FROM %s WHERE %s', t.id, t.tab, t.belongs);
+    END LOOP;
+    -- what refers to others goes first, and comes back last
+    FOR t IN SELECT r.tab, replace(r.belongs, '$1', quote_literal(persons) || '::uuid[]') AS belongs FROM rows_of_people() r
+             ORDER BY r.depth DESC, r.tab LOOP
+        EXECUTE format('DELETE FROM %s WHERE %s', t.tab, t.belongs);
+    END LOOP;
+    FOR t IN SELECT r.tab, r.tab::oid AS id FROM rows_of_people() r ORDER BY r.depth, r.tab LOOP
+        SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute a
+        WHERE a.attrelid = t.tab AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+        EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM kept_%s ORDER BY random()', t.tab, columns, columns, t.id);
+    END LOOP;
+    INSERT INTO people_rewrites (xid) VALUES (pg_current_xact_id());
+    RETURN cardinality(persons);
+END $$;

@@ -267,6 +267,7 @@ async fn make_safe(kernel: &Arc<Kernel>, verified: &Verified, until: DateTime<Ut
         + skip_reminders::<letters::LetterKind>(kernel, &mut tx, until).await?;
     records.give_up_unread(&mut tx).await?;
     table_sweep::forget(&mut tx).await?;
+    people::forget_rewrites(&mut tx).await?;
     tx.commit().await?;
     // before it is made from what the backup knows
     let has_erasure_log = people::has_erasure_log(kernel);

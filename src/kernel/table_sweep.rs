@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
 use super::{
     Kernel,
@@ -34,6 +34,28 @@ pub async fn request(conn: &mut PgConnection, tables: &[String], now: DateTime<U
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Vacuums these tables, but those that another VACUUM works on.
+///
+/// # Errors
+/// A database error.
+pub async fn vacuum(db: &PgPool, tables: &[String]) -> Result<()> {
+    for table in tables {
+        run_vacuum(db, "SKIP_LOCKED", table, TURN_LIMIT).await?.close().await?;
+    }
+    Ok(())
+}
+
+/// Runs VACUUM with these options. `table`: its name as Postgres writes it, quoted where that is needed. Returns the connection, which is
+/// closed when it is dropped: VACUUM cannot be in a transaction, so its limits are the session's.
+async fn run_vacuum(db: &PgPool, options: &str, table: &str, limit: Duration) -> Result<PoolConnection<Postgres>> {
+    let mut conn = db.acquire().await?;
+    conn.close_on_drop();
+    let limit = format!("{}s", limit.as_secs());
+    sqlx::query!("SELECT set_config('statement_timeout', $1, false)", limit).fetch_one(&mut *conn).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("VACUUM ({options}) {table}"))).execute(&mut *conn).await?;
+    Ok(conn)
 }
 
 /// Forgets what waits: in a database that was just restored every table is written anew, and the ids of transactions are those of
@@ -79,18 +101,11 @@ pub(super) async fn sweep(db: &PgPool) -> Result<u64> {
     .await?;
     let mut done = 0;
     for table in waiting {
-        // ANALYZE: the planner's statistics hold samples of values
-        // VACUUM cannot be in a transaction: its limits are the session's, which is closed afterwards
-        let mut conn = db.acquire().await?;
-        conn.close_on_drop();
         let is_small = table.bytes <= REWRITE_LIMIT;
         let limit = if is_small { REWRITE_TIMEOUT } else { TURN_LIMIT };
-        let limit = format!("{}s", limit.as_secs());
-        sqlx::query!("SELECT set_config('statement_timeout', $1, false)", limit).fetch_one(&mut *conn).await?;
+        // ANALYZE: the planner's statistics hold samples of values
         let how = if is_small { "FULL, ANALYZE, SKIP_LOCKED" } else { "ANALYZE, SKIP_LOCKED" };
-        let vacuum = format!("VACUUM ({how}) {}", table.sql_name);
-        // the name is one that Postgres wrote, quoted where that is needed
-        sqlx::raw_sql(sqlx::AssertSqlSafe(vacuum)).execute(&mut *conn).await?;
+        let mut conn = run_vacuum(db, how, &table.sql_name, limit).await?;
         // skipped while somebody used it: the file is the same, and the next round tries again
         let swept = sqlx::query!(
             "DELETE FROM table_sweeps WHERE name = $1 AND deleted_by = $2::text::xid8

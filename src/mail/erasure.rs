@@ -144,3 +144,9 @@ pub async fn suppressions_of(conn: &mut PgConnection, vault: Uuid, address_index
     .fetch_all(conn)
     .await?)
 }
+
+/// Writes the ids of protected mail that was sent anew, in random order. Waits until nobody writes them.
+pub async fn rewrite_bounce_lookups(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!("SELECT rewrite_bounce_lookups()").execute(tx).await?;
+    Ok(())
+}

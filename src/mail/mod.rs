@@ -78,7 +78,10 @@ pub use self::{
     bounce_spool::process_bounce_spool,
     bounces::{BounceOutcome, process_bounce},
     engine::Engine,
-    erasure::{MailAbout, SuppressionOf, erase_address_history, erase_subjects, mails_about, suppressions_of},
+    erasure::{
+        MailAbout, SuppressionOf, erase_address_history, erase_subjects, mails_about, rewrite_bounce_lookups,
+        suppressions_of,
+    },
     file_mailbox::{FileMailbox, Mail, MailFile, MailHeader},
     jobs::register_jobs,
     kinds::{

@@ -53,7 +53,7 @@ const SYNC_JOB: JobInfo = JobInfo::every(
 type Entries = BTreeMap<Vec<u8>, NaiveDate>;
 
 /// Registers the comparison of file and table.
-pub fn register_jobs(kernel: &Arc<Kernel>, records: &AllRecords, jobs: &mut Jobs) {
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, records: &AllRecords, jobs: &mut Jobs) {
     jobs.add(SYNC_JOB, &(kernel.clone(), records.clone()), async |(kernel, records), _| {
         replay_erasures(&kernel, &records).await?;
         Ok(Progress::Idle)

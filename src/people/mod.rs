@@ -5,7 +5,7 @@
 //! with details, of the organization's own vault.
 //!
 //! Modules: `details` (what is sealed, and its form in requests and answers), `records` (what all slices keep about a person:
-//! shown, and erased), `erasure_log` (who was erased, for databases that are put back), `links` (the same, by the links on own pages), `store`, `ops`, `api`.
+//! shown, and erased), `erasure_log` (who was erased, for databases that are put back), `links` (the same, by the links on own pages), `rewrite` (rows of protected actions, each night), `store`, `ops`, `api`.
 //!
 //! # Lock order
 //!
@@ -29,13 +29,14 @@ mod labels;
 mod links;
 mod ops;
 mod records;
+mod rewrite;
 mod store;
 
 pub use api::{People, router};
 pub use details::{
     Consents, ContactDetails, CustomValue, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks,
 };
-pub use erasure_log::{has_erasure_log, record as record_erasure, register_jobs, replay_erasures};
+pub use erasure_log::{has_erasure_log, record as record_erasure, replay_erasures};
 pub use labels::{Extras, Labels, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{
@@ -47,6 +48,16 @@ pub use records::{AllRecords, PersonRecord, PersonRecords, UnreadRows, require_l
 pub use store::TABLE as PEOPLE;
 pub use store::{
     Consent, DetailsChange, PersonRow, by_ids, consents, delete_ended_submissions, delete_people_of_vault,
-    delete_unconfirmed, delete_unconfirmed_people, find_by_address, lock as lock_person, lock_ended_submissions,
-    lock_people, organization_vaults, save_details, tables_about_people,
+    delete_unconfirmed, delete_unconfirmed_people, find_by_address, forget_rewrites, lock as lock_person,
+    lock_ended_submissions, lock_people, organization_vaults, save_details, tables_about_people,
 };
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(
+    kernel: &std::sync::Arc<crate::kernel::Kernel>,
+    records: &AllRecords,
+    jobs: &mut crate::kernel::background::Jobs,
+) {
+    erasure_log::register_jobs(kernel, records, jobs);
+    rewrite::register_jobs(kernel, jobs);
+}

@@ -517,6 +517,43 @@ pub async fn tables_about_people(conn: &mut PgConnection) -> Result<Vec<String>>
     Ok(sqlx::query_scalar!(r#"SELECT t AS "t!" FROM tables_about_people() t"#).fetch_all(conn).await?)
 }
 
+/// Sets the longest that the statements of this transaction wait for a lock.
+pub(super) async fn set_lock_timeout(tx: &mut PgConnection, limit: &str) -> Result<()> {
+    sqlx::query!("SELECT set_config('lock_timeout', $1, true)", limit).fetch_one(tx).await?;
+    Ok(())
+}
+
+/// Lists the people of protected actions of whom a row was written since the last listing. Returns how many.
+pub(super) async fn list_people_to_rewrite(tx: &mut PgConnection, today: NaiveDate) -> Result<i32> {
+    Ok(sqlx::query_scalar!(r#"SELECT list_people_to_rewrite($1) AS "n!""#, today).fetch_one(tx).await?)
+}
+
+/// The day of the last listing; `None` before the first.
+pub(super) async fn people_listed_on(tx: &mut PgConnection) -> Result<Option<NaiveDate>> {
+    Ok(sqlx::query_scalar!("SELECT max(listed_on) FROM people_rewrites").fetch_one(tx).await?)
+}
+
+/// Writes the rows of up to `most` listed people anew. Returns how many people.
+pub(super) async fn rewrite_people(tx: &mut PgConnection, most: i32) -> Result<i32> {
+    Ok(sqlx::query_scalar!(r#"SELECT rewrite_people($1) AS "n!""#, most).fetch_one(tx).await?)
+}
+
+/// The tables in which rows were written anew since the last listing; none when there was nobody.
+pub(super) async fn rewritten_tables(tx: &mut PgConnection) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT tab::text AS "t!" FROM rows_of_people()
+           WHERE EXISTS (SELECT FROM people_rewrites WHERE listed_on IS NULL) ORDER BY 1"#
+    )
+    .fetch_all(tx)
+    .await?)
+}
+
+/// Forgets what was written anew: in a database that was just restored the ids of transactions are those of another server.
+pub async fn forget_rewrites(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!("DELETE FROM people_rewrites").execute(tx).await?;
+    Ok(())
+}
+
 /// A consent, as shown to the person who gave it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Consent {

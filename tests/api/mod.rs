@@ -31,3 +31,4 @@ pub mod rate_limit;
 pub mod retention;
 pub mod round_trips;
 pub mod second_factors;
+mod stolen_database;

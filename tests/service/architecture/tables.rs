@@ -74,6 +74,7 @@ const OWNED: [Owned; 9] = [
             "count_settled_mail",
             "notify_mail_paused",
             "mail_subject",
+            "rewrite_bounce_lookups",
         ],
     },
     Owned {
@@ -96,7 +97,15 @@ const OWNED: [Owned; 9] = [
     },
     Owned {
         slice: "people",
-        tables: &["people", "person_labels", "consents", "partners", "erasures"],
+        tables: &[
+            "people",
+            "person_labels",
+            "consents",
+            "partners",
+            "erasures",
+            "people_to_rewrite",
+            "people_rewrites",
+        ],
         functions: &[
             "upsert_people",
             "delete_unconfirmed",
@@ -104,6 +113,9 @@ const OWNED: [Owned; 9] = [
             "lock_ended_submissions",
             "delete_ended_submissions",
             "tables_about_people",
+            "rows_of_people",
+            "list_people_to_rewrite",
+            "rewrite_people",
         ],
     },
     Owned {
