@@ -7,14 +7,30 @@ use crate::kernel::zones::Zone;
 /// Accepted formats of a local time; seconds may have a fraction, as in Python's `str(datetime)`.
 const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
 
+/// Accepted formats of a time with an offset: RFC 3339, and what Python's `%z` and PHP's `O` write.
+const WITH_OFFSET: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"];
+
+/// A time with an offset, or with `UTC` or `GMT` after it.
+fn with_offset(text: &str) -> Option<DateTime<Utc>> {
+    let mut text = text.to_ascii_uppercase().replacen(' ', "T", 1).replace(' ', "");
+    for name in ["UTC", "GMT", "Z"] {
+        if let Some(time) = text.strip_suffix(name) {
+            text = format!("{time}+00:00");
+            break;
+        }
+    }
+    let at = WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(&text, form).ok());
+    at.map(|at| at.to_utc())
+}
+
 /// Parses a time: with an offset as RFC 3339, without one as local time in `zone`.
 ///
 /// A local time that a clock change repeats means its first occurrence. The error is an English sentence for the
 /// client.
 pub(super) fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
     let text = text.trim();
-    let at = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        at.to_utc()
+    let at = if let Some(at) = with_offset(text) {
+        at
     } else {
         let local = LOCAL.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
         let local =
@@ -51,6 +67,26 @@ mod tests {
 
     fn utc(text: &str) -> Result<String, &'static str> {
         parse(text, *zones::DEFAULT).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+
+    #[test]
+    fn offsets_are_read_as_programs_write_them() {
+        for text in [
+            "2027-05-01T18:00:00+00:00",
+            "2027-05-01T18:00:00Z",
+            "2027-05-01t18:00:00z",
+            "2027-05-01T18:00:00+0000",
+            "2027-05-01 14:00:00-04",
+            "2027-05-01 14:00:00.000123-0400",
+            "2027-05-01 18:00:00 UTC",
+            "2027-05-01 18:00 GMT",
+            "2027-05-01 14:00:00 -0400",
+        ] {
+            assert_eq!(utc(text).as_deref(), Ok("2027-05-01T18:00:00Z"), "{text}");
+        }
+        for text in ["2027-05-01 18:00:00 XYZ", "2027-05-01", "18:00Z", "2027-05-01T18:00:00+"] {
+            assert!(utc(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -221,6 +221,31 @@ async fn titles_make_addresses(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn nobody_is_registered_as_somebody_who_does_not_come(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let t = Some(token.as_str());
+    event(&app, &token, json!({})).await;
+    let path = "/api/v1/events/assembly/attendances";
+    for status in ["declined", "tentative", "needs action"] {
+        for t in [None, t] {
+            let mut body = signer("amara@example.org");
+            body["status"] = json!(status);
+            app.post(path, t, &body).await.problem(422, "validation_failed", &["/status"]);
+        }
+    }
+    assert_eq!(app.count("SELECT count(*) FROM attendances").await, 0);
+    for (address, status) in [("amara@example.org", json!("accepted")), ("bo@example.org", Value::Null)] {
+        let mut body = signer(address);
+        body["status"] = status;
+        app.post(path, t, &body).await.expect(201);
+    }
+    // with the byte order mark that some programs write
+    let body = format!("\u{feff}{}", signer("cy@example.org"));
+    send(&app, Method::POST, path, t, "application/json", &body).await.expect(201);
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn status_of_an_event_is_understood(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

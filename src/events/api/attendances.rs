@@ -18,7 +18,7 @@ use validator::Validate;
 use super::ensure_visible;
 use crate::{
     campaigns::{self, ReceivedResource},
-    error::{Error, Result},
+    error::{Error, FieldError, Result},
     events::{
         ops,
         plan::Event,
@@ -53,6 +53,11 @@ pub(super) struct NewAttendanceBody {
     /// With a token: tags to add to the person.
     #[serde(default)]
     pub add_tags: Vec<String>,
+    /// OSDI's `status`: absent or `accepted`. Nobody is entered as somebody who does not come.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "accepted")]
+    #[validate(length(max = 40))]
+    pub status: Option<String>,
     /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or
     /// not at all.
     #[serde(default = "default_party_size", rename = "muster:party_size")]
@@ -309,6 +314,11 @@ fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody)
         }
         Err(error) => return Err(error),
     };
+    if body.status.as_deref().is_some_and(|status| !status.trim().eq_ignore_ascii_case("accepted")) {
+        let detail =
+            "Only `accepted` registers somebody: leave the others out, and change a registration to `declined`.";
+        errors.push(FieldError::new("/status", "not_allowed", detail));
+    }
     let size = party_size(event, body.muster_party_size).map_err(|e| errors.push(e)).ok();
     let language =
         interpretation(event, body.muster_interpretation.as_deref().unwrap_or("")).map_err(|e| errors.push(e)).ok();
@@ -317,6 +327,9 @@ fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody)
     else {
         return Err(Error::Fields(errors));
     };
+    if !errors.is_empty() {
+        return Err(Error::Fields(errors));
+    }
     let consents = body.muster_consents.cleaned();
     Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
 }
