@@ -496,6 +496,9 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         }
         let app = App::new(kernel.clone());
         replay_erasures(&kernel, &app.records()).await.context("erasures cannot be made again in this database")?;
+        if with_demo {
+            demo::live(&app).await?;
+        }
         let stop = CancellationToken::new();
         // answers until everything else has ended, so that a shutdown can be observed
         let admin_stop = CancellationToken::new();

@@ -3,6 +3,8 @@
 //! Fills what is missing and leaves what is there, so that a second start continues with the same data; only events that
 //! have passed are moved ahead again. The sign-in and the token stand in a file of mode 0600 in the data root.
 
+mod history;
+
 use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
 
 use anyhow::{Context, bail};
@@ -13,6 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    app::App,
     campaigns::{self, ActionDocument, Kind, UpdateDocument},
     config::{GuardMode, Settings, Transport},
     error::Code,
@@ -29,7 +32,7 @@ use crate::{
     petitions::{self, NewPetition},
 };
 
-const CONTENT: &str = include_str!("../config/demo.toml");
+const CONTENT: &str = include_str!("../../config/demo.toml");
 
 type Words = BTreeMap<String, String>;
 
@@ -268,6 +271,15 @@ pub async fn fill(kernel: &Kernel) -> anyhow::Result<()> {
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Lets the campaign have a past, unless it has one ([`history`]).
+///
+/// # Errors
+/// When the demo does not take its own content, or the database is away.
+pub async fn live(app: &App) -> anyhow::Result<()> {
+    let access = read_access(&app.kernel)?.context("demo-access.json is missing")?;
+    history::fill(app, access.token).await.context("the demo's past")
 }
 
 /// What `make demo` prints when it is ready.

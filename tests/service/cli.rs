@@ -648,6 +648,27 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
     server.get("/api/v1/people", Some(&further)).await.expect(200);
     house.run(&["serve"]).await.refused(&["var"]);
     let actions = server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"].clone();
+    // three weeks of a campaign, so that lists and charts show what they are for
+    let past = async |server: &Server| {
+        let petition = server.get("/api/v1/petitions/stop-deportations", Some(&token)).await.expect(200);
+        let letter = server.get("/api/v1/advocacy_campaigns/renewable-work-permit", Some(&token)).await.expect(200);
+        let party = server.get("/api/v1/events/art-party", Some(&token)).await.expect(200);
+        let news = server.get("/api/v1/broadcasts", Some(&token)).await.expect(200);
+        let waits = server
+            .get(
+                "/api/v1/petitions/stop-deportations/signatures?filter=muster:state%20eq%20%27pending%27",
+                Some(&token),
+            )
+            .await
+            .expect(200);
+        assert_eq!(party["total_accepted"], party["capacity"], "an event that is full");
+        assert!(party["muster:waitlisted"].as_i64() > Some(0), "{party}");
+        assert_eq!(news["_embedded"]["muster:broadcasts"][0]["muster:state"], "done", "{news}");
+        [&petition["total_signatures"], &letter["total_outreaches"], &waits["total_records"]]
+            .map(|n| n.as_i64().unwrap())
+    };
+    let before = past(&server).await;
+    assert!(before[0] > 200 && before[1] > 100 && before[2] > 10, "{before:?}");
     server.post("/api/v1/petitions/fix-express-entry/signatures", None, &signer("amara@example.org")).await.expect(202);
     until("the mail in the mailbox", async || {
         server.get("/mailbox", None).await.text().contains("amara@example.org").then_some(())
@@ -662,6 +683,7 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
         actions,
         "nothing twice"
     );
+    assert_eq!(past(&server).await, before, "nor does it happen again");
     let kept = server.get("/api/v1/petitions/fix-express-entry/signatures", Some(&token)).await.expect(200);
     assert_eq!(kept["total_records"], 1);
     server.stop().await;
