@@ -9,6 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
@@ -80,9 +81,11 @@ impl Links {
     /// Does `typed` contain the code: in any case, with spaces, punctuation and words around, with digits that are in no
     /// code for the letters they look like?
     pub fn is_code(&self, typed: &str, purpose: Purpose, row: Uuid, generation: i16) -> bool {
-        let typed = codes_in(typed);
+        // a capital I and a small L look alike, and 1 is typed for both
+        let compared = |code: &str| code.replace('i', "l");
+        let typed: Vec<String> = codes_in(typed).iter().map(|typed| compared(typed)).collect();
         let is_of = |key: &Key| {
-            let code = code(key, purpose, row, generation);
+            let code = compared(&code(key, purpose, row, generation));
             typed.iter().any(|typed| bool::from(subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), code.as_bytes())))
         };
         self.keys.all().iter().any(is_of)
@@ -127,6 +130,7 @@ const MAX_CODES: usize = 3;
 /// no 0, 1 and 8, so they are read as O, L and B.
 fn codes_in(typed: &str) -> Vec<String> {
     let is_gap = |c: char| c.is_whitespace() || matches!(c, ':' | '=' | ',' | ';');
+    let typed: String = typed.nfkc().collect();
     let words = typed.split(is_gap).map(|word| {
         let kept = word.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_lowercase() {
             '0' => 'o',
@@ -387,6 +391,7 @@ mod tests {
             ("My code is J6KI KHAE", "j6kikhae"),
             ("h o t y 2 n 2 b", "hoty2n2b"),
             ("1ima-0000", "limaoooo"),
+            ("ｈｏｔｙ－２ｎ２ｂ", "hoty2n2b"),
         ] {
             assert!(codes_in(typed).contains(&code.to_owned()), "{typed}: {:?}", codes_in(typed));
         }
@@ -397,6 +402,13 @@ mod tests {
         let links = Links::new(SigningKeys::fixed(Key::from_slice(&[7; 32]).unwrap()), "https://muster.example.org");
         let row = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
         assert!(links.is_code("Code: NR2G-CPU1", Purpose::new(1), row, 0));
+        assert!(
+            links.is_code("NR2G-CPUI", Purpose::new(1), row, 0)
+                && links.is_code("ＮＲ２Ｇ－ＣＰＵ１", Purpose::new(1), row, 0)
+        );
+        assert!(
+            links.is_code("d1pwo2sy", Purpose::new(15), row, 0) && links.is_code("DLPWO2SY", Purpose::new(15), row, 0)
+        );
         assert!(!links.is_code("nr2g-cpua", Purpose::new(1), row, 0));
     }
 

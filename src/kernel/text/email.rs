@@ -43,7 +43,7 @@ impl EmailAddress {
         if !is_dot_atom(local) {
             return Err(invalid("The part before the @ is not possible."));
         }
-        if let Some(meant) = slips::meant_by(domain) {
+        if let Some(meant) = slips::meant_by(domain).filter(|meant| ascii_domain(meant).is_some()) {
             return Err(TextError::new("misspelled_email", format!("Did you mean {meant} after the @?")));
         }
         let domain =
@@ -157,8 +157,34 @@ fn is_of_domain(c: char) -> bool {
     c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) || "·͵׳״・。．｡\u{200C}\u{200D}".contains(c)
 }
 
+/// Do these signs stand where IDNA allows them (RFC 5892 appendix A.3 to A.7)? Elsewhere they are bullets and quotation
+/// marks that were copied along.
+fn has_signs_in_place(domain: &str) -> bool {
+    let is_in = |c: Option<char>, range: std::ops::RangeInclusive<char>| c.is_some_and(|c| range.contains(&c));
+    let mut before = None;
+    let mut signs = domain.chars().peekable();
+    while let Some(c) = signs.next() {
+        let after = signs.peek().copied();
+        let is_in_place = match c {
+            '·' => is_in(before, 'l'..='l') && is_in(after, 'l'..='l'),
+            '͵' => is_in(after, '\u{370}'..='\u{3FF}'),
+            '׳' | '״' => is_in(before, '\u{590}'..='\u{5FF}'),
+            '・' => domain
+                .split(['.', '。', '．', '｡'])
+                .filter(|label| label.contains('・'))
+                .all(|label| label.chars().any(|c| c != '・' && is_in(Some(c), '\u{3040}'..='\u{9FFF}'))),
+            _ => true,
+        };
+        if !is_in_place {
+            return false;
+        }
+        before = Some(c);
+    }
+    true
+}
+
 fn ascii_domain(domain: &str) -> Option<String> {
-    if !domain.chars().all(is_of_domain) {
+    if !domain.chars().all(is_of_domain) || !has_signs_in_place(&domain.to_lowercase()) {
         return None;
     }
     let ascii = Uts46::new()
@@ -202,6 +228,7 @@ mod tests {
             ("தமிழ்@example.net", "தமிழ்@example.net"),
             ("ana@example.テスト", "ana@example.xn--zckzah"),
             ("ana@l·l.example", "ana@xn--ll-0ea.example"),
+            ("ana@L·L.example", "ana@xn--ll-0ea.example"),
         ] {
             assert_eq!(parsed(typed).as_str(), stored);
         }
@@ -239,6 +266,15 @@ mod tests {
             "ana@example.org–",
             "ana@example.org✓",
             "ana@☃.example.org",
+            "ana@example.org·",
+            "ana@·example.org",
+            "ana@exam·ple.org",
+            "ana@example.org׳",
+            "ana@example.org״",
+            "ana@example.org・",
+            "ana@example.org͵",
+            "ana@example.org,Ana",
+            "ana@example.org, Ana",
             "ana@example.org2",
             // slips
             "ana’s@example.org",
@@ -275,6 +311,9 @@ mod tests {
             ("ana@yahooo.ca", "yahoo.ca"),
             ("ana@outlok.com", "outlook.com"),
             ("ana@example.ogr", "example.org"),
+            ("ana@example.org,", "example.org"),
+            ("ana@example,org", "example.org"),
+            ("ana@example.co,uk", "example.co.uk"),
         ] {
             let error = EmailAddress::parse(typed).expect_err(typed);
             assert_eq!(error.code, "misspelled_email", "{typed}");

@@ -6,6 +6,7 @@
 
 mod email;
 mod locale;
+mod nothing;
 mod phone;
 mod postal_code;
 mod providers;
@@ -14,6 +15,7 @@ mod slug;
 
 pub use email::EmailAddress;
 pub use locale::LocaleTag;
+pub use nothing::is_nothing;
 pub use phone::international_phone;
 pub use postal_code::{PostalCode, postal_code_of};
 pub use slug::Slug;
@@ -187,9 +189,10 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))
 }
 
-/// Tabs and line breaks: also the vertical tab and form feed of office documents, and Unicode's separators.
+/// Tabs and line breaks: also the vertical tab and form feed of office documents, the next line of mainframes, and
+/// Unicode's separators.
 fn is_break(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Embeddings, overrides and isolates of text direction, which telephones put around names and numbers.
@@ -267,7 +270,7 @@ mod tests {
 
     #[test]
     fn lines_refuse_what_deceives() {
-        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{85}b"] {
+        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{86}b"] {
             assert_eq!(clean_line(bad, 80).unwrap_err().code, "invalid_characters");
             assert_eq!(clean_text(bad, 80).unwrap_err().code, "invalid_characters");
         }
@@ -284,7 +287,9 @@ mod tests {
         assert_eq!(clean_text("\r\na\r\n\r\n\tb\rc\u{2028}d  ", 80).unwrap(), "a\n\n\tb\nc\nd");
         // Word's soft break, a page break
         assert_eq!(clean_text("Bonjour\u{b}ligne deux\u{c}page", 80).unwrap(), "Bonjour\nligne deux\npage");
+        assert_eq!(clean_text("one\u{85}two", 80).unwrap(), "one\ntwo");
         assert_eq!(clean_line("Ana\u{b}Lee", 80).unwrap(), "Ana Lee");
+        assert_eq!(clean_line("Ana\u{85}Lee", 80).unwrap(), "Ana Lee");
         assert_eq!(required_text(" a\nb ", 3).unwrap(), "a\nb");
     }
 

@@ -3,6 +3,8 @@
 use phonenumber::{Mode, country};
 use unicode_normalization::UnicodeNormalization;
 
+use super::{is_dash, is_invisible};
+
 /// A number as E.164 (`+14165550142`) where it is one of its country (ISO 3166, two letters; Canada where it is empty), or has
 /// a country's code itself. What is no such number stays as it was typed: an extension, letters for digits, a number of
 /// a few digits, two numbers in one field.
@@ -11,17 +13,49 @@ pub fn international_phone(typed: &str, country: &str) -> String {
         // most people give none: the rules of all countries are loaded when somebody does
         return String::new();
     }
-    let mut plain: String = typed.nfkc().map(western_digit).collect();
+    let mut plain: String =
+        typed.nfkc().filter(|c| !is_invisible(*c)).map(|c| if is_dash(c) { '-' } else { western_digit(c) }).collect();
+    if let Some(number) = without_label(&plain) {
+        plain = number.to_owned();
+    }
     if plain.trim_start().starts_with('+') {
         // the trunk prefix that is dialled within the country only: +33 (0)6 …
         plain = plain.replacen("(0)", "", 1);
     }
-    let written_in_digits = plain.chars().all(|c| c.is_numeric() || c.is_whitespace() || "+-–.()/".contains(c));
+    let written_in_digits = plain.chars().all(|c| c.is_numeric() || c.is_whitespace() || "+-.()/".contains(c));
     let country: Option<country::Id> = if country.is_empty() { Some(country::CA) } else { country.parse().ok() };
     match phonenumber::parse(country, &plain) {
         Ok(number) if written_in_digits && number.is_valid() => number.format().mode(Mode::E164).to_string(),
         _ => typed.to_owned(),
     }
+}
+
+/// The number after `tel:`, as in links, or after a word for a telephone and a mark: `Tel. 514…`, `Cell: …`, `☎ …`.
+fn without_label(text: &str) -> Option<&str> {
+    const LABELS: [&str; 16] = [
+        "tel",
+        "tél",
+        "telephone",
+        "téléphone",
+        "teléfono",
+        "telefono",
+        "phone",
+        "ph",
+        "cell",
+        "cellulaire",
+        "cel",
+        "celular",
+        "mobile",
+        "mob",
+        "home",
+        "whatsapp",
+    ];
+    let text = text.trim().trim_start_matches(['☎', '📞', '📱', '✆']).trim_start();
+    let end = text.find(|c: char| !c.is_alphabetic())?;
+    let (label, rest) = text.split_at(end);
+    let number = rest.trim_start_matches(|c: char| matches!(c, '.' | ':' | '#') || c.is_whitespace());
+    let is_label = label.is_empty() || (number.len() < rest.len() && LABELS.contains(&label.to_lowercase().as_str()));
+    is_label.then_some(number)
 }
 
 /// Zero in the digits of Arabic, Persian and Urdu, Hindi, and Punjabi.
@@ -56,6 +90,14 @@ mod tests {
             ("٤١٦ ٥٥٥ ٠١٤٢", "CA", "+14165550142"),
             ("੪੧੬ ੫੫੫ ੦੧੪੨", "CA", "+14165550142"),
             ("４１６–５５５–０１４２", "CA", "+14165550142"),
+            ("+1 416 555‑0142", "", "+14165550142"),
+            ("416‐555‒0142", "", "+14165550142"),
+            ("416−555—0142", "", "+14165550142"),
+            ("tel:+1-416-555-0142", "FR", "+14165550142"),
+            ("Tél. : 416 555-0142", "", "+14165550142"),
+            ("Cell: (416) 555-0142", "", "+14165550142"),
+            ("☎\u{fe0e} 416 555 0142", "", "+14165550142"),
+            ("☎ +1 416 555 0142", "", "+14165550142"),
         ] {
             assert_eq!(international_phone(typed, country), expected, "{typed} in {country}");
         }
@@ -71,6 +113,7 @@ mod tests {
             "1-800-FLOWERS",
             "416 555 0142 / 416 555 0143",
             "call in the evening",
+            "home 416 555 0142 after 6",
             "+999 123 456 789",
         ] {
             assert_eq!(international_phone(typed, "CA"), typed);

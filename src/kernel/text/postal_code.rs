@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::{TextError, clean_line};
+use super::{TextError, clean_line, is_nothing};
 
 /// Maximum length of a code of any country.
 const MAX_CODE: usize = 20;
@@ -18,16 +18,20 @@ pub struct PostalCode(String);
 
 impl PostalCode {
     /// Parses any spelling: lower case, without the space, with whatever marks between or around, full-width. The
-    /// letters O and I are in no code, so where a digit belongs they mean 0 and 1.
+    /// letters O and I are in no code, and where a digit belongs O, I and a small L mean 0 and 1.
     ///
     /// # Errors
     /// `required` when empty, otherwise `invalid_postal_code`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
         let signs = typed.nfkc().filter(|c| c.is_alphanumeric()).enumerate();
+        // a small L looks like 1, but at the end of small letters it may be that of another country: e1w 1al
+        let is_mixed = typed.contains(|c: char| c.is_ascii_uppercase());
         let code: String = signs
-            .map(|(i, c)| match (i % 2, c.to_ascii_uppercase()) {
+            .map(|(i, c)| match (i % 2, if c == 'l' { c } else { c.to_ascii_uppercase() }) {
                 (1, 'O') => '0',
                 (1, 'I') => '1',
+                (1, 'l') if i < 5 || is_mixed => '1',
+                (_, 'l') => 'L',
                 (_, c) => c,
             })
             .collect();
@@ -157,14 +161,14 @@ const FORMS: &[(&str, &[&str])] = &[
 /// The postal code of a country (ISO 3166-1, two letters; Canada where it is empty), in any spelling: with other marks
 /// between, digits of other scripts, O for 0 and I or L for 1 and the other way round. What does not fit the country's
 /// form is kept as it was typed, since people write more into the field than a code; only
-/// for Canada it is refused. An empty text stays empty.
+/// for Canada it is refused. Texts that say that there is none, such as `n/a`, are empty.
 ///
 /// # Errors
 /// `invalid_postal_code`, and those of [`clean_line`].
 pub fn postal_code_of(country: &str, typed: &str) -> Result<String, TextError> {
     let plain = clean_line(typed, MAX_CODE)?;
-    if plain.is_empty() {
-        return Ok(plain);
+    if is_nothing(&plain) {
+        return Ok(String::new());
     }
     if matches!(country, "" | "CA") {
         return PostalCode::parse(typed).map(|code| code.as_str().to_owned());
@@ -287,6 +291,10 @@ mod tests {
             ("CA", "K1A OB1", "K1A 0B1"),
             ("", "k1a-0b1", "K1A 0B1"),
             ("CA", " ", ""),
+            ("CA", "n/a", ""),
+            ("", "-", ""),
+            ("US", "None", ""),
+            ("FR", "s.o.", ""),
             ("US", "", ""),
             ("US", "9021", "9021"),
         ] {
@@ -300,7 +308,7 @@ mod tests {
 
     #[test]
     fn letters_where_digits_belong() {
-        for typed in ["K1A OB1", "k1a ob1", "KIA 0BI", "K1AOBI"] {
+        for typed in ["K1A OB1", "k1a ob1", "KIA 0BI", "K1AOBI", "KlA 0B1", "kla 0b1", "Kla Obl"] {
             assert_eq!(PostalCode::parse(typed).unwrap().as_str(), "K1A 0B1", "{typed}");
         }
     }
@@ -309,8 +317,8 @@ mod tests {
     fn refused() {
         assert_eq!(PostalCode::parse(" ").unwrap_err().code, "required");
         for typed in [
-            "M5V", "M5V 3L", "M5V 3L99", "E1W 1AL", "O5V 3L9", "D5V 3L9", "W5V 3L9", "Z5V 3L9", "M5O 3L9", "90210",
-            "é5V 3L9", "M5V 3Lé",
+            "M5V", "M5V 3L", "M5V 3L99", "E1W 1AL", "e1w 1al", "O5V 3L9", "D5V 3L9", "W5V 3L9", "Z5V 3L9", "M5O 3L9",
+            "90210", "é5V 3L9", "M5V 3Lé",
         ] {
             assert_eq!(PostalCode::parse(typed).unwrap_err().code, "invalid_postal_code", "{typed}");
         }

@@ -57,7 +57,16 @@ const ONE_ENDING: [&str; 2] = ["gmail", "icloud"];
 
 /// The domain that was meant by a misspelled one; `None` when there is nothing to suggest.
 pub(super) fn meant_by(domain: &str) -> Option<String> {
-    let typed = domain.to_lowercase().replace(',', ".");
+    // a comma at the end was typed after the address
+    let bare = domain.trim_end_matches(',');
+    let has_comma = domain.contains(',');
+    let typed = bare.to_lowercase();
+    // "gmail,com" and "example.co,uk", but not "example.org,Ana"
+    let typed = match typed.rsplit_once(',') {
+        Some((before, end)) if !before.contains(['.', ',']) || end.len() == 2 => typed.replace(',', "."),
+        Some(_) => return None,
+        None => typed,
+    };
     let (name, end) = typed.rsplit_once('.').unwrap_or((&typed, ""));
     let of = |list: &[(&str, &'static str)], word: &str| {
         list.iter().find(|(slip, _)| *slip == word).map(|(_, right)| *right)
@@ -69,5 +78,5 @@ pub(super) fn meant_by(domain: &str) -> Option<String> {
         None => end,
     };
     let meant = format!("{right_name}.{right_end}");
-    (meant != typed && !right_end.is_empty() || domain.contains(',') && meant == typed).then_some(meant)
+    (meant != typed && !right_end.is_empty() || has_comma && meant == typed).then_some(meant)
 }
