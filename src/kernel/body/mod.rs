@@ -33,6 +33,8 @@ impl Members {
     /// # Errors
     /// 422 `invalid_json`, or `invalid_type` for another value than an object.
     pub(super) fn of_json(bytes: &[u8]) -> Result<Self> {
+        // some clients write a byte order mark, which RFC 8259 allows to be ignored
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let mut text = serde_json::Deserializer::from_slice(bytes);
         let Unique(value) = serde_path_to_error::deserialize(&mut text).map_err(|e| {
             let (inner, pointer) = (e.inner(), pointer(e.path()));
@@ -315,6 +317,8 @@ mod tests {
     fn null_is_as_if_absent() {
         let json =
             br#"{"title": null, "people": [{"address": "a", "primary": null}], "texts": {"en": null, "fr": "b"}}"#;
+        let marked = [b"\xEF\xBB\xBF", json.as_slice()].concat();
+        assert_eq!(Members::of_json(&marked).unwrap().object, Members::of_json(json).unwrap().object);
         let mut members = Members::of_json(json).unwrap();
         members.drop_inner_nulls();
         assert!(members.object["title"].is_null() && members.object["texts"].as_object().unwrap().len() == 1);
