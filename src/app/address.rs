@@ -76,8 +76,16 @@ pub(super) fn canonical(path: &str, query: Option<&str>, is_read: bool) -> Optio
     if path.len() + query.map_or(0, str::len) > MAX_BYTES {
         return None;
     }
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let added = decoded.find(['?', '&']).map(|at| decoded[at + 1..].split('#').next().unwrap_or_default());
+    let added = added.filter(|added| added.bytes().all(|b| b.is_ascii_graphic()) && added.contains('='));
     let (right_path, is_public) = page_path(path)?;
     let right_query = if is_public && is_read { query.and_then(own_query) } else { query.map(Cow::Borrowed) };
+    // what a copied link has lost before its parameters: `/p/heat&source=poster`
+    let right_query = match added.and_then(own_query).filter(|_| is_read) {
+        Some(added) => Some(Cow::Owned(right_query.map_or(String::new(), |query| format!("{query}&")) + &added)),
+        None => right_query,
+    };
     if right_path == path && right_query.as_deref() == query {
         return None;
     }
@@ -90,10 +98,16 @@ fn page_path(path: &str) -> Option<(String, bool)> {
         return Some((path.to_owned(), true));
     }
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    if segments.next().is_some_and(|first| ORGANIZERS.contains(&first)) {
-        return Some((without_double_slashes(path), false));
+    if let Some(first) = segments.next()
+        && ORGANIZERS.contains(&first.to_ascii_lowercase().as_str())
+    {
+        let path = without_double_slashes(path);
+        let rest = path[1..].find('/').map_or("", |at| &path[at + 1..]);
+        return Some((format!("/{}{rest}", first.to_ascii_lowercase()), false));
     }
     let plain = plain_path(path)?;
+    // parameters, a fragment or a session that an encoder has made a part of the path
+    let plain = plain.find(['?', '&', '#', ';']).map_or(plain.as_str(), |at| &plain[..at]);
     let mut segments: Vec<Cow<'_, str>> =
         plain.split('/').map(|s| Cow::Borrowed(trim_marks(s))).filter(|s| !s.is_empty()).collect();
     let first = segments.first()?;
@@ -101,8 +115,10 @@ fn page_path(path: &str) -> Option<(String, bool)> {
         return None;
     }
     if first == "t" {
-        let [_, token] = segments.as_mut_slice() else { return None };
-        *token = Cow::Owned(token_in(token)?);
+        // the end of a tag may follow: `</a>`
+        let token = token_in(segments.get(1)?)?;
+        segments.truncate(1);
+        segments.push(Cow::Owned(token));
     }
     let is_possible = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     segments.iter().all(|segment| segment.chars().all(is_possible)).then(|| {
@@ -132,7 +148,17 @@ fn trim_marks(text: &str) -> &str {
 
 /// The token at the beginning of a segment; what follows, and whatever is in no token, was added on the way.
 fn token_in(segment: &str) -> Option<String> {
-    let token: String = segment.chars().filter(|c| matches!(c, 'a'..='z' | '2'..='7')).take(TOKEN_LETTERS).collect();
+    let is_letter = |c: char| matches!(c, 'a'..='z' | '2'..='7');
+    let mut runs = segment.split(|c| !is_letter(c));
+    // the equals sign before it as quoted-printable has it: `=3D`
+    let is_encoded = |run: &&str| run.len() == TOKEN_LETTERS + 2 && run.starts_with("3d");
+    if let Some(run) = runs.clone().find(|run| run.len() == TOKEN_LETTERS) {
+        return Some(run.to_owned());
+    }
+    if let Some(run) = runs.find(is_encoded) {
+        return Some(run[2..].to_owned());
+    }
+    let token: String = segment.chars().filter(|c| is_letter(*c)).take(TOKEN_LETTERS).collect();
     (token.len() == TOKEN_LETTERS).then_some(token)
 }
 
@@ -259,6 +285,18 @@ mod tests {
             ("/my/", "/my"),
             ("/MY?lang=fr", "/my?lang=fr"),
             ("/console/", "/console"),
+            ("/Console", "/console"),
+            ("/CONSOLE/petitions/0190A1B2", "/console/petitions/0190A1B2"),
+            ("/Mailbox/A", "/mailbox/A"),
+            ("/p/fr-basic&utm_source=x", "/p/fr-basic"),
+            ("/p/fr-basic&utm_source=x&source=poster", "/p/fr-basic?source=poster"),
+            ("/p/fr-basic%3Futm_source=x", "/p/fr-basic"),
+            ("/go/fr-heat%3Fsource=poster", "/go/fr-heat?source=poster"),
+            ("/go/fr-heat%3Fsource%3Dposter", "/go/fr-heat?source=poster"),
+            ("/go/fr-heat%3Fsource=poster?lang=fr", "/go/fr-heat?lang=fr&source=poster"),
+            ("/p/fr-basic%23sign", "/p/fr-basic"),
+            ("/p/fr-basic;jsessionid=1", "/p/fr-basic"),
+            ("/p/fr-basic&amp;lang=fr", "/p/fr-basic?lang=fr"),
             ("/console//mail/?page=2", "/console/mail?page=2"),
             ("/?fbclid=IwAR1", "/"),
             ("/p/fr-basic?utm_source=x&utm_source=y", "/p/fr-basic"),
@@ -302,6 +340,12 @@ mod tests {
             assert_eq!(redirected(&format!("/t/{TOKEN}{debris}")), Some(format!("/t/{TOKEN}")), "{debris}");
         }
         let (begin, end) = TOKEN.split_at(30);
+        for added in ["%3C/a%3E", "%3C%2Fa%3E", "/thanks", "&utm_source=x", "%3Futm_source=x", "%23top"] {
+            assert_eq!(redirected(&format!("/t/{TOKEN}{added}")), Some(format!("/t/{TOKEN}")), "{added}");
+        }
+        for encoded in ["3D", "=3D", "3d"] {
+            assert_eq!(redirected(&format!("/t/{encoded}{TOKEN}")), Some(format!("/t/{TOKEN}")), "{encoded}");
+        }
         for wrapped in [format!("{begin}%20{end}"), format!("{begin}=%0D%0A{end}"), format!("%3C{TOKEN}%3E"), upper] {
             assert_eq!(redirected(&format!("/t/{wrapped}")), Some(format!("/t/{TOKEN}")), "{wrapped}");
         }
