@@ -164,8 +164,34 @@ pub(super) const LINK_PARAMETER: &str = "mail";
 /// percent-encoded.
 const TOKEN_MARKS: [&str; 5] = ["bounce+", "bounce=2b", "bounce%2b", "?mail=", "?mail=3d"];
 
-/// The first return token in a text.
+/// The first return token in a text, also where it is broken at the end of a quoted-printable line, as in a copy of a mail
+/// that stands in a text.
 pub(super) fn token_in(text: &[u8]) -> Option<String> {
+    whole_token_in(text).or_else(|| {
+        let is_broken = text.windows(2).any(|pair| matches!(pair, b"=\r" | b"=\n"));
+        if is_broken { whole_token_in(&without_soft_breaks(text)) } else { None }
+    })
+}
+
+/// A text without soft line breaks (RFC 2045 section 6.7) and the marks of quotation after them.
+fn without_soft_breaks(text: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'=') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        joined.extend_from_slice(before);
+        rest = if let Some(next) = after.strip_prefix(b"\r\n").or_else(|| after.strip_prefix(b"\n")) {
+            next.trim_ascii_start().strip_prefix(b">").map_or(next, <[u8]>::trim_ascii_start)
+        } else {
+            joined.push(b'=');
+            after
+        };
+    }
+    joined.extend_from_slice(rest);
+    joined
+}
+
+fn whole_token_in(text: &[u8]) -> Option<String> {
     let starts_with = |at: usize, mark: &str| {
         text.get(at..at + mark.len()).is_some_and(|found| found.eq_ignore_ascii_case(mark.as_bytes()))
     };
@@ -374,6 +400,15 @@ mod tests {
                 .to_owned()
                 + &BASE64.encode(format!("Return-Path: <bounce+{token}@muster.test>").as_bytes());
         assert_eq!(token_of(encoded.as_bytes()).as_deref(), Some(token));
+        let (begin, end) = token.split_at(6);
+        for broken in [
+            format!("Return-Path: <bounce+{begin}=\r\n{end}@muster.test>"),
+            format!("> List-Unsubscribe: <https://muster.test/t/x?mail=3D{begin}=\n> {end}>"),
+            format!("boun=\r\nce+{token}@muster.test"),
+        ] {
+            let raw = format!("From: a@b\r\n\r\n{broken}\r\n");
+            assert_eq!(token_of(raw.as_bytes()).as_deref(), Some(token), "{broken}");
+        }
         for none in ["To: bounce+short@x\r\n\r\n", "To: bounce@x\r\n\r\n", "", "bounce+"] {
             assert_eq!(token_of(none.as_bytes()), None, "{none}");
         }

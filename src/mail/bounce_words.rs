@@ -63,13 +63,26 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
     let is_report_subject = !is_reply && (subject_has(phrases("report_subjects")) || subject_has(phrases("delayed")));
 
     let reason = reason_in(text);
-    let quotes_refusal =
-        codes_in(&reason).any(|code| code.class == 5) || has_reply_code(&reason) || speaks_of_nobody(&reason);
+    let has_status = codes_in(&reason).any(|code| code.class == 5);
+    let has_code = match sender {
+        SenderKind::MailSystem => has_reply_code(&reason),
+        // "Suite 550", "514-555-0199"
+        SenderKind::Postmaster | SenderKind::Person => has_reply(&reason),
+    };
+    let quotes_refusal = has_status || has_code || speaks_of_nobody(&reason);
     // the return path of a report is null (RFC 3464 section 2): another one is that of a person
     let has_other_path = header.get("return-path").is_some() && !is_null;
     let may_be_report = match sender {
         SenderKind::MailSystem => names_recipient || is_null || is_automatic || !is_reply,
-        SenderKind::Postmaster if is_reply_subject || is_reply || has_other_path => false,
+        SenderKind::Postmaster if is_reply_subject || has_other_path => false,
+        // Apache James answers with the subject of the mail
+        SenderKind::Postmaster if is_reply => {
+            (is_null || is_automatic)
+                && quotes_refusal
+                && !has_reply_field
+                && says(phrases("failed"))
+                && !says(phrases("auto_reply_texts"))
+        }
         SenderKind::Postmaster => {
             is_report_subject
                 || ((is_null || is_automatic)
@@ -90,7 +103,8 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
             SenderKind::Postmaster => is_report_subject,
             SenderKind::Person => quotes_refusal,
         };
-        if is_failure || says(phrases("failed")) {
+        // people write "could not be delivered", too
+        if is_failure || (sender != SenderKind::Person && says(phrases("failed"))) {
             return Wording::Failed(reason);
         }
     }
@@ -154,6 +168,20 @@ fn begins_original(line: &str) -> bool {
     let is_rule = line.starts_with("--") || line.starts_with("__") || line.starts_with("==") || line.ends_with(':');
     let plain = if is_rule { plain_words(line) } else { return false };
     phrases("original_marks").iter().any(|mark| has_words(&plain, mark))
+}
+
+/// Does a text quote a 5xx reply: a code at its beginning, after a mark, or after a word such as "said" or "error"?
+fn has_reply(text: &str) -> bool {
+    text.match_indices('5').any(|(at, _)| {
+        let (before, from) = text.split_at(at);
+        let [b'5', b'0'..=b'5', b'0'..=b'9', after @ ..] = from.as_bytes() else { return false };
+        // a part of a word, of a number with a point or a slash, or of a telephone number
+        let is_part = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '/'))
+            || from[3..].starts_with(char::is_alphanumeric)
+            || matches!(after, [b'-' | b'.' | b',' | b'/', next, ..] if next.is_ascii_digit());
+        let word = before.trim_end().rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        !is_part && (word.is_empty() || phrases("reply_words").contains(&word.to_lowercase().as_str()))
+    })
 }
 
 /// Does a text contain a 5xx reply code (RFC 5321 section 4.2.1: the second digit is at most 5)?
