@@ -156,6 +156,7 @@ CREATE TABLE mail_relays (
     refusal       text NOT NULL DEFAULT '', -- its reply, without addresses
     refusals      integer NOT NULL DEFAULT 0, -- consecutive refusals; the delay to the next probe grows with them
     retry_at      timestamptz, -- time of the next probe
+    smtputf8      boolean, -- did it offer SMTPUTF8 (RFC 6531) at the last connection? NULL: none was made yet
     CONSTRAINT mail_relays_refused_check CHECK ((refused_since IS NULL) = (retry_at IS NULL)),
     CONSTRAINT mail_relays_rate_check CHECK (rate_per_hour BETWEEN 1 AND 100000000)
 );

@@ -512,7 +512,8 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         };
         let (of, own, cancel) = (kernel.clone(), process.clone(), stop.clone());
         let background = supervise("background jobs", &stop, move || {
-            let (jobs, cancel) = (kernel::process_jobs(&of, &own), cancel.clone());
+            let (mut jobs, cancel) = (kernel::process_jobs(&of, &own), cancel.clone());
+            mail::register_process_jobs(&of, &mut jobs);
             async move {
                 jobs.run(cancel).await;
                 Ok(())

@@ -216,6 +216,18 @@ pub enum Transport {
     Mailbox,
 }
 
+/// `mail.smtputf8`: may addresses have other letters than ASCII before the @ (RFC 6531)?
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Smtputf8 {
+    /// If every relay offered SMTPUTF8 when the mail engine last connected to it; not before that is known.
+    Auto,
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
 /// `mail.*`
 #[derive(Clone, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +236,8 @@ pub struct Mail {
     pub transport: Transport,
     /// SMTP URLs of the relays, separated by spaces.
     pub smtp_url: String,
+    /// Whether addresses that need SMTPUTF8 are accepted.
+    pub smtputf8: Smtputf8,
     /// Number of messages after which an SMTP connection is closed.
     pub messages_per_connection: u32,
     /// Seconds after which an idle SMTP connection is closed.

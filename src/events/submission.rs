@@ -178,6 +178,7 @@ impl Events {
     /// `unavailable` when it was not written.
     pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
+        self.kernel.utf8_addresses.check(&new.person.email)?;
         let vault = action.open_vault(&self.kernel).await?;
         let person_id = self.kernel.env.recorded_id(action.protected);
         let mode = action.submission_mode();

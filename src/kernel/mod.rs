@@ -46,6 +46,7 @@ pub mod table_sweep;
 pub mod text;
 mod text_enum;
 pub mod transaction;
+pub mod utf8_addresses;
 pub mod vault;
 pub mod zones;
 
@@ -67,6 +68,7 @@ use rate_limit::RateLimiter;
 use readiness::Readiness;
 pub(crate) use text_enum::text_enum;
 use transaction::{Db, Transaction};
+use utf8_addresses::Utf8Addresses;
 use vault::{Vaults, maintenance::Node};
 
 /// Shared runtime state of one process.
@@ -103,6 +105,8 @@ pub struct Kernel {
     pub requests_key: SigningKeys,
     /// Signing keys for the index of globally suppressed addresses.
     pub suppressions_key: SigningKeys,
+    /// Whether mail can be sent to addresses that are not ASCII.
+    pub utf8_addresses: Utf8Addresses,
 }
 
 impl Kernel {
@@ -126,6 +130,7 @@ impl Kernel {
             requests_key: requests.derive("idempotency"),
             suppressions_key: SigningKeys::of(&keyring, Family::Suppressions, &env),
             vaults: Vaults::new(work.clone(), env.clone(), keyring),
+            utf8_addresses: Utf8Addresses::new(&settings.mail),
             settings,
             env,
             db: Db::new(db, cache_invalidator.clone()),

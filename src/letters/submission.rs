@@ -184,6 +184,7 @@ impl Letters {
     /// # Errors
     /// `unavailable` when it was not written.
     pub async fn submit(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
+        self.kernel.utf8_addresses.check(&new.person.email)?;
         let person_id = self.kernel.env.recorded_id(letter.action.protected);
         let prepared = self
             .prepare(

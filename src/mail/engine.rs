@@ -190,7 +190,7 @@ impl Engine {
             RunsIn::EachWorker,
             "mail_reports",
             "stores counts by provider, advances the restore guard, retries settlement callbacks, sets the gauges of the \
-             queue, checks durability",
+             queue, checks durability, stores what relays offer",
             "100 callbacks",
             STATEMENTS_LIMIT * 6,
         );

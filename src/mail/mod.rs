@@ -63,6 +63,7 @@ mod send_basis;
 mod send_round;
 mod settle;
 pub mod smtp;
+mod smtputf8;
 mod store;
 mod suppression;
 mod transport;
@@ -95,6 +96,7 @@ pub use self::{
         DatabaseIdentity, EpochStatus, accept_epoch, epoch, identity, pause_restored, warning as restore_guard_warning,
     },
     send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
+    smtputf8::register_process_jobs,
     store::{
         EVERYTHING, FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, OrganizationPause, Pause,
         RelayStatus, Release, Retried, Retry, SetAside, cancel, enqueue, enqueue_all, first_contacts, fold_counts,

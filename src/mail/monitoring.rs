@@ -35,6 +35,7 @@ impl Engine {
             with_timeout(STATEMENTS_LIMIT, "settlement callbacks", self.retry_callbacks()).await.map(drop),
             with_timeout(STATEMENTS_LIMIT, "counting the queue", self.report_queue()).await,
             with_timeout(STATEMENTS_LIMIT, "checking durability", self.check_durability()).await,
+            with_timeout(STATEMENTS_LIMIT, "storing what relays offer", self.store_smtputf8()).await,
         ];
         let mut all = Ok(());
         for error in steps.into_iter().filter_map(Result::err) {

@@ -40,6 +40,11 @@ pub trait MailTransport: fmt::Debug + Send + Sync {
         quotas: &'a RelayQuotas,
     ) -> BoxFuture<'a, ()>;
 
+    /// Whether relays offered SMTPUTF8 at the last connection, by their names; those that were connected to.
+    fn offers_smtputf8(&self) -> Vec<(String, bool)> {
+        Vec::new()
+    }
+
     /// Closes connections that have been idle for too long.
     fn sweep(&self) {}
 
@@ -105,6 +110,17 @@ pub async fn probe_relays(settings: &config::Mail, limit: Duration) -> Vec<(Stri
     let relays = Relays::new(relays, PoolConfig { timeouts, ..PoolConfig::default() }, clock);
     let answers = relays.probe().await;
     answers.into_iter().map(|(name, answer)| (name, answer.map_err(|error| error.to_string()))).collect()
+}
+
+/// The names of the relays of the settings.
+///
+/// # Errors
+/// As [`relays`].
+pub(super) fn relay_names(settings: &config::Mail) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = relays(settings)?.iter().map(SmtpSettings::name).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// The relays of the settings.

@@ -158,13 +158,14 @@ pub async fn locate_by_address(kernel: &Kernel, address: &EmailAddress) -> Resul
 /// Looks a person up before a vouched act, and seals the details of the act.
 ///
 /// # Errors
-/// `internal` when the vault does not open.
+/// `unsupported_email` (422) for an address that no relay takes; `internal` when the vault does not open.
 pub async fn prepare_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
 ) -> Result<VouchedPerson> {
+    kernel.utf8_addresses.check(&person.email)?;
     let known = store::find(conn, vault.id, &vault.email_index(&person.email)).await?.map(|row| row.id);
     let id = kernel.env.id();
     Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
@@ -173,13 +174,14 @@ pub async fn prepare_vouched_person(
 /// Adds a person or merges details into an existing one, for an organizer. Returns the id.
 ///
 /// # Errors
-/// `internal` when the vault does not open.
+/// `unsupported_email` (422) for an address that no relay takes; `internal` when the vault does not open.
 pub(super) async fn upsert_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
 ) -> Result<Uuid> {
+    kernel.utf8_addresses.check(&person.email)?;
     let index = vault.email_index(&person.email);
     let id = store::upsert_unconfirmed_person(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;

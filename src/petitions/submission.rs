@@ -243,6 +243,7 @@ impl Petitions {
         let protected = action.protected;
         let person_id = kernel.env.recorded_id(protected);
         let mode = action.submission_mode();
+        kernel.utf8_addresses.check(&new.person.email)?;
         let assessment = self.assess(petition, &new.person.email, new.signals).await?;
         let context =
             SubmissionContext { person_id, person_sealed: None, mode, idempotency: None, assessment, imported: None };

@@ -35,7 +35,8 @@ async fn docs_jobs_md_lists_the_registry(pool: PgPool) {
         node: Node::new(&app.kernel.env, "all"),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     };
-    let (worker, every) = (app.app.worker_jobs().unwrap(), kernel::process_jobs(&app.kernel, &process));
+    let (worker, mut every) = (app.app.worker_jobs().unwrap(), kernel::process_jobs(&app.kernel, &process));
+    muster::mail::register_process_jobs(&app.kernel, &mut every);
     let infos: Vec<JobInfo> = worker.infos().chain(every.infos()).collect();
 
     let mut names: Vec<&str> = infos.iter().map(|info| info.name).collect();

@@ -171,6 +171,11 @@ impl Connection {
         Err(refused("signing in did not come to an end"))
     }
 
+    /// Does the relay offer SMTPUTF8 (RFC 6531)?
+    pub(super) fn offers_smtputf8(&self) -> bool {
+        self.capabilities.supports_feature(Extension::SmtpUtfEight)
+    }
+
     /// May the next message be pipelined, in the write that ends this one? Not if the relay is slow, so that a
     /// connection that gets free earlier can send it; and not beyond the connection's maximum of messages.
     pub(super) fn can_pipeline(&self, messages_per_connection: u32) -> bool {

@@ -74,6 +74,8 @@ pub struct Pool {
     clock: Clock,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
+    /// Whether the relay offered SMTPUTF8 at the last connection.
+    smtputf8: Mutex<Option<bool>>,
 }
 
 /// An idle connection.
@@ -91,7 +93,14 @@ impl fmt::Debug for Pool {
 impl Pool {
     /// A pool without connections; they are opened on demand.
     pub fn new(settings: SmtpSettings, config: PoolConfig, clock: Clock) -> Self {
-        Self { settings, slots: Semaphore::new(config.size.max(1)), config, clock, idle: Mutex::new(Vec::new()) }
+        Self {
+            settings,
+            slots: Semaphore::new(config.size.max(1)),
+            config,
+            clock,
+            idle: Mutex::new(Vec::new()),
+            smtputf8: Mutex::new(None),
+        }
     }
 
     /// Sends messages one after the other over one connection, after waiting for a free one, until the outbox has no
@@ -205,7 +214,14 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Connection, SendError> {
-        Connection::open(&self.settings, &self.config.timeouts).await
+        let connection = Connection::open(&self.settings, &self.config.timeouts).await?;
+        *self.smtputf8.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.offers_smtputf8());
+        Ok(connection)
+    }
+
+    /// Whether the relay offered SMTPUTF8 at the last connection, if there was one.
+    pub fn offers_smtputf8(&self) -> Option<bool> {
+        *self.smtputf8.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The idle connection used last (LIFO), so that under low load the others reach the idle limit and are closed.

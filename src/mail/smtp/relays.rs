@@ -70,7 +70,7 @@ impl Relays {
         let all = settings
             .into_iter()
             .map(|settings| Relay {
-                name: format!("{}:{}", settings.host(), settings.port()),
+                name: settings.name(),
                 weight: settings.weight(),
                 pool: Pool::new(settings, config, clock.clone()),
                 unavailable_until: Mutex::new(None),
@@ -169,6 +169,11 @@ impl MailTransport for Relays {
         quotas: &'a RelayQuotas,
     ) -> BoxFuture<'a, ()> {
         Box::pin(self.send_by_turns(messages, outbox, lease_held, quotas))
+    }
+
+    fn offers_smtputf8(&self) -> Vec<(String, bool)> {
+        let known = |relay: &Relay| Some((relay.name.clone(), relay.pool.offers_smtputf8()?));
+        self.all.iter().filter_map(known).collect()
     }
 
     fn sweep(&self) {

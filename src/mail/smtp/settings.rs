@@ -160,6 +160,11 @@ impl SmtpSettings {
         Ok(self)
     }
 
+    /// The relay's name, `host:port`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// The relay's host name or address.
     pub fn host(&self) -> &str {
         &self.host

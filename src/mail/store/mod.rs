@@ -64,7 +64,9 @@ pub(super) use partitions::{create_partition, maintain_partitions};
 pub(super) use pending_callbacks::{
     AddressEffect, PendingCallback, add_pending_callback, delete_callbacks, pending_callbacks, postpone_callbacks,
 };
-pub(super) use relays::{Allowance, register_relays, relay_accepted, relay_refused, release_quota};
+pub(super) use relays::{
+    Allowance, all_offer_smtputf8, note_smtputf8, register_relays, relay_accepted, relay_refused, release_quota,
+};
 pub use relays::{RelayStatus, relays, set_relay};
 pub use set_aside::{Release, SetAside, release_set_aside, set_aside, set_aside_waiting};
 

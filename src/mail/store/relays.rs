@@ -55,6 +55,31 @@ pub(in crate::mail) async fn register_relays(conn: &mut PgConnection, relays: &[
     Ok(())
 }
 
+/// Notes whether relays offered SMTPUTF8, by their names.
+pub(in crate::mail) async fn note_smtputf8(conn: &mut PgConnection, relays: &[String], offers: &[bool]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_relays AS r (relay, smtputf8)
+         SELECT seen.relay, seen.offers FROM unnest($1::text[], $2::boolean[]) seen (relay, offers) ORDER BY 1
+         ON CONFLICT (relay) DO UPDATE SET smtputf8 = excluded.smtputf8 WHERE r.smtputf8 IS DISTINCT FROM excluded.smtputf8",
+        relays,
+        offers
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Are all these relays known to offer SMTPUTF8?
+pub(in crate::mail) async fn all_offer_smtputf8(conn: &mut PgConnection, relays: &[String]) -> Result<bool> {
+    let offering = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM mail_relays WHERE relay = ANY ($1) AND smtputf8"#,
+        relays
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(usize::try_from(offering).is_ok_and(|offering| offering == relays.len()) && !relays.is_empty())
+}
+
 /// Opens a relay's circuit breaker, or keeps it open: the relay refused our account or everything. The delay until it
 /// is offered one mail again grows with each refusal in a row: 1, 2, 4, then 5 minutes, after about an hour 15.
 /// Refusals while the next offer is more than 30 seconds ahead (messages that were in flight) count as one. True when

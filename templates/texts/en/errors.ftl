@@ -38,6 +38,7 @@ field-error-too_long = This is too long. Please shorten it.
 field-error-invalid_characters = This contains characters that are not allowed.
 field-error-invalid_email = Enter a valid email address, such as name@example.com.
 field-error-misspelled_email = Check the part after the @: it looks misspelled, like gmail.con for gmail.com.
+field-error-unsupported_email = We cannot send email to an address with accents or letters other than a to z before the @. Please give another one.
 field-error-invalid_postal_code = Enter a valid postal code, such as K1A 0B1.
 field-error-out_of_range = This number is too low or too high.
 field-error-party_too_large = There is not enough room for a group of this size. Please register a smaller group.

@@ -38,6 +38,7 @@ field-error-too_long = Es demasiado largo. Acorte el texto.
 field-error-invalid_characters = Contiene caracteres no permitidos.
 field-error-invalid_email = Escriba un correo electrónico válido, como nombre@example.com.
 field-error-misspelled_email = Revise la parte después de la @: parece mal escrita, como gmail.con en lugar de gmail.com.
+field-error-unsupported_email = No podemos escribir a una dirección con acentos o letras distintas de la a a la z antes de la @. Indique otra.
 field-error-invalid_postal_code = Escriba un código postal válido, como K1A 0B1.
 field-error-out_of_range = Este número es demasiado pequeño o demasiado grande.
 field-error-party_too_large = No hay suficientes lugares para un grupo de este tamaño. Inscriba un grupo más pequeño.

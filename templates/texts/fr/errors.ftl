@@ -38,6 +38,7 @@ field-error-too_long = C’est trop long. Raccourcissez votre texte.
 field-error-invalid_characters = Ceci contient des caractères non permis.
 field-error-invalid_email = Saisissez une adresse courriel valide, comme nom@example.com.
 field-error-misspelled_email = Vérifiez la partie après le @ : elle semble mal écrite, comme gmail.con au lieu de gmail.com.
+field-error-unsupported_email = Nous ne pouvons pas écrire à une adresse qui comporte des accents ou des lettres autres que de a à z avant le @. Veuillez en donner une autre.
 field-error-invalid_postal_code = Saisissez un code postal valide, comme K1A 0B1.
 field-error-out_of_range = Ce nombre est trop petit ou trop grand.
 field-error-party_too_large = Il n’y a pas assez de places pour un groupe de cette taille. Inscrivez un groupe plus petit.

@@ -4,3 +4,4 @@ pub mod bounces;
 pub mod queue;
 pub mod retry_policy;
 pub mod smtp_client;
+pub mod smtputf8;
