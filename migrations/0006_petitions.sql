@@ -171,6 +171,8 @@ CREATE TABLE imports (
     delimiter       text NOT NULL, -- of the file, followed by its encoding as it was read: `;windows-1252`; empty for a workbook
     sheet           text, -- of a workbook, that was read
     columns         text[] NOT NULL, -- the header
+    suggested       jsonb NOT NULL DEFAULT '{}', -- a mapping, by the header and what the columns have
+    date_orders     text[] NOT NULL DEFAULT '{}', -- by column: day_first, month_first, or empty where it does not matter
     mapping         jsonb NOT NULL DEFAULT '{}', -- {"email": "E-mail address"}: which column is what
     source          text, -- the word of origin of its signatures
     consent_wording text NOT NULL DEFAULT '', -- what the people agreed to who have a yes in the consent column
@@ -186,7 +188,8 @@ CREATE TABLE imports (
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
     CONSTRAINT imports_state_check CHECK (state IN ('uploading', 'uploaded', 'running', 'checked', 'done', 'cancelled', 'failed')),
-    CONSTRAINT imports_mapping_check CHECK (jsonb_typeof(mapping) = 'object')
+    CONSTRAINT imports_mapping_check CHECK (jsonb_typeof(mapping) = 'object'),
+    CONSTRAINT imports_suggested_check CHECK (jsonb_typeof(suggested) = 'object')
 );
 CREATE INDEX imports_petition_id_idx ON imports (petition_id, id);
 CREATE INDEX imports_organizer_id_idx ON imports (organizer_id);

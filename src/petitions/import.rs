@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -18,6 +18,8 @@ use super::{
     csv_reader::{self, CsvRow, MAX_LINE_BYTES, ReadResult},
     import_cells::{self, DigitsLost},
     import_columns::ColumnMapping,
+    import_dates::{self, DateProblem},
+    import_headers::is_zip_header,
     state::{ImportState, SignatureState},
     store::{
         self, Petition,
@@ -29,6 +31,7 @@ use crate::{
     campaigns::SubmissionOutcome,
     error::{Error, FieldError, Result},
     kernel::{
+        countries::OTHER,
         forms::{FieldErrors, FormInput},
         jobs::{self, Job, JobKind, NextStep},
         text::{EmailAddress, LocaleTag, clean_text},
@@ -171,7 +174,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
         .map(async |lines| {
             let mut outcomes = Vec::with_capacity(lines.len());
             for line in lines {
-                outcomes.push(process_row(petitions, &petition, &import, &column_indexes, line).await?);
+                outcomes.push(process_row(petitions, &petition, &import, &mapping, &column_indexes, line).await?);
             }
             Ok(outcomes)
         })
@@ -313,6 +316,7 @@ async fn process_row(
     petitions: &Petitions,
     petition: &Petition,
     import: &Import,
+    mapping: &ColumnMapping,
     column_indexes: &BTreeMap<&'static str, usize>,
     line: CsvRow,
 ) -> Result<RowOutcome> {
@@ -334,7 +338,7 @@ async fn process_row(
         }
     };
     let cell = |field: &str| column_indexes.get(field).and_then(|at| cells.get(*at)).map_or("", String::as_str);
-    let (new, signed_at) = match parse_row(petitions, petition, import, cell) {
+    let (new, signed_at) = match parse_row(petitions, petition, import, mapping, cell) {
         Ok(parsed) => parsed,
         Err(Error::Fields(errors)) => return Ok(refused(number, errors)),
         Err(error) => return Err(error),
@@ -363,21 +367,30 @@ async fn process_row(
     }
 }
 
-/// A row as a signature.
+/// A row as a signature. Cells that say that there is nothing, such as "N/A", are empty.
 fn parse_row<'a>(
     petitions: &Petitions,
     petition: &Petition,
     import: &Import,
+    mapping: &ColumnMapping,
     cell: impl Fn(&str) -> &'a str,
 ) -> Result<(NewSignature, DateTime<Utc>)> {
-    let text = |field: &str| import_cells::text(cell(field));
-    let language = LocaleTag::parse(&import_cells::language(cell("language"))).unwrap_or(petition.action.locale);
-    let country = import_cells::country(cell("country"));
+    let given = |field: &str| Some(cell(field)).filter(|cell| !import_cells::is_nothing(cell)).unwrap_or_default();
+    let text = |field: &str| import_cells::text(given(field));
+    let name = |field: &str| {
+        let cell = cell(field);
+        if import_cells::is_no_name(cell) { String::new() } else { import_cells::text(cell) }
+    };
+    let language = LocaleTag::parse(&import_cells::language(given("language"))).unwrap_or(petition.action.locale);
+    let mut country = import_cells::country(cell("country"));
     let is_code = |country: &str| country.is_empty() || country.len() == 2;
     let mut errors = FieldErrors::default();
     if !is_code(&country) {
-        let detail = "No country has this name. Write it in English, French or Spanish, or as two letters, such as CA.";
+        let detail = "No country has this name, or several have. Write it in English, French or Spanish, or as two \
+                      letters, such as CA.";
         errors.push(FieldError::new("/country", "unknown_value", detail));
+        // a code of a country that is not known is not checked as a Canadian one
+        OTHER.clone_into(&mut country);
     }
     let mut whole = |field: &str, digits: Result<String, DigitsLost>| {
         let lost = |DigitsLost| {
@@ -387,40 +400,47 @@ fn parse_row<'a>(
         };
         errors.field(digits.map_err(lost)).unwrap_or_default()
     };
+    if country.is_empty() {
+        let is_zip = mapping.postal_code.as_deref().is_some_and(is_zip_header);
+        import_cells::country_of_code(cell("postal_code"), is_zip).unwrap_or_default().clone_into(&mut country);
+    }
     let mut form = FormInput::default();
-    form.set("given_name", text("given_name"));
-    form.set("family_name", text("family_name"));
-    form.set("email", import_cells::address(cell("email")));
+    form.set("given_name", name("given_name"));
+    form.set("family_name", name("family_name"));
+    form.set("email", import_cells::address(given("email")));
     form.set("phone", whole("phone", import_cells::digits(cell("phone"))));
     form.set("postal_code", whole("postal_code", import_cells::postal_code(cell("postal_code"), &country)));
     form.set("city", text("city"));
-    // a code of a country that is not known is not checked as a Canadian one
-    form.set("country", if is_code(&country) { country.as_str() } else { "ZZ" });
+    form.set("country", &country);
     let person = errors.fields(PersonBody::of_form(&form, language).parse(""))?;
+    if let Some(person) = &person {
+        errors.fields(petitions.kernel.utf8_addresses.check(&person.email))?;
+    }
     let comments = errors.text("/comments", clean_text(&text("comments"), MAX_COMMENT));
-    let person = errors.finish(person)?;
     let now = petitions.kernel.env.now();
     let signed_at = match text("signed_on").as_str() {
-        "" => now,
-        input => parse_time(input)
-            .filter(|at| *at <= now + TimeDelta::days(1) && *at > now - TimeDelta::days(3660))
-            .ok_or_else(|| {
-                Error::field("/signed_on", "invalid_value", "Not a day such as 2026-03-31 of the last ten years.")
-            })?
-            .min(now),
+        "" => Ok(now),
+        input => import_dates::moment(input, mapping.date_order).map_err(date_error).and_then(|at| {
+            let is_possible = at <= now + TimeDelta::days(1) && at > now - TimeDelta::days(3660);
+            if is_possible { Ok(at.min(now)) } else { Err(date_error(DateProblem::Unknown)) }
+        }),
     };
+    let signed_at = errors.field(signed_at).unwrap_or(now);
+    let person = errors.finish(person)?;
     let consents = Consents { updates: import_cells::is_yes(cell("consent_updates")), ..Consents::default() };
     let new = NewSignature { comments, consents, source: import.source.clone(), ..NewSignature::of(person) };
     Ok((new, signed_at))
 }
 
-fn parse_time(input: &str) -> Option<DateTime<Utc>> {
-    let day = || {
-        NaiveDate::parse_from_str(&input.get(..10)?.replace('/', "-"), "%Y-%m-%d")
-            .ok()
-            .map(|day| day.and_time(NaiveTime::MIN).and_utc())
+fn date_error(problem: DateProblem) -> FieldError {
+    let detail = match problem {
+        DateProblem::Unknown => "Not a day such as 2026-03-31 of the last ten years.",
+        DateProblem::Ambiguous => {
+            "Day and month may be either, since other dates of this column have both orders. Write the date as \
+             2026-03-31, or say with `date_order` which comes first."
+        }
     };
-    DateTime::parse_from_rfc3339(input).map(|at| at.to_utc()).ok().or_else(day)
+    FieldError::new("/signed_on", "invalid_value", detail)
 }
 
 /// Cancels uploads without progress and imports that were not started for long (maintenance). Returns how many.
@@ -436,18 +456,4 @@ pub(super) async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u6
     }
     tx.commit().await?;
     Ok(cancelled.len() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_days_or_rfc_3339() {
-        assert_eq!(parse_time("2026-03-31").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
-        assert_eq!(parse_time("2026-03-31T10:00:00-04:00").unwrap().to_rfc3339(), "2026-03-31T14:00:00+00:00");
-        assert_eq!(parse_time("2026-03-31 10:00:00").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
-        assert_eq!(parse_time("2026/03/31 2:05:22 PM EST").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
-        assert!(parse_time("31/03/2026").is_none() && parse_time("é").is_none());
-    }
 }

@@ -3,9 +3,10 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use percent_encoding::percent_decode_str;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use crate::kernel::formulas::unguard;
+use crate::kernel::{countries::OTHER, formulas::unguard, text::is_nothing as says_nothing};
 
 /// ISO 3166 codes with names in English, French and Spanish (`scripts/country-names.py`).
 const COUNTRY_NAMES: &str = include_str!("country_names.txt");
@@ -38,10 +39,41 @@ const POSTAL_DIGITS: [(&str, usize); 22] = [
 
 /// Languages in words and ISO 639-2, for those that Muster speaks.
 const LANGUAGES: [(&str, &[&str]); 4] = [
-    ("en", &["english", "anglais", "ingles", "eng"]),
-    ("fr", &["french", "francais", "frances", "fre", "fra"]),
-    ("es", &["spanish", "espanol", "espagnol", "castellano", "spa"]),
-    ("pa", &["punjabi", "panjabi", "pendjabi", "penyabi", "pan", "ਪੰਜਾਬੀ"]),
+    ("en", &["english", "anglais", "ingles", "eng", "englisch", "ਅੰਗਰੇਜ਼ੀ", "ਅੰਗਰੇਜੀ", "英语", "英語", "英文"]),
+    (
+        "fr",
+        &[
+            "french",
+            "francais",
+            "frances",
+            "fre",
+            "fra",
+            "franzosisch",
+            "ਫ਼ਰਾਂਸੀਸੀ",
+            "ਫਰਾਂਸੀਸੀ",
+            "ਫਰੈਂਚ",
+            "法语",
+            "法語",
+            "法文",
+        ],
+    ),
+    (
+        "es",
+        &[
+            "spanish",
+            "espanol",
+            "espagnol",
+            "espanhol",
+            "castellano",
+            "spa",
+            "spanisch",
+            "ਸਪੇਨੀ",
+            "ਸਪੈਨਿਸ਼",
+            "西班牙语",
+            "西班牙語",
+        ],
+    ),
+    ("pa", &["punjabi", "panjabi", "pendjabi", "penyabi", "pan", "ਪੰਜਾਬੀ", "旁遮普语"]),
 ];
 
 /// The text that a cell stands for: `="text"` is text, and the quote that guards a formula is none of it.
@@ -54,39 +86,147 @@ pub(super) fn text(cell: &str) -> String {
     }
 }
 
+/// The first of several values, as Google's contacts write them: `a@example.org ::: b@example.org`.
+fn first_value(text: &str) -> &str {
+    text.split(" ::: ").next().unwrap_or(text)
+}
+
 /// Characters that are not seen: soft hyphen, zero width, direction marks, variation selectors.
 fn is_unseen(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
 }
 
-/// An address as it is pasted: `Ana <ana@example.org>`, `mailto:…`, `ana@example.org (Ana)`, with punctuation or
-/// invisible marks around it. What is not understood stays as it is.
+/// The country of a postal code that stands alone: none if it may be Canadian or there is none, the United States for a
+/// ZIP code in a column that is called so, otherwise one that is not known.
+pub(super) fn country_of_code(cell: &str, is_zip_column: bool) -> Option<&'static str> {
+    let code = digits(cell).ok().filter(|code| !code.is_empty())?;
+    if code.chars().any(|c| !c.is_ascii_digit() && !matches!(c, ' ' | '-' | '.')) {
+        return None;
+    }
+    // of three digits, two zeros were lost
+    let is_zip = matches!(code.bytes().filter(u8::is_ascii_digit).count(), 3..=5 | 9);
+    Some(if is_zip_column && is_zip { "US" } else { OTHER })
+}
+
+/// Does a cell say that there is nothing?
+pub(super) fn is_nothing(cell: &str) -> bool {
+    says_nothing(&text(cell))
+}
+
+/// As [`is_nothing`], where the text may be a name: Null, Na and Nil are names of people.
+pub(super) fn is_no_name(cell: &str) -> bool {
+    let text = text(cell);
+    let is_word = text.chars().all(char::is_alphanumeric);
+    is_nothing(&text) && !(is_word && text.chars().any(char::is_alphabetic) && text.is_ascii() && text.len() <= 6)
+}
+
+/// An address as it is pasted: `Ana <ana@example.org>`, `mailto:…`, `ana@example.org (Ana)`, a link of a spreadsheet or of
+/// Markdown, with words, punctuation or invisible marks around it. Of several addresses, and of words that may belong to
+/// an address with a space in it, it stays as it is, to be refused.
 pub(super) fn address(cell: &str) -> String {
     let seen: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
-    let mut rest = seen.trim();
-    if let Some((before, after)) = rest.split_once('<')
-        && let Some((inner, after)) = after.split_once('>')
-        && inner.contains('@')
-        && !before.contains('@')
-        && !after.contains('@')
-    {
-        rest = inner;
+    let whole = first_value(&seen).trim();
+    let mut found: Vec<(usize, usize, String)> = Vec::new();
+    for (start, end) in tokens(whole) {
+        if let Some(address) = bare_address(&whole[start..end]) {
+            found.push((start, end, address));
+        }
     }
-    if let Some((before, after)) = rest.split_once('(')
-        && before.contains('@')
-        && after.trim_end().ends_with(')')
-        && !after.contains('@')
-    {
-        rest = before;
+    let same = |(_, _, address): &(usize, usize, String)| address.eq_ignore_ascii_case(&found[0].2);
+    let Some((start, _, address)) = found.first() else { return trim_marks(whole).to_owned() };
+    let end = found.last().map_or(whole.len(), |(_, end, _)| *end);
+    let (before, after) = (&whole[..*start], &whole[end..]);
+    if found.iter().all(same) && is_apart(before, true) && is_apart(after, false) {
+        return address.clone();
     }
-    rest = trim_marks(rest);
-    if let Some(scheme) = rest.get(..7)
-        && scheme.eq_ignore_ascii_case("mailto:")
-    {
-        rest = rest[7..].split('?').next().unwrap_or_default();
+    whole.to_owned()
+}
+
+/// Places of what stands between white space, brackets, quotation marks and the marks of lists.
+fn tokens(text: &str) -> Vec<(usize, usize)> {
+    let is_edge = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | '"' | '«' | '»' | ',' | ';' | '|' | '•' | '·' | '…')
+            || matches!(c, '\u{2039}' | '\u{203A}' | '\u{2018}'..='\u{201F}' | '\u{2013}' | '\u{2014}')
+    };
+    let mut places = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain(std::iter::once((text.len(), ' '))) {
+        match (start, is_edge(c)) {
+            (None, false) => start = Some(at),
+            (Some(from), true) => {
+                places.push((from, at));
+                start = None;
+            }
+            _ => {}
+        }
     }
-    trim_marks(rest).to_owned()
+    places
+}
+
+/// The address that a token is, without the scheme of a link and the marks around it.
+fn bare_address(token: &str) -> Option<String> {
+    let mut rest = trim_marks(token);
+    let mut is_link = false;
+    // Exchange's "SMTP:", a label such as "Email:", a link
+    while let Some((scheme, after)) = rest.split_once(':').filter(|(scheme, _)| !scheme.contains('@')) {
+        is_link |= scheme.eq_ignore_ascii_case("mailto");
+        rest = trim_marks(after);
+    }
+    let decoded = is_link.then(|| percent_decode_str(rest).decode_utf8_lossy().into_owned());
+    let mut rest = decoded.as_deref().map_or(rest, |decoded| decoded.split('?').next().unwrap_or_default());
+    // white space, brackets and quotation marks at the ends of a part of a link
+    let coded = ["%20", "%22", "%3C", "%3c", "%3E", "%3e", "%0A", "%0a", "%0D", "%0d", "%09", "%C2%A0"];
+    while let Some(less) = coded.iter().find_map(|code| rest.strip_suffix(code).or_else(|| rest.strip_prefix(code))) {
+        rest = trim_marks(less);
+    }
+    let rest = trim_marks(rest);
+    let rest = match rest.strip_prefix('*').and_then(|inner| inner.strip_suffix('*')) {
+        Some(inner) => inner.trim_matches('*'),
+        None => rest.trim_end_matches(['*', '!', '?']),
+    };
+    let rest = trim_marks(rest);
+    // a spreadsheet's mark of a text
+    let rest = rest.trim_start_matches('\'');
+    let (local, domain) = rest.rsplit_once('@')?;
+    let is_whole = !local.is_empty() && !local.contains('@') && domain.contains('.') && !domain.ends_with('.');
+    is_whole.then(|| rest.to_owned())
+}
+
+/// Is what stands before or after an address no part of it: nothing, something after a mark, or a name?
+fn is_apart(text: &str, is_before: bool) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let names = |words: &[&str]| {
+        words.iter().all(|word| {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            word.is_empty() || word.starts_with(|c: char| !c.is_lowercase())
+        })
+    };
+    // the character beside the address, and that beside white space
+    let (beside, far) = if is_before {
+        (text.chars().next_back(), text.trim_end().chars().next_back())
+    } else {
+        (text.chars().next(), text.trim_start().chars().next())
+    };
+    let (Some(beside), Some(far)) = (beside, far) else { return true };
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+    if bare.is_empty() {
+        return true;
+    }
+    // "ana. lee@example.org" is one address with a slip, as "a@example.co,uk" is; "a@example.org,Ana" is not
+    let is_slip = if is_before {
+        let rest = text.trim_end().strip_suffix(far).unwrap_or_default();
+        matches!(far, '.' | '-' | '_' | '+') && rest.ends_with(char::is_alphanumeric)
+    } else {
+        let is_end = bare.len() <= 3 && bare.bytes().all(|b| b.is_ascii_lowercase());
+        let is_adjoined = beside == far && !text[far.len_utf8()..].starts_with(char::is_whitespace);
+        matches!(far, ',' | '.') && (is_end || (is_adjoined && !names(&[bare])))
+    };
+    if !far.is_alphanumeric() && !is_slip {
+        return true;
+    }
+    beside.is_whitespace() && words.len() > 1 && names(&words)
 }
 
 fn trim_marks(text: &str) -> &str {
@@ -94,7 +234,7 @@ fn trim_marks(text: &str) -> &str {
         c.is_whitespace()
             || matches!(
                 c,
-                ';' | ',' | '.' | ':' | '<' | '>' | '"' | '(' | ')' | '[' | ']' | '«' | '»' | '•' | '·' | '…'
+                ';' | ',' | '.' | ':' | '<' | '>' | '"' | '(' | ')' | '[' | ']' | '«' | '»' | '•' | '·' | '…' | '\\'
             )
             || matches!(c, '\u{2018}'..='\u{201F}')
     };
@@ -116,7 +256,11 @@ pub(super) struct DigitsLost;
 /// When digits are missing: `1.41656E+10`, `####`.
 pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
-    let text = text.trim();
+    // an apostrophe marks a number as text
+    let text = first_value(&text).trim().trim_start_matches('\'').trim_end_matches('\'').trim();
+    if is_nothing(text) || is_zeros(text) {
+        return Ok(String::new());
+    }
     if text.len() >= 2 && text.bytes().all(|byte| byte == b'#') {
         return Err(DigitsLost);
     }
@@ -142,6 +286,11 @@ pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
     Ok(text.to_owned())
 }
 
+/// A number of zeros only, which forms that ask for one are given.
+fn is_zeros(text: &str) -> bool {
+    text.contains('0') && text.chars().all(|c| matches!(c, '0' | ' ' | '-' | '.' | '(' | ')'))
+}
+
 /// A postal code; zeros that a spreadsheet took from its beginning are put back where the country's codes have as many
 /// digits.
 ///
@@ -158,37 +307,74 @@ pub(super) fn postal_code(cell: &str, country: &str) -> Result<String, DigitsLos
     })
 }
 
-/// Without case, accents and punctuation.
+/// Without case, accents and punctuation; vowel signs of Indic scripts are kept.
 fn plain(text: &str) -> String {
-    let letters: String = text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
-    letters.chars().filter(|c| c.is_alphanumeric()).collect()
+    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
+    let kept = |c: &char| !is_accent(*c) && (c.is_alphanumeric() || is_combining_mark(*c));
+    text.nfkd().filter(kept).flat_map(char::to_lowercase).collect()
 }
 
-/// The code of a country that is named, or what stands there.
-pub(super) fn country(cell: &str) -> String {
-    static CODES: LazyLock<HashMap<String, &str>> = LazyLock::new(|| {
-        let mut codes = HashMap::new();
-        for line in COUNTRY_NAMES.lines() {
-            let mut names = line.split('\t');
-            let Some(code) = names.next() else { continue };
-            for name in names {
-                codes.entry(plain(name)).or_insert(code);
-                // "Bolivia, Plurinational State of", "Myanmar (Burma)"
-                if let Some((short, _)) = name.split_once([',', '(']) {
-                    codes.entry(plain(short)).or_insert(code);
-                }
+/// Codes by the names of countries; `None` for what several are called by a part of their name.
+static COUNTRY_CODES: LazyLock<HashMap<String, Option<&str>>> = LazyLock::new(|| {
+    let (mut codes, mut short_names) = (HashMap::new(), HashMap::new());
+    for line in COUNTRY_NAMES.lines() {
+        let mut names = line.split('\t');
+        let Some(code) = names.next() else { continue };
+        for name in names {
+            // a country before the state of the same name
+            codes.entry(plain(name)).or_insert(Some(code));
+            // "Bolivia, Plurinational State of", "Myanmar (Burma)"
+            if let Some((short, _)) = name.split_once([',', '(']) {
+                let of = short_names.entry(plain(short)).or_insert(Some(code));
+                *of = of.filter(|known| *known == code);
             }
         }
-        codes
-    });
+    }
+    short_names.remove("");
+    for (name, code) in short_names {
+        codes.entry(name).or_insert(code);
+    }
+    codes
+});
+
+/// The code of a country that is named, alone or with its code, a place or a flag (`CA - Canada`, `Toronto, Canada`), or
+/// what stands there; nothing for "N/A" and the like.
+pub(super) fn country(cell: &str) -> String {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     let text = text.trim();
-    if text.len() == 2 && text.is_ascii() {
-        return if text.eq_ignore_ascii_case("uk") { "GB".to_owned() } else { text.to_ascii_uppercase() };
+    if let Some(code) = country_code(text) {
+        return code;
     }
+    if is_nothing(text) {
+        return String::new();
+    }
+    let parts = text.split(['(', ')', '-', '/', '|', ':', ',', ';', '[', ']', '\u{2013}', '\u{2014}']);
+    let mut codes: Vec<String> = parts.filter_map(|part| country_code(part.trim())).collect();
+    codes.dedup();
+    match codes.as_slice() {
+        [code] => code.clone(),
+        _ => text.to_owned(),
+    }
+}
+
+fn country_code(text: &str) -> Option<String> {
+    let flag: String = text
+        .chars()
+        .filter_map(|c| {
+            u32::from(c).checked_sub(0x1F1E6).filter(|n| *n < 26).and_then(|n| char::from_digit(n + 10, 36))
+        })
+        .collect();
     let name = plain(text);
-    let without_article = name.strip_prefix("the").unwrap_or(&name);
-    CODES.get(&name).or_else(|| CODES.get(without_article)).map_or_else(|| text.to_owned(), |code| (*code).to_owned())
+    if name.is_empty() && flag.len() == 2 {
+        return Some(flag.to_ascii_uppercase());
+    }
+    if name.len() == 2 && name.is_ascii() && !text.contains(char::is_whitespace) && !text.contains('/') {
+        return Some(if name == "uk" { "GB".to_owned() } else { name.to_ascii_uppercase() });
+    }
+    let articles = ["the", "les", "le", "la", "los", "el", "l"].iter().filter_map(|article| name.strip_prefix(article));
+    let mut names = std::iter::once(name.as_str()).chain(articles);
+    let code = names.find_map(|name| COUNTRY_CODES.get(name));
+    code.copied().flatten().map(str::to_owned)
 }
 
 /// The tag of a language that is named, or what stands there.
@@ -203,7 +389,16 @@ pub(super) fn language(cell: &str) -> String {
 
 /// Is it a yes: of a list, a checkbox, or the beginning of an answer such as "Yes, keep me posted"?
 pub(super) fn is_yes(cell: &str) -> bool {
-    const YES: [&str; 17] = [
+    const YES: [&str; 26] = [
+        "sim",
+        "ja",
+        "是",
+        "on",
+        "checked",
+        "agree",
+        "i agree",
+        "j’accepte",
+        "j'accepte",
         "yes",
         "y",
         "true",
@@ -265,6 +460,48 @@ mod tests {
             ("“ana@example.org”", "ana@example.org"),
             ("'ana@example.org'", "ana@example.org"),
             ("o'brien@example.org", "o'brien@example.org"),
+            ("em@example.org <mailto:em@example.org>", "em@example.org"),
+            ("Em <em@example.org<mailto:em@example.org>>", "em@example.org"),
+            ("=HYPERLINK(\"mailto:em@example.org\",\"em@example.org\")", "em@example.org"),
+            ("=HYPERLINK(\"mailto:em@example.org\";\"Em\")", "em@example.org"),
+            ("[Ana](mailto:ana@example.org)", "ana@example.org"),
+            ("[em@example.org](mailto:em@example.org)", "em@example.org"),
+            ("Ana Lee em@example.org", "em@example.org"),
+            ("Ana Lee - em@example.org", "em@example.org"),
+            ("em@example.org Ana Lee", "em@example.org"),
+            ("em@example.org - work", "em@example.org"),
+            ("em@example.org,Ana", "em@example.org"),
+            ("em@example.org, Ana Lee", "em@example.org"),
+            ("Lee, Ana em@example.org", "em@example.org"),
+            ("SMTP:em@example.org", "em@example.org"),
+            ("smtp:em@example.org;SMTP:Em@example.org", "em@example.org"),
+            ("em@example.org ::: bo@example.org", "em@example.org"),
+            ("Email: em@example.org", "em@example.org"),
+            ("Courriel : em@example.org", "em@example.org"),
+            ("e-mail:em@example.org", "em@example.org"),
+            ("mailto:em%40example.org", "em@example.org"),
+            ("mailto:em+x@example.org?subject=a%20b", "em+x@example.org"),
+            ("em@example.org!", "em@example.org"),
+            ("em@example.org*", "em@example.org"),
+            ("**em@example.org**", "em@example.org"),
+            ("em@example.org%20", "em@example.org"),
+            ("%20em@example.org", "em@example.org"),
+            ("em@example.org\\", "em@example.org"),
+            ("em@example.org/", "em@example.org/"),
+            ("‹em@example.org›", "em@example.org"),
+            ("'em@example.org", "em@example.org"),
+            // a space or a comma that slipped in
+            ("ana lee@example.org", "ana lee@example.org"),
+            ("Ana lee@example.org", "Ana lee@example.org"),
+            ("em@example.co,uk", "em@example.co,uk"),
+            ("em@example.co, uk", "em@example.co, uk"),
+            ("em@example.co .uk", "em@example.co .uk"),
+            ("em@example.co m", "em@example.co m"),
+            ("ana. lee@example.org", "ana. lee@example.org"),
+            ("ana- lee@example.org", "ana- lee@example.org"),
+            ("Ana L. em@example.org", "em@example.org"),
+            ("ana@gmail,com", "ana@gmail,com"),
+            ("em@mail. example.org", "em@mail. example.org"),
             // two addresses are nobody's
             ("ana@example.org; bo@example.org", "ana@example.org; bo@example.org"),
             ("ana @example.org", "ana @example.org"),
@@ -291,6 +528,11 @@ mod tests {
             ("416-555-0142 ext. 2", Ok("416-555-0142 ext. 2")),
             ("٤١٦٥٥٥٠١٤٢", Ok("٤١٦٥٥٥٠١٤٢")),
             ("", Ok("")),
+            ("416-555-0142 ::: 416-555-0143", Ok("416-555-0142")),
+            ("n/a", Ok("")),
+            ("-", Ok("")),
+            ("000-000-0000", Ok("")),
+            ("'4165550142", Ok("4165550142")),
         ] {
             assert_eq!(digits(cell), expected.map(str::to_owned), "{cell}");
         }
@@ -312,6 +554,25 @@ mod tests {
             ("=\"M5V 3L9\"", "CA", "M5V 3L9"),
         ] {
             assert_eq!(postal_code(cell, country).unwrap(), expected, "{cell} {country}");
+        }
+    }
+
+    #[test]
+    fn country_of_a_code_alone() {
+        for (cell, is_zip, expected) in [
+            ("98101", true, Some("US")),
+            ("98101-1234", true, Some("US")),
+            ("2139", true, Some("US")),
+            ("2139.0", true, Some("US")),
+            ("98101", false, Some("ZZ")),
+            ("110001", true, Some("ZZ")),
+            ("M5V 3L9", true, None),
+            ("M5V", false, None),
+            ("n/a", true, None),
+            ("00000", true, None),
+            ("", false, None),
+        ] {
+            assert_eq!(country_of_code(cell, is_zip), expected, "{cell}");
         }
     }
 
@@ -341,6 +602,38 @@ mod tests {
             ("Viet Nam", "VN"),
             ("Atlantis", "Atlantis"),
             ("", ""),
+            ("N/A", ""),
+            ("n/a", ""),
+            ("NA", "NA"),
+            ("Unknown", ""),
+            ("-", ""),
+            ("Inconnu", ""),
+            ("(blank)", ""),
+            ("Québec", "CA"),
+            ("Ontario", "CA"),
+            ("Texas", "US"),
+            ("Georgia", "GE"),
+            ("CA - Canada", "CA"),
+            ("canada (ca)", "CA"),
+            ("Canada/CA", "CA"),
+            ("Toronto, Canada", "CA"),
+            ("CA - California", "CA - California"),
+            ("DR Congo", "CD"),
+            ("Congo (DRC)", "CD"),
+            ("République démocratique du Congo", "CD"),
+            ("Congo-Brazzaville", "CG"),
+            ("Congo", "Congo"),
+            ("Korea", "KR"),
+            ("ਕੈਨੇਡਾ", "CA"),
+            ("ਭਾਰਤ", "IN"),
+            ("Brasil", "BR"),
+            ("Canadá", "CA"),
+            ("加拿大", "CA"),
+            ("🇨🇦 Canada", "CA"),
+            ("🇨🇦", "CA"),
+            ("U.K.", "GB"),
+            ("Le Canada", "CA"),
+            ("L’Inde", "IN"),
         ] {
             assert_eq!(country(cell), expected, "{cell}");
         }
@@ -355,8 +648,20 @@ mod tests {
             ("FRA", "fr"),
             ("en", "en"),
             ("Klingon", "Klingon"),
+            ("ਅੰਗਰੇਜ਼ੀ", "en"),
+            ("Français / French", "fr"),
         ] {
             assert_eq!(language(cell), expected, "{cell}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_words_for_nothing() {
+        for name in ["Null", "Na", "Nil", "None", "So", "Blank", "X"] {
+            assert!(!is_no_name(name), "{name}");
+        }
+        for name in ["-", "N/A", "n.a.", "#N/A", "Not provided", "(blank)", "Inconnu"] {
+            assert!(is_no_name(name), "{name}");
         }
     }
 

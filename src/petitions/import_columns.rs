@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use utoipa::ToSchema;
 use validator::Validate;
 
+use super::{
+    import_dates::{DateOrder, OrderEvidence},
+    import_headers::{KNOWN, forms, looks_like_address, mentions_email},
+};
 use crate::error::{Error, FieldError, Result};
 
 /// Names of the columns, as in the header, by what they contain.
@@ -48,302 +51,53 @@ pub(super) struct ColumnMapping {
     /// Consent to updates: yes, true, 1, x, oui, sí. Without this column nobody in the file consents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_updates: Option<String>,
+    /// What comes first in dates such as 03/04/2026; as the file was read if it is absent. Dates with a day above 12 are
+    /// understood anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
 }
 
-/// Names of columns by field, the best first, in the form of [`plain`]: what forms, campaign tools, contact lists (see the
-/// tests) and Muster's own exports write in English, French and Spanish.
-const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
-    (
-        "email",
-        &[
-            "email",
-            "e mail",
-            "email address",
-            "e mail address",
-            "emailaddress",
-            "email 1",
-            "email1",
-            "e mail 1 value",
-            "primary email",
-            "primary email address",
-            "contact email",
-            "your email",
-            "your email address",
-            "courriel",
-            "adresse courriel",
-            "adresse de courriel",
-            "adresse e mail",
-            "adresse email",
-            "adresse mail",
-            "adresse electronique",
-            "adresse de messagerie",
-            "courrier electronique",
-            "correo",
-            "correo electronico",
-            "direccion de correo electronico",
-            "direccion de correo",
-            "direccion de email",
-            "direccion de e mail",
-            "mail",
-            "user name",
-            "nom d utilisateur",
-            "nombre de usuario",
-        ],
-    ),
-    (
-        "given_name",
-        &[
-            "given name",
-            "first name",
-            "firstname",
-            "fname",
-            "forename",
-            "prenom",
-            "prenoms",
-            "nombre",
-            "nombres",
-            "nombre de pila",
-            "full name",
-            "fullname",
-            "your name",
-            "your full name",
-            "name",
-            "nom complet",
-            "prenom et nom",
-            "nom et prenom",
-            "nombre completo",
-            "nombre y apellido",
-            "nombre y apellidos",
-        ],
-    ),
-    (
-        "family_name",
-        &[
-            "family name",
-            "last name",
-            "lastname",
-            "lname",
-            "surname",
-            "nom de famille",
-            "nom",
-            "apellido",
-            "apellidos",
-            "apellido s",
-        ],
-    ),
-    (
-        "phone",
-        &[
-            "phone",
-            "phone number",
-            "telephone",
-            "telephone number",
-            "mobile number",
-            "mobile phone",
-            "mobile",
-            "cell phone",
-            "cell",
-            "can2 phone",
-            "home phone",
-            "phone 1 value",
-            "primary phone",
-            "tel",
-            "numero de telephone",
-            "no de telephone",
-            "telephone mobile",
-            "cellulaire",
-            "portable",
-            "telefono",
-            "numero de telefono",
-            "telefono movil",
-            "telefono celular",
-            "celular",
-            "movil",
-        ],
-    ),
-    (
-        "postal_code",
-        &[
-            "postal code",
-            "postcode",
-            "post code",
-            "postalcode",
-            "zip code",
-            "zip",
-            "zip postal code",
-            "zip postal",
-            "postal zip code",
-            "zipcode",
-            "primary zip",
-            "home postal code",
-            "mailing zip",
-            "billing zip",
-            "address 1 postal code",
-            "code postal",
-            "codigo postal",
-            "c p",
-            "cp",
-        ],
-    ),
-    (
-        "city",
-        &[
-            "city",
-            "town",
-            "locality",
-            "primary city",
-            "home city",
-            "mailing city",
-            "address 1 city",
-            "ville",
-            "municipalite",
-            "commune",
-            "ciudad",
-            "localidad",
-            "municipio",
-        ],
-    ),
-    (
-        "country",
-        &[
-            "country",
-            "country code",
-            "primary country code",
-            "primary country",
-            "home country region",
-            "country region",
-            "address 1 country",
-            "cc",
-            "pays",
-            "code pays",
-            "pais",
-            "codigo de pais",
-        ],
-    ),
-    (
-        "language",
-        &[
-            "preferred language",
-            "language",
-            "languages spoken",
-            "lang",
-            "locale",
-            "langue",
-            "langue preferee",
-            "idioma",
-            "idioma preferido",
-            "lengua",
-        ],
-    ),
-    (
-        "comments",
-        &[
-            "comments",
-            "comment",
-            "your comment",
-            "reason",
-            "reason for signing",
-            "commentaire",
-            "commentaires",
-            "comentario",
-            "comentarios",
-        ],
-    ),
-    (
-        "signed_on",
-        &[
-            "signed on",
-            "signed at",
-            "date signed",
-            "signature date",
-            "signed",
-            "created date",
-            "created at",
-            "optin time",
-            "confirm time",
-            "timestamp",
-            "date",
-            "submitted at",
-            "date de signature",
-            "signe le",
-            "horodateur",
-            "horodatage",
-            "fecha de firma",
-            "firmado el",
-            "marca temporal",
-            "fecha",
-        ],
-    ),
-    (
-        "consent_updates",
-        &[
-            "consent updates",
-            "consent",
-            "updates",
-            "opt in",
-            "optin",
-            "email opt in",
-            "newsletter",
-            "can2 subscription status",
-            "consentement",
-            "consentimiento",
-        ],
-    ),
-];
-
-/// A name without case, accents and punctuation; what a form adds to it ("*", "(required)") is left away.
-fn plain(name: &str) -> String {
-    let letters: String = name.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
-    let words = letters.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let added = ["required", "obligatoire", "requis", "obligatorio", "optional", "facultatif", "opcional"];
-    words.filter(|word| !added.contains(word)).collect::<Vec<_>>().join(" ")
+/// What the cells of a column tell about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ColumnFacts {
+    /// How many have an e-mail address.
+    pub(super) addresses: u32,
+    pub(super) dates: OrderEvidence,
 }
 
-fn known_field(name: &str) -> Option<&'static str> {
-    let name = plain(name);
-    KNOWN_HEADERS.into_iter().find(|(_, words)| words.contains(&name.as_str())).map(|(field, _)| field)
+impl ColumnFacts {
+    /// Looks at the cells of another row.
+    pub(super) fn see(columns: &mut Vec<Self>, cells: &[&str]) {
+        columns.resize(columns.len().max(cells.len()), Self::default());
+        for (column, cell) in columns.iter_mut().zip(cells) {
+            column.addresses =
+                column.addresses.saturating_add(u32::from(cell.contains('@') && looks_like_address(cell)));
+            column.dates.see(cell);
+        }
+    }
 }
 
-/// Is it the name of a column with e-mail addresses?
-pub(super) fn is_email_header(name: &str) -> bool {
-    known_field(name) == Some("email") || mentions_email(name)
-}
-
-/// Does a longer name, such as a question of a form, ask for an address?
-fn mentions_email(name: &str) -> bool {
-    let name = format!(" {} ", plain(name));
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(&format!(" {word} ")));
-    has(&["email", "e mail", "emails", "courriel", "courriels", "correo", "correo electronico"])
-        && !has(&["type", "status", "opt", "optin", "optout", "subscribed", "is", "count", "bad", "label"])
-        && name.split_whitespace().count() <= 8
-}
-
-/// How many of the names are known; a question that only asks for an address counts half.
-pub(super) fn known_headers(names: &[String]) -> usize {
-    let weight = |name: &String| if known_field(name).is_some() { 2 } else { usize::from(mentions_email(name)) };
-    names.iter().map(weight).sum()
-}
-
-/// Does a cell contain an e-mail address, rather than the name of a column?
-pub(super) fn looks_like_address(cell: &str) -> bool {
-    cell.rsplit_once('@').is_some_and(|(local, domain)| {
-        local.ends_with(|c: char| !c.is_whitespace()) && domain.trim_matches('.').contains('.') && !cell.contains('?')
-    })
-}
-
-/// Suggests a mapping from the header.
-pub(super) fn suggest_mapping(columns: &[String]) -> ColumnMapping {
-    let names: Vec<String> = columns.iter().map(|column| plain(column)).collect();
-    let column = |words: &[&str]| {
-        let at = words.iter().find_map(|word| names.iter().position(|name| name == word))?;
-        columns.get(at).cloned()
-    };
+/// Suggests a mapping from the header, and from what the columns have: `addresses` is how many rows have an address in each
+/// column, where that is known.
+pub(super) fn suggest_mapping(columns: &[String], addresses: &[u32]) -> ColumnMapping {
+    let known_as: Vec<[String; 3]> = columns.iter().map(|column| forms(column)).collect();
     let mut suggested = ColumnMapping::default();
-    for (field, words) in KNOWN_HEADERS {
-        let found =
-            column(words).or_else(|| columns.iter().find(|name| field == "email" && mentions_email(name)).cloned());
-        let Some(column) = found else { continue };
-        match field {
+    for (field, words) in &*KNOWN {
+        let at = |form: usize| {
+            let named = |word: &String| known_as.iter().position(|forms| forms[form] == *word && !word.is_empty());
+            words.iter().find_map(named)
+        };
+        let is_question = |name: &String| *field == "email" && mentions_email(name);
+        let found = (0..3).find_map(at).or_else(|| columns.iter().position(is_question));
+        // of forms with several columns for an address, some are always empty
+        let fullest = || {
+            let most = (0..columns.len()).rev().max_by_key(|at| addresses.get(*at).copied().unwrap_or_default())?;
+            let has_none = found.is_none_or(|at| addresses.get(at).is_none_or(|count| *count == 0));
+            (has_none && addresses.get(most).is_some_and(|count| *count > 0)).then_some(most)
+        };
+        let found = if *field == "email" { fullest().or(found) } else { found };
+        let Some(column) = found.and_then(|at| columns.get(at).cloned()) else { continue };
+        match *field {
             "email" => suggested.email = column,
             "given_name" => suggested.given_name = Some(column),
             "family_name" => suggested.family_name = Some(column),
@@ -398,6 +152,13 @@ impl ColumnMapping {
         if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
     }
 
+    /// Takes the order of day and month as the file was read, unless it was chosen.
+    pub(super) fn find_date_order(&mut self, columns: &[String], orders: &[String]) {
+        let at = columns.iter().position(|column| self.signed_on.as_ref() == Some(column));
+        let read = at.and_then(|at| orders.get(at)).and_then(|order| order.parse().ok());
+        self.date_order = self.date_order.or(read).filter(|_| self.signed_on.is_some());
+    }
+
     /// Index of each field's column.
     pub(super) fn column_indexes(&self, columns: &[String]) -> BTreeMap<&'static str, usize> {
         let at = |column: &str| columns.iter().position(|c| c == column);
@@ -412,7 +173,7 @@ mod tests {
     use super::*;
 
     fn suggested(header: &str) -> Value {
-        json!(suggest_mapping(&header.split(';').map(str::to_owned).collect::<Vec<_>>()))
+        json!(suggest_mapping(&header.split(';').map(str::to_owned).collect::<Vec<_>>(), &[]))
     }
 
     #[test]
@@ -480,9 +241,94 @@ mod tests {
                     "language": "preferred_language",
                     "comments": "comments", "consent_updates": "consent_updates", "signed_on": "created_date"}),
             ),
-            ("a question", "Quel est votre courriel ?;Votre prénom", json!({"email": "Quel est votre courriel ?"})),
         ] {
             assert_eq!(suggested(header), expected, "{tool}");
         }
+    }
+
+    #[test]
+    fn columns_of_further_tools_and_people_are_suggested() {
+        for (tool, header, expected) in [
+            (
+                "EveryAction / NGP VAN",
+                "VANID;First;Middle;Last;PreferredEmail;PreferredPhone;City;StateOrProvince;ZipOrPostal;Country;DateCreated",
+                json!({"email": "PreferredEmail", "given_name": "First", "family_name": "Last",
+                    "phone": "PreferredPhone", "city": "City", "postal_code": "ZipOrPostal", "country": "Country",
+                    "signed_on": "DateCreated"}),
+            ),
+            (
+                "EveryAction, contact report",
+                "Contact Name;Personal Email;Home Phone;Home ZipCode;Home City;Country Name",
+                json!({"email": "Personal Email", "given_name": "Contact Name", "phone": "Home Phone",
+                    "postal_code": "Home ZipCode", "city": "Home City", "country": "Country Name"}),
+            ),
+            (
+                "Google Contacts",
+                "First Name;Last Name;E-mail 1 - Label;E-mail 1 - Value;Phone 1 - Value;Address 1 - City;\
+                 Address 1 - Postal Code;Address 1 - Country",
+                json!({"email": "E-mail 1 - Value", "given_name": "First Name", "family_name": "Last Name",
+                    "phone": "Phone 1 - Value", "city": "Address 1 - City", "postal_code": "Address 1 - Postal Code",
+                    "country": "Address 1 - Country"}),
+            ),
+            (
+                "Squarespace, Wix",
+                "Submitted On;Name;Email Address;Phone;Address - Zip Code;Address - City;Address - Country",
+                json!({"email": "Email Address", "given_name": "Name", "phone": "Phone", "city": "Address - City",
+                    "postal_code": "Address - Zip Code", "country": "Address - Country",
+                    "signed_on": "Submitted On"}),
+            ),
+            (
+                "a form with examples",
+                "Prénom(s);Nom(s);Courriel (obligatoire);Code postal (ex. H2X 1Y4);Téléphone [facultatif]",
+                json!({"email": "Courriel (obligatoire)", "given_name": "Prénom(s)", "family_name": "Nom(s)",
+                    "postal_code": "Code postal (ex. H2X 1Y4)", "phone": "Téléphone [facultatif]"}),
+            ),
+            (
+                "questions",
+                "What is your email?;What is your first name?;What is your postal code?;In which city do you live?",
+                json!({"email": "What is your email?", "given_name": "What is your first name?",
+                    "postal_code": "What is your postal code?", "city": "In which city do you live?"}),
+            ),
+            (
+                "questions in French and Spanish",
+                "Quel est votre code postal ?;¿Cuál es su correo electrónico?;Votre prénom;Quelle est votre ville ?",
+                json!({"email": "¿Cuál es su correo electrónico?", "given_name": "Votre prénom",
+                    "postal_code": "Quel est votre code postal ?", "city": "Quelle est votre ville ?"}),
+            ),
+            (
+                "Punjabi",
+                "ਸਮਾਂ;ਈਮੇਲ;ਨਾਂ;ਫ਼ੋਨ ਨੰਬਰ;ਪੋਸਟਲ ਕੋਡ;ਸ਼ਹਿਰ;ਦੇਸ਼",
+                json!({"email": "ਈਮੇਲ", "given_name": "ਨਾਂ", "phone": "ਫ਼ੋਨ ਨੰਬਰ", "postal_code": "ਪੋਸਟਲ ਕੋਡ",
+                    "city": "ਸ਼ਹਿਰ", "country": "ਦੇਸ਼", "signed_on": "ਸਮਾਂ"}),
+            ),
+            (
+                "Google Forms, Portuguese",
+                "Carimbo de data/hora;Endereço de e-mail;Nome completo;CEP;Telefone",
+                json!({"email": "Endereço de e-mail", "given_name": "Nome completo", "postal_code": "CEP",
+                    "phone": "Telefone", "signed_on": "Carimbo de data/hora"}),
+            ),
+            (
+                "Microsoft Forms",
+                "ID;Start time;Completion time;Email;Name",
+                json!({"email": "Email", "given_name": "Name", "signed_on": "Completion time"}),
+            ),
+            ("nothing of the kind", "Email opt out;IP address;Email status;Address", json!({})),
+            (
+                "a question",
+                "Quel est votre courriel ?;Votre prénom",
+                json!({"email": "Quel est votre courriel ?", "given_name": "Votre prénom"}),
+            ),
+        ] {
+            assert_eq!(suggested(header), expected, "{tool}");
+        }
+    }
+
+    #[test]
+    fn column_that_has_the_addresses_is_suggested() {
+        let columns = ["Respondent ID", "Email Address", "First Name", "Your details"].map(str::to_owned);
+        assert_eq!(suggest_mapping(&columns, &[0, 0, 0, 7]).email, "Your details");
+        assert_eq!(suggest_mapping(&columns, &[0, 2, 0, 7]).email, "Email Address");
+        assert_eq!(suggest_mapping(&columns, &[]).email, "Email Address");
+        assert_eq!(suggest_mapping(&columns, &[0, 0, 0, 0]).email, "Email Address");
     }
 }

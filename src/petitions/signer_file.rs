@@ -1,18 +1,19 @@
 //! Reads a file of signers as it arrives: encoding, separator, header row, rows. Workbooks are read by [`sheet`].
 //!
-//! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16 or
-//! Windows-1252; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
+//! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16,
+//! Windows-1252 or Mac OS Roman; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
 //! spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
 //! not shown. At most [`MAX_OPEN_BYTES`] of a file are in memory.
 
 use std::cmp::Reverse;
 
 use csv::{ByteRecord, ReaderBuilder};
-use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Decoder, Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::{
     csv_reader::{MAX_LINE_BYTES, write_row},
-    import_columns::known_headers,
+    import_columns::ColumnFacts,
+    import_headers::known_headers,
 };
 use crate::error::{Error, Result};
 
@@ -22,7 +23,7 @@ mod header;
 mod problem;
 
 pub use self::header::FileFormat;
-use self::header::{HEAD_ROWS, PREVIEW_ROWS, header_index};
+use self::header::{HEAD_ROWS, PREVIEW_ROWS, header_index, with_second_row};
 pub use self::problem::FileProblem;
 
 /// Bytes from which encoding, separator and header are guessed.
@@ -35,7 +36,7 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 #[derive(Debug)]
 enum Decoding {
     Unknown,
-    /// Only ASCII so far: UTF-8 or Windows-1252.
+    /// Only ASCII so far: UTF-8, Windows-1252 or Mac OS Roman.
     Ascii,
     /// Passed on as it is; rows that are not UTF-8 are named.
     Utf8,
@@ -57,6 +58,7 @@ pub struct FileReader {
     /// Number of rows before `text`.
     rows_before: i64,
     is_endless: bool,
+    facts: Vec<ColumnFacts>,
 }
 
 impl FileReader {
@@ -72,12 +74,18 @@ impl FileReader {
             format: None,
             rows_before: 0,
             is_endless: false,
+            facts: Vec::new(),
         }
     }
 
     /// The format, known once enough of the file was read.
     pub fn format(&self) -> Option<&FileFormat> {
         self.format.as_ref()
+    }
+
+    /// What the rows so far tell about their columns.
+    pub(super) fn facts(&self) -> &[ColumnFacts] {
+        &self.facts
     }
 
     /// Name of the encoding that is assumed.
@@ -100,6 +108,10 @@ impl FileReader {
             return Ok(());
         }
         self.decode(is_end)?;
+        // the end of a file in programs of DOS
+        while is_end && self.text.last() == Some(&0x1A) {
+            self.text.pop();
+        }
         if self.format.is_none() {
             self.find_header(is_end)?;
         }
@@ -121,8 +133,8 @@ impl FileReader {
                     if has_utf8_letters(&self.raw) {
                         self.decoding = Decoding::Utf8;
                     } else {
-                        self.encoding = WINDOWS_1252;
-                        self.decoding = Decoding::Other(Box::new(WINDOWS_1252.new_decoder_without_bom_handling()));
+                        self.encoding = if is_mac_roman(&self.raw) { MACINTOSH } else { WINDOWS_1252 };
+                        self.decoding = Decoding::Other(Box::new(self.encoding.new_decoder_without_bom_handling()));
                     }
                 }
                 _ => self.decoding = Decoding::Utf8,
@@ -197,7 +209,7 @@ impl FileReader {
         let best = tried.into_iter().rev().max_by_key(Header::rank);
         let header = best.ok_or(FileProblem::HeaderTooLong)?;
         self.text.drain(..header.end);
-        self.rows_before = header.row;
+        self.rows_before = header.last_row;
         self.format = Some(header.format()?);
         Ok(())
     }
@@ -214,7 +226,11 @@ impl FileReader {
         let mut record = ByteRecord::new();
         while let Some(row) = rows.next(&mut record)? {
             if !is_blank(&record) {
-                write_row(out, row.number, fit(&record, format.columns.len(), &row))?;
+                let cells = fit(&record, format.columns.len(), &row);
+                if let Ok(cells) = &cells {
+                    ColumnFacts::see(&mut self.facts, cells);
+                }
+                write_row(out, row.number, cells)?;
             }
         }
         let (used, number) = (rows.at, rows.number);
@@ -232,6 +248,21 @@ impl FileReader {
 /// Are there characters of several bytes in it that are right in UTF-8? In Windows-1252 they would be pairs such as `Ã©`.
 fn has_utf8_letters(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
+}
+
+/// Are the letters with accents those of Mac OS, in which Excel for the Mac writes CSV? It has them where Windows-1252 has
+/// signs, capitals with a caron and nothing (0x83 to 0x9F), and signs where Windows-1252 has letters.
+fn is_mac_roman(bytes: &[u8]) -> bool {
+    let is_mac_letter = |byte: u8| matches!(byte, 0x81 | 0x83 | 0x86..=0x8B | 0x8D..=0x90 | 0x9A | 0x9C..=0x9F);
+    let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
+    let high = bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii());
+    let (mut mac, mut windows) = (0_usize, 0_usize);
+    for (at, byte) in high {
+        // œ, š and ž are rare in Windows-1252 where there are no other letters with accents
+        mac += usize::from(is_mac_letter(*byte) && (is_letter(at.checked_sub(1)) || is_letter(Some(at + 1))));
+        windows += usize::from(*byte >= 0xC0 && *byte != 0xD5);
+    }
+    mac > windows
 }
 
 /// Is it a ZIP archive, as workbooks are? A column may be called `PK`.
@@ -254,6 +285,8 @@ fn refuse_other_kinds(head: &[u8]) -> Result<()> {
         FileProblem::Pdf
     } else if ["<!doctype", "<html", "<table", "<?xml"].iter().any(|tag| start.starts_with(tag)) {
         FileProblem::WebPage
+    } else if ["begin:vcard", "begin:vcalendar"].iter().any(|begin| start.starts_with(begin)) {
+        FileProblem::Cards
     } else {
         return Ok(());
     };
@@ -336,6 +369,13 @@ impl<'a> Rows<'a> {
             end += 1;
         }
         let is_unclosed = end >= self.text.len() && self.is_unclosed(&self.text[self.at..]);
+        if let Some(plain) = without_spaces_at_quotes(&self.text[self.at..end], self.separator)
+            && !is_unclosed
+        {
+            let mut reader =
+                ReaderBuilder::new().delimiter(self.separator).has_headers(false).flexible(true).from_reader(&*plain);
+            reader.read_byte_record(record).map_err(Error::internal)?;
+        }
         self.at = end;
         self.number += 1;
         Ok(Some(Row { number: self.number, is_unclosed }))
@@ -365,11 +405,59 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// A row whose quoted cells are set off from the separators by spaces (`a, "b, c" , d`), without these spaces; `None` for any
+/// other row.
+fn without_spaces_at_quotes(row: &[u8], separator: u8) -> Option<Vec<u8>> {
+    if separator == b' ' || !row.windows(2).any(|pair| pair == b" \"" || pair == b"\" ") {
+        return None;
+    }
+    let is_end = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == separator || matches!(byte, b'\r' | b'\n'));
+    let spaces = |from: usize| row[from..].iter().take_while(|byte| **byte == b' ').count();
+    let mut plain = Vec::with_capacity(row.len());
+    let (mut at, mut is_changed) = (0, false);
+    loop {
+        let quote = at + spaces(at);
+        let mut end = if row.get(quote) == Some(&b'"') {
+            // the quote that closes the cell, after pairs of them
+            let mut close = quote + 1;
+            while let Some(byte) = row.get(close) {
+                match (byte, row.get(close + 1)) {
+                    (b'"', Some(b'"')) => close += 2,
+                    (b'"', _) => break,
+                    _ => close += 1,
+                }
+            }
+            row.get(close).map(|_| close + 1).filter(|after| is_end(row.get(after + spaces(*after))))
+        } else {
+            None
+        };
+        if let Some(after) = end {
+            plain.extend_from_slice(&row[quote..after]);
+            let rest = after + spaces(after);
+            is_changed |= quote > at || rest > after;
+            end = Some(rest);
+        }
+        let end = end.unwrap_or_else(|| {
+            let end = row[at..].iter().position(|byte| *byte == separator).map_or(row.len(), |length| at + length);
+            plain.extend_from_slice(&row[at..end]);
+            end
+        });
+        match row.get(end) {
+            Some(byte) => plain.push(*byte),
+            None => break,
+        }
+        at = end + 1;
+    }
+    is_changed.then_some(plain)
+}
+
 /// A header as one separator gives it.
 struct Header {
     separator: u8,
     row: i64,
-    /// Bytes up to the end of its row.
+    /// The row after which the table begins: this one, or a second row of names.
+    last_row: i64,
+    /// Bytes up to the end of that row.
     end: usize,
     cells: Vec<Result<String, ()>>,
     preview: Vec<Vec<String>>,
@@ -405,12 +493,19 @@ impl Header {
             return Err(FileProblem::HeaderTooLong.into());
         }
         let width = texts[at].len();
+        let cells = record.iter().map(|cell| std::str::from_utf8(cell).map(str::to_owned).map_err(|_| ()));
+        let second = texts.get(at + 1).and_then(|next| Some((with_second_row(&texts[at], next)?, found.get(at + 1)?)));
+        let (cells, last_row, body_at, after) = match second {
+            Some((names, (row, _, end, _))) => (names.into_iter().map(Ok).collect(), *row, *end, at + 2),
+            None => (cells.collect(), *row, *end, at + 1),
+        };
         Ok(Some(Self {
             separator,
             row: *row,
-            end: *end,
-            cells: record.iter().map(|cell| std::str::from_utf8(cell).map(str::to_owned).map_err(|_| ())).collect(),
-            preview: texts[at + 1..].iter().take(PREVIEW_ROWS).cloned().collect(),
+            last_row,
+            end: body_at,
+            cells,
+            preview: texts[after..].iter().take(PREVIEW_ROWS).cloned().collect(),
             known: known_headers(&texts[at]),
             has_rows_alike: width > 1 && texts[at + 1..].iter().any(|row| row.len() == width),
             separators: count_outside_quotes(&text[*start..*end], separator),

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use serde_json::json;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
@@ -12,10 +13,12 @@ use tokio::{
 
 use crate::{
     error::{Code, Error, Result},
-    kernel::vault::Vault,
+    kernel::{text::LocaleTag, vault::Vault},
     petitions::{
         Petitions,
         import::{self, CHUNK_BYTES},
+        import_columns::{ColumnFacts, suggest_mapping},
+        import_headers::usual_date_order,
         signer_file::{
             FileFormat, FileProblem, FileReader, is_archive,
             sheet::{SheetPiece, read_workbook},
@@ -50,6 +53,8 @@ pub(super) struct Upload<'a> {
     petitions: &'a Petitions,
     vault: Arc<Vault>,
     pub(super) import: Import,
+    /// Language of the petition.
+    locale: LocaleTag,
     /// Number of written chunks.
     number: i32,
     reader: FileReader,
@@ -57,6 +62,8 @@ pub(super) struct Upload<'a> {
     pub(super) format: Option<FileFormat>,
     /// Rows that are not written yet.
     rows: Vec<u8>,
+    /// What the rows tell about their columns.
+    facts: Vec<ColumnFacts>,
 }
 
 /// The next piece of a file.
@@ -66,8 +73,14 @@ async fn next_piece(stream: &mut BodyDataStream) -> Result<Option<Bytes>> {
 }
 
 impl<'a> Upload<'a> {
-    pub(super) fn new(petitions: &'a Petitions, vault: Arc<Vault>, import: Import, reader: FileReader) -> Self {
-        Self { petitions, vault, import, number: 0, reader, format: None, rows: Vec::new() }
+    pub(super) fn new(
+        petitions: &'a Petitions,
+        vault: Arc<Vault>,
+        locale: LocaleTag,
+        import: Import,
+        reader: FileReader,
+    ) -> Self {
+        Self { petitions, vault, import, locale, number: 0, reader, format: None, rows: Vec::new(), facts: Vec::new() }
     }
 
     /// Receives the file, and writes its rows.
@@ -89,7 +102,26 @@ impl<'a> Upload<'a> {
             self.receive_text(head, &mut stream).await?;
         }
         let rows = std::mem::take(&mut self.rows);
-        if rows.is_empty() { Ok(()) } else { self.add(&rows).await }
+        if !rows.is_empty() {
+            self.add(&rows).await?;
+        }
+        self.suggest();
+        Ok(())
+    }
+
+    /// Suggests which column is what, and notes the order of day and month in each.
+    fn suggest(&mut self) {
+        let (columns, locale) = (&self.import.columns, self.locale);
+        let separator = self.format.as_ref().and_then(|format| format.separator);
+        let usual = usual_date_order(columns, separator, locale);
+        let order = |at: usize| self.facts.get(at).filter(|facts| facts.dates.matters())?.dates.order(usual);
+        let addresses: Vec<u32> = self.facts.iter().map(|facts| facts.addresses).collect();
+        let mut suggested = suggest_mapping(columns, &addresses);
+        let dates = columns.iter().position(|column| suggested.signed_on.as_ref() == Some(column));
+        suggested.date_order = dates.and_then(order);
+        self.import.suggested = json!(suggested);
+        let name = |at| order(at).map_or(String::new(), |order| <&str>::from(order).to_owned());
+        self.import.date_orders = (0..columns.len()).map(name).collect();
     }
 
     async fn receive_text(&mut self, head: Vec<u8>, stream: &mut BodyDataStream) -> Result<()> {
@@ -106,7 +138,9 @@ impl<'a> Upload<'a> {
             }
             next = next_piece(stream).await?;
         }
-        self.read(b"", true).await
+        self.read(b"", true).await?;
+        self.facts = self.reader.facts().to_vec();
+        Ok(())
     }
 
     /// Receives a workbook as a whole, and reads it on a thread of its own, which waits while its rows are written.
@@ -144,6 +178,7 @@ impl<'a> Upload<'a> {
                         self.rows.extend(rows);
                         self.write().await?;
                     }
+                    SheetPiece::Facts(facts) => self.facts = facts,
                 }
             }
             reading.await.map_err(Error::internal)?

@@ -38,7 +38,7 @@ use crate::{
     organizers::{Actor, Scope, audit},
     petitions::{
         Petitions, import,
-        import_columns::{ColumnMapping, suggest_mapping},
+        import_columns::ColumnMapping,
         signer_file::FileReader,
         state::ImportState,
         store::{
@@ -92,7 +92,8 @@ pub(super) struct ImportResource {
     columns: Vec<String>,
     /// Which column is what, as it was started.
     mapping: ColumnMapping,
-    /// Which column seems to be what.
+    /// Which column seems to be what; with `date_order` where the dates of the suggested column have an order: that of
+    /// those with a day above 12, otherwise month first in a file in English and day first in others.
     #[serde(rename = "muster:suggested_mapping")]
     muster_suggested_mapping: ColumnMapping,
     /// The registered word of origin of its signatures.
@@ -114,8 +115,8 @@ pub(super) struct ImportResource {
     /// What separates the cells of the file; guessed unless it was given.
     #[serde(rename = "muster:separator", skip_serializing_if = "Option::is_none")]
     muster_separator: Option<String>,
-    /// The encoding that the file is read with, such as `UTF-8`, `UTF-16LE` or `windows-1252`; guessed unless it was
-    /// given.
+    /// The encoding that the file is read with, such as `UTF-8`, `UTF-16LE`, `windows-1252` or `macintosh`; guessed unless it
+    /// was given.
     #[serde(rename = "muster:encoding", skip_serializing_if = "Option::is_none")]
     muster_encoding: Option<String>,
     /// The sheet of a workbook that is read: of those that can be seen the first whose header names an address,
@@ -145,7 +146,7 @@ impl ImportResource {
             columns: import.columns.clone(),
             // a mapping that this version cannot read is shown empty; its job fails with `not_understood`
             mapping: serde_json::from_value(import.mapping.clone()).unwrap_or_default(),
-            muster_suggested_mapping: suggest_mapping(&import.columns),
+            muster_suggested_mapping: serde_json::from_value(import.suggested.clone()).unwrap_or_default(),
             source: import.source.clone(),
             dry_run: import.dry_run,
             muster_state: import.state,
@@ -235,7 +236,7 @@ async fn list_imports(
         ("id" = String, Path, description = "UUID or slug"),
         ("name" = Option<String>, Query, description = "Name of the file"),
         ("separator" = Option<String>, Query, description = "`,`, `;`, `|`, `tab`, or empty: guessed"),
-        ("encoding" = Option<String>, Query, description = "`utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, or empty: guessed"),
+        ("encoding" = Option<String>, Query, description = "`utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, `macintosh`, or empty: guessed"),
     ),
     request_body(
         content(
@@ -285,6 +286,8 @@ async fn create_import(
         delimiter: String::new(),
         sheet: None,
         columns: Vec::new(),
+        suggested: json!({}),
+        date_orders: Vec::new(),
         mapping: json!({}),
         source: None,
         consent_wording: String::new(),
@@ -299,13 +302,13 @@ async fn create_import(
         finished_at: None,
         erasures: 0,
     };
-    let mut upload = Upload::new(&petitions, vault, import, reader);
+    let mut upload = Upload::new(&petitions, vault, petition.action.locale, import, reader);
     if let Err(error) = upload.receive(body).await {
         upload.cancel_upload(&petition).await;
         return Err(error);
     }
     let mut tx = kernel.db.begin().await?;
-    if !imports::uploaded(&mut tx, upload.import.id).await? {
+    if !imports::uploaded(&mut tx, &upload.import).await? {
         return Err(upload_cancelled());
     }
     let details = json!({"import": upload.import.id});
@@ -340,8 +343,9 @@ fn parse_upload_query(query: &str) -> Result<(String, FileReader)> {
         "utf-16le" => Some(encoding_rs::UTF_16LE),
         "utf-16be" => Some(encoding_rs::UTF_16BE),
         "windows-1252" => Some(encoding_rs::WINDOWS_1252),
+        "macintosh" => Some(encoding_rs::MACINTOSH),
         _ => {
-            let detail = "`encoding` is `utf-8`, `utf-16le`, `utf-16be` or `windows-1252`.";
+            let detail = "`encoding` is `utf-8`, `utf-16le`, `utf-16be`, `windows-1252` or `macintosh`.";
             return Err(Error::problem(Code::InvalidParameter, detail));
         }
     };
@@ -391,7 +395,7 @@ async fn start_import(
     body: NewBody<StartBody>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
-    let body: StartBody = body.part()?;
+    let mut body: StartBody = body.part()?;
     let kernel = &petitions.kernel;
     let petition = find(&petitions, &actor, &key).await?;
     let source = petitions.campaigns.source_word(petition.action.organization_id, body.source.as_deref()).await?;
@@ -401,6 +405,7 @@ async fn start_import(
         return Err(Error::problem(Code::Conflict, "This import runs, or has ended."));
     }
     body.mapping.check(&row.columns)?;
+    body.mapping.find_date_order(&row.columns, &row.date_orders);
     row.consent_wording = match body.mapping.consent_updates {
         Some(_) => required_line(&body.consent_wording, 1000)
             .map_err(|e| Error::field("/consent_wording", e.code, "Say in which words they agreed."))?,

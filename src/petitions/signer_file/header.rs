@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::problem::FileProblem;
 use crate::{
     error::Result,
-    petitions::import_columns::{is_email_header, known_headers, looks_like_address},
+    petitions::import_headers::{is_email_header, known_field, known_headers, looks_like_address},
 };
 
 /// Rows among which the header is looked for.
@@ -59,12 +59,46 @@ pub(super) fn header_index(rows: &[Vec<String>]) -> usize {
     let is_title =
         |row: &[String]| filled(row) == 1 && row.iter().any(|cell| cell.contains(' ') && !cell.contains('<'));
     let is_signer = |row: &Vec<String>| row.iter().any(|cell| looks_like_address(cell)) && !is_title(row);
-    let before = rows.iter().position(is_signer).unwrap_or(rows.len());
+    // "Exported by" and "ana@example.org" in two cells before a header are no signer
+    let has_address = |row: &[String]| row.iter().any(|cell| looks_like_address(cell));
+    let names_columns =
+        |row: &&[String]| row.iter().any(|cell| is_email_header(cell)) && known_headers(row) >= 4 && !has_address(row);
+    let header = rows.iter().map(Vec::as_slice).position(|row| names_columns(&row)).unwrap_or(0);
+    let preamble = if rows[..header].iter().all(|row| filled(row) <= 2) { header } else { 0 };
+    let before = rows[preamble..].iter().position(is_signer).map_or(rows.len(), |at| preamble + at);
     let rows = &rows[..before];
     let names_address = |row: &[String]| row.iter().any(|cell| is_email_header(cell));
     let named = rows.iter().enumerate().rev().filter(|(_, row)| names_address(row));
     let named = named.max_by_key(|(_, row)| known_headers(row)).map(|(at, _)| at);
     named.or_else(|| rows.iter().position(|row| filled(row) > 1)).unwrap_or(0)
+}
+
+/// The names of columns whose header has two rows, as tools for surveys write it: questions, and under them the parts of their
+/// answers ("Email Address"), or "Open-Ended Response". `None` where the row after the header is none of it.
+pub(super) fn with_second_row(header: &[String], next: &[String]) -> Option<Vec<String>> {
+    // in the form of a question without parts
+    const WHOLE: [&str; 8] = [
+        "Open-Ended Response",
+        "Response",
+        "Réponse ouverte",
+        "Réponse",
+        "Respuesta abierta",
+        "Respuesta de tipo abierto",
+        "Respuesta",
+        "Resposta aberta",
+    ];
+    let is_whole = |cell: &str| WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(cell));
+    let is_part = |cell: &String| cell.is_empty() || is_whole(cell) || known_field(cell).is_some();
+    let begins_empty =
+        next.first().is_some_and(String::is_empty) && header.first().is_some_and(|name| !name.is_empty());
+    if !begins_empty || next.iter().all(String::is_empty) || !next.iter().all(is_part) {
+        return None;
+    }
+    let name = |(at, name): (usize, &String)| match next.get(at) {
+        Some(part) if !part.is_empty() && !is_whole(part) => part.clone(),
+        _ => name.clone(),
+    };
+    Some(header.iter().enumerate().map(name).collect())
 }
 
 /// Names of columns, each of them different: without a name the letter of the spreadsheet, of several the number.

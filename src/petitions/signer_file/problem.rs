@@ -41,6 +41,8 @@ pub enum FileProblem {
     Pdf,
     /// HTML or XML.
     WebPage,
+    /// Cards of an address book, `.vcf`, or a calendar.
+    Cards,
 }
 
 impl FileProblem {

@@ -1,14 +1,15 @@
 //! Reads the signers of a workbook: which of its sheets has them, its header, and its rows in the form of `csv_reader`.
 
 use super::{
-    header::{FileFormat, HEAD_ROWS, PREVIEW_ROWS, header_index},
+    header::{FileFormat, HEAD_ROWS, PREVIEW_ROWS, header_index, with_second_row},
     problem::FileProblem,
 };
 use crate::{
     error::{Error, Result},
     petitions::{
         csv_reader::{MAX_LINE_BYTES, write_row},
-        import_columns::is_email_header,
+        import_columns::ColumnFacts,
+        import_headers::is_email_header,
         workbook::{MAX_UNPACKED_BYTES, Row, Sheet, Workbook, WorkbookError},
     },
 };
@@ -23,6 +24,8 @@ pub enum SheetPiece {
     Format(FileFormat),
     /// Complete rows.
     Rows(Vec<u8>),
+    /// What the rows tell about their columns; the last piece.
+    Facts(Vec<ColumnFacts>),
 }
 
 /// Reads the sheet that has the signers: of those that can be seen the first whose header names an address, otherwise
@@ -36,15 +39,20 @@ pub fn read_workbook(file: &[u8], max_bytes: usize, mut take: impl FnMut(SheetPi
         WorkbookError::Damaged | WorkbookError::NoWorkbook => FileProblem::of_archive(file).into(),
         error => Error::from(error),
     })?;
-    let (sheet, format) = find_sheet(&mut workbook)?;
-    let (columns, header_row) = (format.columns.len(), format.header_row);
+    let (sheet, format, last_row) = find_sheet(&mut workbook)?;
+    let columns = format.columns.len();
     take(SheetPiece::Format(format))?;
     let (mut out, mut bytes, mut is_body) = (Vec::with_capacity(PIECE_BYTES), 0, false);
+    let mut facts = Vec::new();
     workbook.rows(&sheet, |row| {
         if is_body {
-            write_row(&mut out, row.number, fit(row, columns))?;
+            let cells = fit(row, columns);
+            if let Ok(cells) = &cells {
+                ColumnFacts::see(&mut facts, cells);
+            }
+            write_row(&mut out, row.number, cells)?;
         }
-        is_body |= row.number == header_row;
+        is_body |= row.number == last_row;
         if out.len() >= PIECE_BYTES {
             bytes += out.len();
             if bytes > max_bytes {
@@ -54,10 +62,14 @@ pub fn read_workbook(file: &[u8], max_bytes: usize, mut take: impl FnMut(SheetPi
         }
         Ok::<_, Error>(true)
     })?;
-    if out.is_empty() { Ok(()) } else { take(SheetPiece::Rows(out)) }
+    if !out.is_empty() {
+        take(SheetPiece::Rows(out))?;
+    }
+    take(SheetPiece::Facts(facts))
 }
 
-fn find_sheet(workbook: &mut Workbook) -> Result<(Sheet, FileFormat)> {
+/// The sheet, its format, and the last row of its header.
+fn find_sheet(workbook: &mut Workbook) -> Result<(Sheet, FileFormat, i64)> {
     let mut first = None;
     for sheet in workbook.sheets().to_vec() {
         let (mut numbers, mut rows) = (Vec::new(), Vec::new());
@@ -71,20 +83,22 @@ fn find_sheet(workbook: &mut Workbook) -> Result<(Sheet, FileFormat)> {
         let names_address = header.iter().any(|cell| is_email_header(cell));
         let has_columns = header.iter().filter(|cell| !cell.is_empty()).count() > 1;
         if names_address || (has_columns && first.is_none()) {
-            first = Some((sheet, numbers[at], at, rows));
+            first = Some((sheet, numbers, at, rows));
         }
         if names_address {
             break;
         }
     }
-    let (sheet, number, at, rows) = first.ok_or(FileProblem::Empty)?;
+    let (sheet, numbers, at, rows) = first.ok_or(FileProblem::Empty)?;
     if rows[at].iter().map(String::len).sum::<usize>() > MAX_LINE_BYTES {
         return Err(FileProblem::HeaderTooLong.into());
     }
-    let preview = rows[at + 1..].iter().take(PREVIEW_ROWS).cloned().collect();
-    let mut format = FileFormat::new(None, number, &rows[at], preview)?;
+    let second = rows.get(at + 1).and_then(|next| with_second_row(&rows[at], next));
+    let last = if second.is_some() { at + 1 } else { at };
+    let preview = rows[last + 1..].iter().take(PREVIEW_ROWS).cloned().collect();
+    let mut format = FileFormat::new(None, numbers[at], second.as_deref().unwrap_or(rows[at].as_slice()), preview)?;
     format.sheet = Some(sheet.name.clone());
-    Ok((sheet, format))
+    Ok((sheet, format, numbers[last]))
 }
 
 /// The cells of a row for so many columns.

@@ -154,6 +154,42 @@ const CASES: &[Case] = &[
         &["2:a@example.org|A\nB", "3:b@example.org|Bo"],
     ),
     ("tabs", b"email\tname\r\na@example.org\tLee, Ana\r\n", "email|name", &["2:a@example.org|Lee, Ana"]),
+    (
+        "SurveyMonkey",
+        b"Respondent ID,Start Date,Email Address,How can we reach you?,,Why?\n,,,Email Address,ZIP/Postal Code,Open-Ended Response\n\
+            1,03/31/2026,,a@example.org,98101,Since\n",
+        "Respondent ID|Start Date|Email Address|Email Address (2)|ZIP/Postal Code|Why?",
+        &["3:1|03/31/2026||a@example.org|98101|Since"],
+    ),
+    ("Ctrl-Z", b"email,name\r\na@example.org,Ana\r\n\x1a", "email|name", &["2:a@example.org|Ana"]),
+    (
+        "spaces before and after quoted cells",
+        b"email, name, \"a note\"\r\nv@example.org, Ana, \"a, \"\"b\"\"\" \r\nw@example.org, \"Bo\" ,x\r\n",
+        "email|name|a note",
+        &["2:v@example.org|Ana|a, \"b\"", "3:w@example.org|Bo|x"],
+    ),
+    (
+        "a quotation in a text",
+        b"email,note\na@example.org,he said \"no\" to it\nb@example.org, \"x\" and y\n",
+        "email|note",
+        &["2:a@example.org|he said \"no\" to it", "3:b@example.org|\"x\" and y"],
+    ),
+    (
+        "a preamble of two cells",
+        b"Petition:,Heat\nExported by,ana@example.org\nDate:,2026-03-31\n\nName,E-mail\nAna,a@example.org\nBo,b@example.org\n",
+        "Name|E-mail",
+        &["6:Ana|a@example.org", "7:Bo|b@example.org"],
+    ),
+    ("Mac OS Roman", b"Pr\x8Enom,email\rZo\x91,a@example.org\rFran\x8Dois,b@example.org\r", "Prénom|email", &[
+        "2:Zoë|a@example.org",
+        "3:François|b@example.org",
+    ]),
+    (
+        "Windows-1252 with a ligature and an apostrophe",
+        b"Pr\xE9nom,email\r\nS\x9Cur d\x92\xC9loi,a@example.org\r\n",
+        "Prénom|email",
+        &["2:Sœur d’Éloi|a@example.org"],
+    ),
     ("bars", b"email|name\na@example.org|Ana\n", "email|name", &["2:a@example.org|Ana"]),
     (
         "a quote that is never closed",
@@ -209,6 +245,7 @@ fn other_files_are_refused() {
         (b"PK\x03\x04 Index/Document.iwa", "Numbers"),
         (b"%PDF-1.7", "PDF"),
         (b"<html><table>", "web page"),
+        (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "address book"),
         (b"a\0b", "not a text file"),
         (b"a@example.org,Ana\nb@example.org,Bo\n", "first row"),
     ] {

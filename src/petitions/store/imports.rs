@@ -33,6 +33,8 @@ pub struct Import {
     pub delimiter: String,
     pub sheet: Option<String>,
     pub columns: Vec<String>,
+    pub suggested: Value,
+    pub date_orders: Vec<String>,
     pub mapping: Value,
     pub source: Option<String>,
     pub consent_wording: String,
@@ -70,11 +72,16 @@ pub(crate) async fn insert(conn: &mut PgConnection, import: &Import) -> Result<(
     Ok(())
 }
 
-/// Completes an upload. False when it was cancelled meanwhile.
-pub(crate) async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
-    let done = sqlx::query!("UPDATE imports SET state = 'uploaded' WHERE id = $1 AND state = 'uploading'", import)
-        .execute(conn)
-        .await?;
+/// Completes an upload, with what was seen in its columns. False when it was cancelled meanwhile.
+pub(crate) async fn uploaded(conn: &mut PgConnection, import: &Import) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE imports SET state = 'uploaded', suggested = $2, date_orders = $3 WHERE id = $1 AND state = 'uploading'",
+        import.id,
+        import.suggested,
+        &import.date_orders
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -131,7 +138,7 @@ pub(crate) async fn of_petition(
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, suggested, date_orders, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE id = ANY ($1)"#,
@@ -149,7 +156,7 @@ pub(crate) async fn of_petition(
 pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Import> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, suggested, date_orders, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE"#,
@@ -164,7 +171,7 @@ pub(crate) async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> R
 pub(crate) async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, suggested, date_orders, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE id = $1"#,
@@ -310,7 +317,7 @@ pub(crate) async fn cancel_abandoned(
 pub(crate) async fn lock_unread(conn: &mut PgConnection, vault: Uuid) -> Result<Vec<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT i.id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
+        r#"SELECT i.id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, suggested, date_orders, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports i
@@ -327,7 +334,7 @@ pub(crate) async fn lock_unread(conn: &mut PgConnection, vault: Uuid) -> Result<
 pub(crate) async fn lock_all_unfinished(conn: &mut PgConnection) -> Result<Vec<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, mapping, source, consent_wording,
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, sheet, columns, suggested, date_orders, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, erasures, created_at,
                 finished_at
          FROM imports WHERE state NOT IN ('done', 'cancelled', 'failed') ORDER BY id FOR UPDATE"#

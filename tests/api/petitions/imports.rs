@@ -347,3 +347,106 @@ async fn import_of_100000_rows_uses_constant_memory(pool: PgPool) {
     assert!(most - warm < 32 * 1024, "grew by {} KiB", most - warm);
     server.stop().await;
 }
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn dates_are_read_in_the_order_of_their_column(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for (name, file, order, imported, expected) in [
+        (
+            "Google Forms in French",
+            "Horodateur,Adresse e-mail,Prénom\n03/04/2026 14:05:22,a1@example.org,Ana\n31/03/2026 14:05:22,b1@example.org,Bo\n",
+            json!("day_first"),
+            [2, 2, 0, 0],
+            "2026-04-03T00:00:00Z",
+        ),
+        (
+            "Google Forms in English",
+            "Timestamp,Email Address,First Name\n3/4/2026 14:05:22,a2@example.org,Ana\n3/31/2026 14:05:22,b2@example.org,Bo\n",
+            json!("month_first"),
+            [2, 2, 0, 0],
+            "2026-03-04T00:00:00Z",
+        ),
+        (
+            "the language of the header",
+            "Marca temporal,Correo electrónico,Nombre\n3/4/2026 14:05:22,a3@example.org,Ana\n",
+            json!("day_first"),
+            [1, 1, 0, 0],
+            "2026-04-03T00:00:00Z",
+        ),
+        (
+            "both orders",
+            "Timestamp,Email Address,First Name\n31/03/2026,a4@example.org,Ana\n3/31/2026,b4@example.org,Bo\n3/4/2026,c4@example.org,Cy\n",
+            json!(null),
+            [3, 2, 0, 1],
+            "2026-03-31T00:00:00Z",
+        ),
+        (
+            "words and nothing",
+            "Date,Email,Name\n\"March 31, 2026\",a5@example.org,Ana\n31 mars 2026,b5@example.org,Bo\nn/a,c5@example.org,Cy\n",
+            json!(null),
+            [3, 3, 0, 0],
+            "2026-03-31T00:00:00Z",
+        ),
+    ] {
+        let uploaded = upload(&app, &token, file).await.expect(201);
+        let mapping = uploaded["muster:suggested_mapping"].clone();
+        assert_eq!(mapping["date_order"], order, "{name}");
+        let list = app.get(IMPORTS, Some(&token)).await.expect(200);
+        assert_eq!(list["muster:imports"][0]["muster:suggested_mapping"], mapping, "{name}");
+        let done = run(&app, &token, &uploaded, &json!({"mapping": mapping})).await;
+        assert_eq!(numbers(&done), imported, "{name}");
+        let list = app.get("/api/v1/exports/petitions/status/signatures.csv", Some(&token)).await.text();
+        let address = file.split(',').find(|cell| cell.starts_with('a') && cell.contains('@')).unwrap();
+        let row = list.lines().find(|row| row.contains(address)).unwrap();
+        assert!(row.contains(expected), "{name}: {row}");
+        if imported[3] > 0 {
+            let faults = app.path_of(done["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
+            let faults = app.get(&faults, Some(&token)).await.text();
+            assert!(faults.contains("4,signed_on,invalid_value,Day and month may be either"), "{faults}");
+        }
+    }
+    // the organizer knows better
+    let file = "Timestamp,Email Address\n3/4/2026,a6@example.org\n";
+    let uploaded = upload(&app, &token, file).await.expect(201);
+    let mut mapping = uploaded["muster:suggested_mapping"].clone();
+    assert_eq!(mapping["date_order"], "month_first");
+    mapping["date_order"] = json!("day_first");
+    let done = run(&app, &token, &uploaded, &json!({"mapping": mapping})).await;
+    assert_eq!((numbers(&done), &done["mapping"]["date_order"]), ([1, 1, 0, 0], &json!("day_first")));
+    let list = app.get("/api/v1/exports/petitions/status/signatures.csv", Some(&token)).await.text();
+    assert!(list.lines().any(|row| row.contains("a6@") && row.contains("2026-04-03")), "{list}");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn cells_that_say_nothing_are_empty(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let file = "First,Last,PreferredEmail,Home Phone,Zip,Country Name,Comments\n\
+        Ana,N/A,Ana Lee em@example.org,n/a,n/a,N/A,none\n\
+        Null,-,f@example.org <mailto:f@example.org>,000-000-0000,98101,,\n\
+        Cy,Na,g@example.org,-,-,Québec,n/a\n\
+        Di,Day,h@example.org,,10115,Unknown,\n\
+        Ed,Em,none,,,,\n";
+    let uploaded = upload(&app, &token, file).await.expect(201);
+    let mapping = uploaded["muster:suggested_mapping"].clone();
+    let expected = json!({"email": "PreferredEmail", "given_name": "First", "family_name": "Last", "phone": "Home Phone",
+        "postal_code": "Zip", "country": "Country Name", "comments": "Comments"});
+    assert_eq!(mapping, expected);
+    let done = run(&app, &token, &uploaded, &json!({"mapping": mapping})).await;
+    let faults = app.path_of(done["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
+    let faults = app.get(&faults, Some(&token)).await.text();
+    assert_eq!(numbers(&done), [5, 4, 0, 1], "{faults}");
+    assert!(faults.contains("6,email,required,"), "{faults}");
+    let list = app.get("/api/v1/exports/petitions/status/signatures.csv", Some(&token)).await.text();
+    for expected in [
+        "Ana,,em@example.org,,,,,,",
+        "Null,,f@example.org,,98101,,,US",
+        "Cy,Na,g@example.org,,,,,CA",
+        "Di,Day,h@example.org,,10115,,,US",
+    ] {
+        assert!(list.contains(expected), "{expected}: {list}");
+    }
+}

@@ -104,6 +104,11 @@ pub(super) const FORMS: &[Form] = &[
                 field("/mapping/language", "import-field-language", COLUMN),
                 field("/mapping/comments", "import-field-comments", COLUMN),
                 field("/mapping/signed_on", "import-field-signed-on", COLUMN),
+                field(
+                    "/mapping/date_order",
+                    "import-field-date-order",
+                    Widget::Choice(Choices::Fixed("import-date-", &["day_first", "month_first"])),
+                ),
                 field("/mapping/consent_updates", "import-field-consent-updates", COLUMN),
                 field("/consent_wording", "console-import-wording", Widget::Line),
                 field("/source", "console-bulk-source", Widget::Choice(SOURCES)),

@@ -17,6 +17,7 @@ fn told(file: &[u8]) -> Result<(String, String, Vec<String>)> {
         match piece {
             SheetPiece::Format(found) => format = Some(found),
             SheetPiece::Rows(rows) => stored.extend(rows),
+            SheetPiece::Facts(_) => {}
         }
         Ok(())
     })?;
