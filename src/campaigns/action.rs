@@ -124,7 +124,7 @@ impl State {
 
 /// An action's texts in one language; what is absent falls back to the action's own language.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, PartialEq, Eq)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ActionText {
     /// Title, at most 300 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -135,8 +135,8 @@ pub struct ActionText {
     /// Markdown, at most 40,000 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Petitions: the text that is signed (Markdown), at most 40,000 characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// Petitions: the text that is signed (Markdown), at most 40,000 characters; also as `petition_text`.
+    #[serde(alias = "petition_text", skip_serializing_if = "String::is_empty")]
     pub body: String,
     /// The button's text, at most 60 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
