@@ -4,19 +4,23 @@ use std::{borrow::Cow, collections::HashSet, marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::{Stream, TryStreamExt, stream::try_unfold};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{BoxStream, try_unfold},
+};
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
-    csv_writer::{BOM, Cell, CsvWriter, trusted, untrusted},
+    csv_writer::{BOM, Cell, trusted, untrusted},
+    format::{Format, RowSink, TextWriter, WorkbookWriter},
     keyset_pages::{KeysetPages, with_retries},
     store::{self, AttendanceLine, OutreachLine, SignatureLine},
 };
 use crate::{
     campaigns::{Action, Kind},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     events::{self, AttendanceState},
     kernel::{
         Kernel,
@@ -30,14 +34,68 @@ use crate::{
     telemetry,
 };
 
+/// A list of one action.
+pub(super) trait ActionList: List {
+    /// The kind of action that the list belongs to.
+    const KIND: Kind;
+}
+
+/// What of a list is exported.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// The states of rows; without meaning for lists that have none.
+    pub states: Vec<String>,
+    /// Made at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Made before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// Word of origin.
+    pub source: Option<String>,
+    /// Only who agreed to this, and has not unsubscribed since: `partner:{slug}`.
+    pub purpose: Option<String>,
+    /// Names of the columns, in this order; empty: all.
+    pub columns: Vec<String>,
+}
+
+/// Whose list it is.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// An action's.
+    Action(Box<Action>),
+    /// That of the organization's vault, with this id.
+    Organization(Uuid),
+}
+
+impl Subject {
+    /// The id by which its rows are found.
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Action(action) => action.id,
+            Self::Organization(vault) => *vault,
+        }
+    }
+
+    fn vault_id(&self) -> Uuid {
+        match self {
+            Self::Action(action) => action.vault_id,
+            Self::Organization(vault) => *vault,
+        }
+    }
+
+    async fn open_vault(&self, kernel: &Kernel) -> Result<Arc<Vault>> {
+        match self {
+            Self::Action(action) => action.open_vault(kernel).await,
+            Self::Organization(vault) => kernel.vaults.open(*vault).await,
+        }
+    }
+}
+
 /// A list that can be exported.
 pub(super) trait List: Send + Sync + 'static {
     /// A row as read from the database.
     type Row: Send + Sync + 'static;
     /// The decrypted part of a row.
     type Opened: Send + Sync + 'static;
-    /// The kind of action that the list belongs to.
-    const KIND: Kind;
     /// Name of the list in paths and file names.
     const NAME: &'static str;
     /// Verb of an export in the audit trail.
@@ -53,10 +111,18 @@ pub(super) trait List: Send + Sync + 'static {
     fn read(
         conn: &mut PgConnection,
         kernel: &Kernel,
-        action: Uuid,
-        states: &[String],
+        subject: Uuid,
+        asked: &Asked,
         after: Uuid,
     ) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
+    /// When the row was made.
+    fn created_at(row: &Self::Row) -> DateTime<Utc>;
+    /// Do rows have a word of origin?
+    const HAS_SOURCE: bool = true;
+    /// The row's word of origin.
+    fn source(_: &Self::Row) -> Option<&str> {
+        None
+    }
     /// The row's id.
     fn id(row: &Self::Row) -> Uuid;
     /// Decrypts the sealed part; empty once the contact was dropped.
@@ -80,9 +146,13 @@ pub(super) trait List: Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Export<L> {
     kernel: Arc<Kernel>,
-    action: Action,
-    states: Vec<String>,
+    subject: Subject,
+    asked: Asked,
     extra_columns: Vec<String>,
+    /// Names of the exported columns.
+    columns: Arc<[String]>,
+    /// Their places among all columns.
+    places: Vec<usize>,
     list: PhantomData<L>,
 }
 
@@ -96,45 +166,75 @@ struct ExportRow<L: List> {
 type Read<L> = (Vec<<L as List>::Row>, Option<KeysetPages>);
 
 impl<L: List> Export<L> {
-    /// An export of an action's rows in these states.
-    pub(super) fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
-        Self {
-            kernel,
-            action,
-            states: states.iter().map(|&s| s.to_owned()).collect(),
-            extra_columns: Vec::new(),
-            list: PhantomData,
-        }
+    /// An export of what is asked for of a list.
+    ///
+    /// # Errors
+    /// `invalid_parameter` for a column that the list does not have.
+    pub(super) async fn new(kernel: Arc<Kernel>, subject: Subject, asked: Asked) -> Result<Self> {
+        let extra_columns = L::extra_columns(&mut *kernel.db.acquire().await?, subject.id()).await?;
+        let all = L::COLUMNS.iter().map(|&name| name.to_owned());
+        let all: Vec<String> = all.chain(extra_columns.iter().map(|key| format!("answer_{key}"))).collect();
+        let place = |name: &String| {
+            all.iter().position(|known| known == name).ok_or_else(|| {
+                let detail = format!("`columns` are names of this list: {}.", all.join(", "));
+                Error::problem(Code::InvalidParameter, detail)
+            })
+        };
+        let places = if asked.columns.is_empty() {
+            (0..all.len()).collect()
+        } else {
+            asked.columns.iter().map(place).collect::<Result<Vec<_>>>()?
+        };
+        let columns = places.iter().map(|&place| all[place].clone()).collect();
+        Ok(Self { kernel, subject, asked, extra_columns, columns, places, list: PhantomData })
     }
 
     /// The file as a stream. The first batch is read before this returns, so that an outage can be answered 503; later
-    /// each batch is retried in an outage, and any other error aborts the stream.
+    /// each batch is retried in an outage, and any other error aborts the stream. A workbook is read whole before this
+    /// returns, into a temporary file.
     ///
     /// # Errors
-    /// `action_ended` when the vault was destroyed, `unavailable` while its key is not available.
-    pub(super) async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
-        let action = self.action.id;
-        self.extra_columns = L::extra_columns(&mut *self.kernel.db.acquire().await?, action).await?;
+    /// `action_ended` when the vault was destroyed, `unavailable` while its key is not available; `conflict` for more
+    /// rows than a worksheet holds.
+    pub(super) async fn stream(self, format: Format, bom: bool) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let subject = self.subject.id();
         let export = Arc::new(self);
-        let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
-        let extra_columns = export.extra_columns.iter().map(|key| trusted(format!("answer_{key}")));
-        writer.write_row(L::COLUMNS.iter().map(|&name| trusted(name)).chain(extra_columns))?;
+        if format == Format::Workbook {
+            return Ok(export.workbook().await?.stream().boxed());
+        }
+        let mut writer = TextWriter::beginning(format, &export.columns, if bom { BOM } else { b"" })?;
         let (rows, next) = export.clone().read(KeysetPages::new(&export.kernel.env)).await?;
         let ahead = export.ahead(next);
         export.write(&mut writer, Arc::new(rows)).await?;
         let first = futures_util::stream::once(std::future::ready(writer.into_bytes()));
-        let rest = try_unfold((export, ahead), |(export, ahead)| async move {
+        let rest = try_unfold((export, ahead), move |(export, ahead)| async move {
             let Some(ahead) = ahead else { return Ok(None) };
             let (rows, next) = ahead.await.map_err(Error::internal)??;
             let ahead = export.ahead(next);
             let rows = Arc::new(rows);
             let writing = export.clone();
-            let bytes = with_retries(move || writing.clone().lines(rows.clone())).await?;
+            let bytes = with_retries(move || writing.clone().lines(format, rows.clone())).await?;
             Ok(Some((bytes, (export, ahead))))
         });
-        Ok(futures_util::StreamExt::chain(first, rest).inspect_err(
-            move |error| tracing::error!(event = "export.aborted", list = L::NAME, %action, %error, "export aborted"),
-        ))
+        Ok(futures_util::StreamExt::chain(first, rest)
+            .inspect_err(move |error| {
+                tracing::error!(event = "export.aborted", list = L::NAME, %subject, %error, "export aborted");
+            })
+            .boxed())
+    }
+
+    /// All rows as a workbook.
+    async fn workbook(self: Arc<Self>) -> Result<WorkbookWriter> {
+        let mut name = L::NAME.to_owned();
+        name[..1].make_ascii_uppercase();
+        let mut writer = WorkbookWriter::new(&name, &self.columns)?;
+        let mut ahead = self.ahead(Some(KeysetPages::new(&self.kernel.env)));
+        while let Some(batch) = ahead {
+            let (rows, next) = batch.await.map_err(Error::internal)??;
+            ahead = self.ahead(next);
+            self.write(&mut writer, Arc::new(rows)).await?;
+        }
+        Ok(writer)
     }
 
     /// Starts reading the next batch while the present one is decrypted and written, so that the database and this
@@ -147,22 +247,22 @@ impl<L: List> Export<L> {
     /// Reads the next batch.
     async fn read(self: Arc<Self>, mut pages: KeysetPages) -> Result<Read<L>> {
         let mut conn = self.kernel.db.acquire().await?;
-        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, pages.after()).await?;
+        let rows = L::read(&mut conn, &self.kernel, self.subject.id(), &self.asked, pages.after()).await?;
         let (rows, has_more) = pages.take(rows, L::id);
         Ok((rows, has_more.then_some(pages)))
     }
 
-    /// The CSV lines of a batch.
-    async fn lines(self: Arc<Self>, rows: Arc<Vec<L::Row>>) -> Result<Bytes> {
-        let mut writer = CsvWriter::beginning_with(b"");
+    /// The lines of a batch.
+    async fn lines(self: Arc<Self>, format: Format, rows: Arc<Vec<L::Row>>) -> Result<Bytes> {
+        let mut writer = TextWriter::new(format, &self.columns);
         self.write(&mut writer, rows).await?;
         writer.into_bytes()
     }
 
-    /// Decrypts a batch and writes its lines.
-    async fn write(&self, writer: &mut CsvWriter, rows: Arc<Vec<L::Row>>) -> Result<()> {
+    /// Decrypts a batch and writes its rows.
+    async fn write(&self, writer: &mut (impl RowSink + Send), rows: Arc<Vec<L::Row>>) -> Result<()> {
         // opened for each batch: once the vault is destroyed, the rest of the list must not be readable
-        let vault = self.action.open_vault(&self.kernel).await?;
+        let vault = self.subject.open_vault(&self.kernel).await?;
         let (kernel, sealed) = (self.kernel.clone(), rows.clone());
         let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, &sealed))
             .await
@@ -170,9 +270,25 @@ impl<L: List> Export<L> {
         let unsubscribed = self.unsubscribed(&opened).await?;
         for (row, ExportRow { opened, indexes }) in rows.iter().zip(&opened) {
             let consents = !indexes.is_empty() && !indexes.iter().any(|index| unsubscribed.contains(index));
-            writer.write_row(L::cells(row, opened, consents, &self.extra_columns))?;
+            if self.wants(row, consents) {
+                let cells = L::cells(row, opened, consents, &self.extra_columns);
+                let is_whole = self.asked.columns.is_empty();
+                let chosen = || self.places.iter().filter_map(|&place| cells.get(place).cloned()).collect();
+                let cells = if is_whole { cells } else { chosen() };
+                writer.write_row(cells)?;
+            }
         }
         Ok(())
+    }
+
+    /// Is this row asked for?
+    fn wants(&self, row: &L::Row, consents: bool) -> bool {
+        let asked = &self.asked;
+        let at = L::created_at(row);
+        asked.from.is_none_or(|from| at >= from)
+            && asked.until.is_none_or(|until| at < until)
+            && asked.source.as_deref().is_none_or(|source| L::source(row) == Some(source))
+            && (asked.purpose.is_none() || consents)
     }
 
     async fn unsubscribed(&self, opened: &[ExportRow<L>]) -> Result<HashSet<Vec<u8>>> {
@@ -181,7 +297,7 @@ impl<L: List> Export<L> {
             return Ok(HashSet::new());
         }
         let mut conn = self.kernel.db.acquire().await?;
-        Ok(store::unsubscribed(&mut conn, self.action.vault_id, &indexes).await?.into_iter().collect())
+        Ok(store::unsubscribed(&mut conn, self.subject.vault_id(), &indexes).await?.into_iter().collect())
     }
 }
 
@@ -204,10 +320,13 @@ fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<
 #[derive(Debug)]
 pub(super) struct Signatures;
 
+impl ActionList for Signatures {
+    const KIND: Kind = Kind::Petition;
+}
+
 impl List for Signatures {
     type Row = SignatureLine;
     type Opened = petitions::SignaturePayload;
-    const KIND: Kind = Kind::Petition;
     const NAME: &'static str = "signatures";
     const AUDIT_VERB: &'static str = "signatures.export";
     const COLUMNS: &'static [&'static str] = &[
@@ -238,14 +357,22 @@ impl List for Signatures {
         conn: &mut PgConnection,
         _: &Kernel,
         action: Uuid,
-        states: &[String],
+        asked: &Asked,
         after: Uuid,
     ) -> Result<Vec<SignatureLine>> {
-        store::signatures(conn, action, states, after).await
+        store::signatures(conn, action, &asked.states, after).await
     }
 
     fn id(row: &SignatureLine) -> Uuid {
         row.id
+    }
+
+    fn created_at(row: &SignatureLine) -> DateTime<Utc> {
+        row.created_at
+    }
+
+    fn source(row: &SignatureLine) -> Option<&str> {
+        row.source.as_deref()
     }
 
     fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::SignaturePayload> {
@@ -278,12 +405,12 @@ impl List for Signatures {
             untrusted(language.unwrap_or("")),
             untrusted(&*opened.comments),
             trusted(row.display.as_str()),
-            yes_or_no(consents),
+            Cell::Flag(consents),
             untrusted(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.counted_at),
             trusted(row.vetted.as_str()),
-            yes_or_no(row.delivers_name),
+            Cell::Flag(row.delivers_name),
         ]);
         cells.extend(extra_columns.iter().map(|key| untrusted(opened.answers.get(key).map_or("", String::as_str))));
         cells
@@ -294,10 +421,13 @@ impl List for Signatures {
 #[derive(Debug)]
 pub(super) struct Attendances;
 
+impl ActionList for Attendances {
+    const KIND: Kind = Kind::Event;
+}
+
 impl List for Attendances {
     type Row = AttendanceLine;
     type Opened = events::AttendancePayload;
-    const KIND: Kind = Kind::Event;
     const NAME: &'static str = "attendances";
     const AUDIT_VERB: &'static str = "attendances.export";
     const COLUMNS: &'static [&'static str] = &[
@@ -323,14 +453,22 @@ impl List for Attendances {
         conn: &mut PgConnection,
         _: &Kernel,
         action: Uuid,
-        states: &[String],
+        asked: &Asked,
         after: Uuid,
     ) -> Result<Vec<AttendanceLine>> {
-        store::attendances(conn, action, states, after).await
+        store::attendances(conn, action, &asked.states, after).await
     }
 
     fn id(row: &AttendanceLine) -> Uuid {
         row.id
+    }
+
+    fn created_at(row: &AttendanceLine) -> DateTime<Utc> {
+        row.created_at
+    }
+
+    fn source(row: &AttendanceLine) -> Option<&str> {
+        row.source.as_deref()
     }
 
     fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::AttendancePayload> {
@@ -356,14 +494,14 @@ impl List for Attendances {
         vec![
             trusted(row.id.to_string()),
             trusted(row.state.as_str()),
-            trusted(row.party_size.to_string()),
+            Cell::Number(row.party_size.into()),
             given_name,
             family_name,
             email,
             phone,
             untrusted(&*opened.interpretation),
             untrusted(&*opened.access_needs),
-            yes_or_no(consents),
+            Cell::Flag(consents),
             untrusted(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.accepted_at),
@@ -414,10 +552,13 @@ pub(super) struct OpenedLetter {
     official: String,
 }
 
+impl ActionList for Outreaches {
+    const KIND: Kind = Kind::Letter;
+}
+
 impl List for Outreaches {
     type Row = OutreachRow;
     type Opened = OpenedLetter;
-    const KIND: Kind = Kind::Letter;
     const NAME: &'static str = "outreaches";
     const AUDIT_VERB: &'static str = "outreaches.export";
     const COLUMNS: &'static [&'static str] = &[
@@ -448,16 +589,22 @@ impl List for Outreaches {
         conn: &mut PgConnection,
         kernel: &Kernel,
         action: Uuid,
-        states: &[String],
+        asked: &Asked,
         after: Uuid,
     ) -> Result<Vec<OutreachRow>> {
         let letter = Arc::new(letters::find(conn, kernel, &action.to_string()).await?);
-        let lines = store::outreaches(conn, action, states, after).await?;
+        let lines = store::outreaches(conn, action, &asked.states, after).await?;
         Ok(lines.into_iter().map(|line| OutreachRow { line, letter: letter.clone() }).collect())
     }
 
     fn id(row: &OutreachRow) -> Uuid {
         row.line.id
+    }
+
+    const HAS_SOURCE: bool = false;
+
+    fn created_at(row: &OutreachRow) -> DateTime<Utc> {
+        row.line.created_at
     }
 
     fn open(vault: &Vault, row: &OutreachRow) -> Result<OpenedLetter> {
@@ -509,16 +656,12 @@ fn full_name(official: &OfficialName) -> String {
 }
 
 /// Given and family name, e-mail, phone, postal code, city, region, country.
-fn contact(details: &Details) -> [Cell<'_>; 8] {
+pub(super) fn contact(details: &Details) -> [Cell<'_>; 8] {
     let Details { given_name, family_name, email, phone, postal_code, locality, region, country, labels: _ } = details;
     [given_name, family_name, email, phone, postal_code, locality, region, country].map(|text| untrusted(text.as_str()))
 }
 
-fn yes_or_no(yes: bool) -> Cell<'static> {
-    trusted(if yes { "true" } else { "false" })
-}
-
 /// A time in RFC 3339, in UTC, whole seconds; `None` is an empty cell.
-fn time(at: Option<DateTime<Utc>>) -> Cell<'static> {
+pub(super) fn time(at: Option<DateTime<Utc>>) -> Cell<'static> {
     trusted(at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Secs, true))))
 }

@@ -10,6 +10,7 @@ use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
 use super::{
     csv_writer::{BOM, CsvWriter, trusted, untrusted},
+    format::MAX_WORKSHEET_ROWS,
     keyset_pages::{KeysetPages, with_retries},
     store::{self, NameLine},
 };
@@ -19,9 +20,6 @@ use crate::{
     kernel::Kernel,
     petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
-
-/// Maximum number of rows of a worksheet, without the header (a limit of Excel).
-const MAX_WORKSHEET_ROWS: u32 = 1_048_575;
 
 /// A name to hand over.
 #[derive(Debug)]
@@ -69,11 +67,11 @@ pub(super) fn csv(
 ) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let head = std::future::ready({
         let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
-        writer.write_row([trusted("name"), trusted("region")]).and_then(|()| writer.into_bytes())
+        writer.write_cells([trusted("name"), trusted("region")]).and_then(|()| writer.into_bytes())
     });
     let rest = names(kernel, action).and_then(|batch| {
         let mut writer = CsvWriter::beginning_with(b"");
-        let lines = batch.iter().try_for_each(|n| writer.write_row([untrusted(&*n.name), trusted(&*n.region)]));
+        let lines = batch.iter().try_for_each(|n| writer.write_cells([untrusted(&*n.name), trusted(&*n.region)]));
         std::future::ready(lines.and_then(|()| writer.into_bytes()))
     });
     futures_util::StreamExt::chain(futures_util::stream::once(head), rest)

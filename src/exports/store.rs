@@ -174,6 +174,92 @@ pub(super) async fn outreaches(
     .await?)
 }
 
+/// A person of an organization's vault, as lists show them.
+#[derive(Debug)]
+pub(super) struct PersonLine {
+    pub id: Uuid,
+    pub sealed: Option<Vec<u8>>,
+    pub locale: Option<String>,
+    pub created_at: DateTime<Utc>,
+    /// The latest consent to the purpose is granted.
+    pub has_consented: bool,
+    /// When it was given or withdrawn.
+    pub consented_at: Option<DateTime<Utc>>,
+}
+
+/// The next confirmed people of a vault, after the one with id `after`, each with the latest consent to a purpose.
+pub(super) async fn people(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    purpose: &str,
+    after: Uuid,
+) -> Result<Vec<PersonLine>> {
+    Ok(sqlx::query_as!(
+        PersonLine,
+        r#"WITH batch AS MATERIALIZED (
+               SELECT p.id, p.sealed, p.locale, p.created_at FROM people p
+               WHERE p.vault_id = $1 AND p.confirmed_at IS NOT NULL AND p.id > $3
+               ORDER BY p.id LIMIT $4
+           ), latest AS MATERIALIZED (
+               SELECT DISTINCT ON (c.person_id) c.person_id, c.granted, c.created_at
+               FROM consents c
+               WHERE c.purpose = $2 AND c.person_id = ANY (ARRAY(SELECT b.id FROM batch b))
+               ORDER BY c.person_id, c.created_at DESC, c.id DESC
+           )
+           SELECT b.id, b.sealed, b.locale, b.created_at, coalesce(l.granted, false) AS "has_consented!", l.created_at AS "consented_at?"
+           FROM batch b LEFT JOIN latest l ON l.person_id = b.id
+           ORDER BY b.id"#,
+        vault,
+        purpose,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A consent that was given or withdrawn, with its person's details.
+#[derive(Debug)]
+pub(super) struct ConsentLine {
+    pub id: Uuid,
+    pub person_id: Uuid,
+    pub sealed: Option<Vec<u8>>,
+    pub purpose: String,
+    pub granted: bool,
+    pub wording: String,
+    pub wording_version: String,
+    pub locale: String,
+    pub source: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The next consents of a vault's confirmed people, after the one with id `after`.
+pub(super) async fn consents(conn: &mut PgConnection, vault: Uuid, after: Uuid) -> Result<Vec<ConsentLine>> {
+    Ok(sqlx::query_as!(
+        ConsentLine,
+        "SELECT c.id, c.person_id, p.sealed, c.purpose, c.granted, c.wording, c.wording_version, c.locale, c.source, c.created_at
+         FROM consents c JOIN people p ON p.id = c.person_id
+         WHERE p.vault_id = $1 AND p.confirmed_at IS NOT NULL AND c.id > $2
+         ORDER BY c.id LIMIT $3",
+        vault,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Has the organization a partner of this slug?
+pub(super) async fn has_partner(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM partners WHERE organization_id = $1 AND slug = $2) AS "has!""#,
+        organization,
+        slug
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Those of the address indexes that are suppressed, globally or in the vault, because the owner unsubscribed or
 /// complained; not because of bounces.
 pub(super) async fn unsubscribed(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {

@@ -228,3 +228,102 @@ async fn long_export_streams_complete_and_ordered(pool: PgPool) {
     let links: Value = app.get("/api/v1/exports", Some(&token)).await.expect(200);
     assert_eq!(links["_links"]["muster:signatures"]["templated"], true);
 }
+
+/// The rows of a workbook's only worksheet, as their XML.
+fn sheet(bytes: &[u8]) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name("xl/worksheets/sheet1.xml").unwrap(), &mut text).unwrap();
+    text
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn lists_come_in_three_formats_with_chosen_columns_and_a_reason(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    app.post("/api/v1/sources", Some(&token), &json!({"word": "hall"})).await.expect(201);
+    for (name, source) in [("ana", "hall"), ("bela", "")] {
+        let mut body = signer(&format!("{name}@example.org"));
+        merge(&mut body, json!({"comments": "=1+1", "referrer_data": {"source": source}}));
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let list = "/api/v1/exports/petitions/status/signatures";
+    // the ending of old, and the address that asks for the format
+    let csv = app.get(&format!("{list}.csv"), Some(&token)).await;
+    let plain = app.get(list, Some(&token)).await;
+    assert_eq!((&csv.body, &plain.headers["content-type"]), (&plain.body, &csv.headers["content-type"]));
+    let chosen = Csv::read(&app.get(&format!("{list}?columns=email,comments&source=hall"), Some(&token)).await);
+    assert_eq!(
+        (chosen.header, chosen.lines),
+        (vec!["email".to_owned(), "comments".to_owned()], vec![vec!["ana@example.org".to_owned(), "'=1+1".to_owned()]],)
+    );
+    let lines = app.get(&format!("{list}?format=jsonl&reason=Handing%20over"), Some(&token)).await;
+    assert_eq!(lines.headers["content-type"], "application/jsonl");
+    assert!(lines.headers["content-disposition"].to_str().unwrap().ends_with(".jsonl\""));
+    let rows: Vec<Value> = lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), &rows[0]["comments"], &rows[0]["consent_updates"]), (2, &json!("=1+1"), &json!(false)));
+    let accepted =
+        app.request(axum::http::Method::GET, list, Some(&token), &[("accept", "application/jsonl")], None).await;
+    assert_eq!(accepted.body, lines.body);
+    let workbook = app.get(&format!("{list}?format=xlsx"), Some(&token)).await;
+    assert!(workbook.headers["content-type"].to_str().unwrap().ends_with("spreadsheetml.sheet"));
+    let sheet = sheet(&workbook.body);
+    assert!(sheet.contains(">=1+1<") && !sheet.contains("<f>") && sheet.matches("<row ").count() == 3, "{sheet}");
+    assert_eq!(Csv::read(&app.get(&format!("{list}?from=2099-01-01"), Some(&token)).await).lines.len(), 0);
+    for query in ["format=pdf", "columns=shoe_size", "columns=id,id", "until=never", "reason=for%20a@b.example"] {
+        app.get(&format!("{list}?{query}"), Some(&token)).await.problem(400, "invalid_parameter", &[]);
+    }
+    let details: Vec<Value> =
+        sqlx::query_scalar("SELECT detail FROM audit_entries WHERE verb = 'signatures.export' AND detail ? 'reason'")
+            .fetch_all(&app.kernel.db)
+            .await
+            .unwrap();
+    assert_eq!(details, [json!({"format": "jsonl", "reason": "Handing over", "states": ["counted"]})]);
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn people_and_consents_are_exported_and_a_partner_gets_who_agreed_to_it(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let partner =
+        json!({"name": "Union", "muster:slug": "union", "muster:wording": {"en": "The union may write to me."}});
+    app.post("/api/v1/partners", Some(&token), &partner).await.expect(201);
+    app.petition(&token, json!({})).await;
+    let quiet = json!({"muster:slug": "quiet", "muster:privacy": "protected", "muster:destroy_after": "2027-06-01"});
+    app.petition(&token, quiet).await;
+    for (name, agrees) in [("ana", true), ("bela", false)] {
+        let mut body = signer(&format!("{name}@example.org"));
+        merge(&mut body, json!({"muster:consents": {"updates": true, "partners": {"union": agrees}}}));
+        app.post("/api/v1/petitions/status/signatures", None, &body).await.expect(202);
+        confirm(&app, &format!("{name}@example.org")).await;
+    }
+    app.post("/api/v1/petitions/quiet/signatures", None, &signer("secret@example.org")).await.expect(202);
+    confirm(&app, "secret@example.org").await;
+
+    let people = Csv::read(&app.get("/api/v1/exports/people", Some(&token)).await);
+    let mut addresses = people.column("email");
+    addresses.sort_unstable();
+    assert_eq!(addresses, ["ana@example.org", "bela@example.org"], "protected actions keep theirs");
+    assert_eq!(people.column("consent"), ["true", "true"]);
+    let theirs = Csv::read(&app.get("/api/v1/exports/people?partner=union&reason=Agreed", Some(&token)).await);
+    assert_eq!(theirs.column("email"), ["ana@example.org"]);
+    assert!(!theirs.header.iter().any(|name| name == "tags" || name == "id"), "{:?}", theirs.header);
+    app.get("/api/v1/exports/people?partner=union&columns=tags", Some(&token)).await.problem(
+        400,
+        "invalid_parameter",
+        &[],
+    );
+    app.get("/api/v1/exports/people?partner=nobody", Some(&token)).await.problem(404, "not_found", &[]);
+    let consents = Csv::read(&app.get("/api/v1/exports/consents", Some(&token)).await);
+    assert!(consents.column("wording").contains(&"The union may write to me."), "{:?}", consents.lines);
+    assert!(!consents.lines.concat().join(" ").contains("secret@"));
+    let reader = app.token("Alliance", "contacts:read").await;
+    for list in ["people", "consents"] {
+        app.get(&format!("/api/v1/exports/{list}"), Some(&reader)).await.problem(403, "forbidden", &[]);
+    }
+    assert_eq!((total(&app, "people.export").await, total(&app, "consents.export").await), (2, 1));
+    // a neighbour has nobody
+    let neighbour = app.token("Neighbours", "all").await;
+    assert!(Csv::read(&app.get("/api/v1/exports/people", Some(&neighbour)).await).lines.is_empty());
+}
