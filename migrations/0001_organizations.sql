@@ -5,12 +5,14 @@ CREATE TABLE organizations (
     name        text NOT NULL,
     slug        text NOT NULL,
     locale      text NOT NULL DEFAULT 'en', -- the language mail and pages fall back to
+    postal_address text NOT NULL DEFAULT '', -- stands in every email update, without which none may be sent (CASL); '': not said yet
     retention_months smallint NOT NULL DEFAULT 12, -- standard actions: from the end of an action to the end of its data
     abuse_settings jsonb NOT NULL DEFAULT '{}', -- limits and switches that hold floods back (see src/petitions/abuse.rs)
     created_at  timestamptz NOT NULL,
     CONSTRAINT organizations_abuse_settings_check CHECK (jsonb_typeof(abuse_settings) = 'object'),
     CONSTRAINT organizations_retention_months_check CHECK (retention_months BETWEEN 1 AND 120),
     CONSTRAINT organizations_slug_key UNIQUE (slug),
+    CONSTRAINT organizations_postal_address_check CHECK (char_length(postal_address) <= 500),
     CONSTRAINT organizations_name_check CHECK (char_length(name) BETWEEN 1 AND 200),
     CONSTRAINT organizations_locale_check CHECK (locale IN ('en', 'fr', 'es', 'pa'))
 );
@@ -165,3 +167,16 @@ CREATE TABLE audit_seals (
     CONSTRAINT audit_seals_number_check CHECK (number > 0),
     CONSTRAINT audit_seals_hash_check CHECK (octet_length(hash) = 32)
 );
+
+-- Filters of the console's lists that organizers keep under a name, for all of their organization.
+CREATE TABLE saved_filters (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    list            text NOT NULL,
+    name            text NOT NULL,
+    conditions      jsonb NOT NULL, -- words, codes and days by the name of the condition; nothing about a person
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT saved_filters_list_check CHECK (list IN ('signatures', 'attendances', 'outreaches')),
+    CONSTRAINT saved_filters_organization_id_list_name_key UNIQUE (organization_id, list, name)
+);
+CREATE INDEX saved_filters_organization_id_name_idx ON saved_filters (organization_id, name, id);

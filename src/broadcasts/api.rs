@@ -33,7 +33,7 @@ use crate::{
         transaction::Transaction,
     },
     mail::{self, Class, NewEmail},
-    organizers::{Actor, Scope, audit},
+    organizers::{Actor, Scope, audit, postal_address},
 };
 
 /// Routes of this slice.
@@ -526,7 +526,7 @@ pub(super) struct SendBody {
         (status = 202, description = "Scheduled", body = BroadcastResource),
         (status = 401),
         (status = 404),
-        (status = 409, description = "No draft, or those of one of its actions have had their broadcasts of the month"),
+        (status = 409, description = "No draft, no postal address of the organization, or those of one of its actions have had their broadcasts of the month"),
     ),
 )]
 async fn send_broadcast(
@@ -541,6 +541,10 @@ async fn send_broadcast(
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
     b.state.require_transition(BroadcastState::Scheduled)?;
+    if postal_address(&mut tx, actor.organization_id).await?.is_empty() {
+        let detail = "An email update says where its sender is: set the organization's `postal_address` first.";
+        return Err(Error::problem(Code::Conflict, detail));
+    }
     let due_at = body.at.unwrap_or(kernel.env.now());
     let most = kernel.settings.mail.broadcasts_per_month;
     if store::count_recent(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {

@@ -65,11 +65,11 @@ struct ReaderLinks {
     one_click: String,
 }
 
-/// Composes the mail; `links` is `None` for a test mail.
+/// Composes the mail of an organization with this name and postal address; `links` is `None` for a test mail.
 fn compose(
     kernel: &Kernel,
     to: EmailAddress,
-    organization: &str,
+    (organization, postal_address): (&str, &str),
     written: &RenderedBroadcast,
     links: Option<ReaderLinks>,
 ) -> Composition {
@@ -77,7 +77,7 @@ fn compose(
         links.as_ref().map_or(("", ""), |links| (links.unsubscribe.as_str(), links.preferences.as_str()));
     let page = context! {
         organization, action_title => written.subject.as_str(), text => written.text.as_str(), body_html => written.html.as_str(),
-        unsubscribe_url, preferences_url,
+        unsubscribe_url, preferences_url, postal_address,
     };
     let rendered = mail::render(kernel, "broadcast", written.locale, false, page)?;
     let mut composed = Composed::new(to, organization, rendered.subject, rendered.text);
@@ -168,7 +168,7 @@ impl Broadcast {
             let unsubscribe = link(UNSUBSCRIBE);
             let one_click = sender.link_of(&unsubscribe, email);
             let links = ReaderLinks { unsubscribe, preferences: link(PREFERENCES), one_click };
-            compose(kernel, to, &reader.organization_name, &written, Some(links))
+            compose(kernel, to, (&reader.organization_name, &reader.postal_address), &written, Some(links))
         })
         .await
     }
@@ -199,6 +199,7 @@ impl TestBroadcast {
         let locale = email.refs.get("locale").and_then(|l| l.as_str()).unwrap_or(&broadcast.locale);
         let Some(text) = broadcast.text(locale) else { return Ok(None) };
         let name = organizers::organization_name(&mut conn, email.organization_id).await?;
-        compose(&self.0, to, &name, &RenderedBroadcast::of(text), None)
+        let address = organizers::postal_address(&mut conn, email.organization_id).await?;
+        compose(&self.0, to, (&name, &address), &RenderedBroadcast::of(text), None)
     }
 }

@@ -49,6 +49,9 @@ struct Content {
     updates: Vec<Update>,
 }
 
+/// Postal address of the demo's organization: of nobody.
+const DEMO_ADDRESS: &str = "100 Example Street\nToronto ON  M5V 0A0\nCanada";
+
 #[derive(Deserialize)]
 struct Named {
     name: String,
@@ -322,6 +325,7 @@ async fn organizer(conn: &mut PgConnection, kernel: &Kernel, content: &Content) 
         organization: Some(content.organization.name.clone()),
     };
     let organizer = organizers::add_organizer(conn, kernel, new).await?;
+    organizers::set_postal_address(conn, organizer.organization_id, DEMO_ADDRESS).await?;
     let token =
         organizers::add_token(conn, kernel, &content.organizer.email, "demo", &["all".to_owned()], None).await?;
     // written before the commit: a crash in between leaves a file that the next start overwrites

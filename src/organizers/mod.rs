@@ -42,7 +42,8 @@ pub use invitations::{Invitation, accept_invitation, open_invitation, open_reset
 pub use mail::{INVITATION, Notice, RESET_PASSWORD, register_mail};
 pub use ops::{
     Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, admit_export, admit_reading, audit,
-    audit_by_service, list_staff, organization_name, organization_of, person_object, profile, sign_in, sign_out,
+    audit_by_service, list_staff, organization_name, organization_of, person_object, postal_address, profile,
+    set_postal_address, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};
 pub use second_factor::{Enrolment, enrolment, has_second_factor, is_required};

@@ -357,6 +357,19 @@ pub async fn organization_name(conn: &mut PgConnection, organization: Uuid) -> R
     store::organization_name(conn, organization).await
 }
 
+/// An organization's postal address, as email updates show it; empty: not said yet.
+///
+/// # Errors
+/// `not_found`.
+pub async fn postal_address(conn: &mut PgConnection, organization: Uuid) -> Result<String> {
+    store::postal_address(conn, organization).await
+}
+
+/// Sets an organization's postal address.
+pub async fn set_postal_address(conn: &mut PgConnection, organization: Uuid, address: &str) -> Result<()> {
+    store::set_postal_address(conn, organization, address).await
+}
+
 /// How the audit trail names a person, or a row of what a person did: by a hash of the row's id (SHA-256, as a UUID of
 /// version 8). Entries cannot be changed, and once the row is erased nobody can tell whose they were; who knows the id finds
 /// them.

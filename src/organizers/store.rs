@@ -121,6 +121,16 @@ pub(super) async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Resu
     Ok(sqlx::query_scalar!("SELECT name FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
 }
 
+/// An organization's postal address; empty: not said yet.
+pub(super) async fn postal_address(conn: &mut PgConnection, id: Uuid) -> Result<String> {
+    Ok(sqlx::query_scalar!("SELECT postal_address FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
+}
+
+pub(super) async fn set_postal_address(conn: &mut PgConnection, id: Uuid, address: &str) -> Result<()> {
+    sqlx::query!("UPDATE organizations SET postal_address = $2 WHERE id = $1", id, address).execute(conn).await?;
+    Ok(())
+}
+
 /// An organizer who may sign in, as mails show one.
 pub(super) struct StaffMember {
     pub organization_id: Uuid,

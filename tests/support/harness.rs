@@ -188,7 +188,8 @@ impl TestApp {
                 password: "a long password".to_owned().into(),
                 organization: Some(organization.to_owned()),
             };
-            organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
+            let owner = organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
+            organizers::set_postal_address(&mut tx, owner.organization_id, "1 Main Street, Toronto").await.unwrap();
             // runs the installation
             sqlx::query("UPDATE organizers SET is_operator = true WHERE email = 'alliance@staff.example.org'")
                 .execute(&mut *tx)

@@ -301,6 +301,8 @@ pub(super) struct Reader {
     pub id: Uuid,
     pub vault_id: Uuid,
     pub organization_name: String,
+    /// Of the organization.
+    pub postal_address: String,
     pub sealed: Option<Vec<u8>>,
     pub locale: Option<String>,
     /// The latest consent to news is granted.
@@ -328,7 +330,7 @@ pub(super) async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Opti
 pub(super) async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
     Ok(sqlx::query_as!(
         Reader,
-        r#"SELECT p.id, p.vault_id, o.name AS organization_name, p.sealed, p.locale,
+        r#"SELECT p.id, p.vault_id, o.name AS organization_name, o.postal_address, p.sealed, p.locale,
                   coalesce((SELECT c.granted FROM consents c WHERE c.person_id = p.id AND c.purpose = 'updates'
                             ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false) AS "wants_news!"
            FROM people p JOIN vaults v ON v.id = p.vault_id JOIN organizations o ON o.id = v.organization_id

@@ -1,8 +1,10 @@
 //! Accounts in the API: organizers and invitations (owners only), the own profile, sessions and tokens. All in a session of
-//! the console; a token only reads whose it is. The audit trail is in [`super::audit_log`].
+//! the console; a token only reads whose it is. [`organization`] is what is said of the organization. The audit trail
+//! is in [`super::audit_log`].
 
 mod invitations;
 mod members;
+mod organization;
 mod profile;
 mod tokens;
 
@@ -19,6 +21,7 @@ pub fn router() -> OpenApiRouter<Authenticator> {
         .merge(audit_log::router())
         .merge(members::router())
         .merge(invitations::router())
+        .merge(organization::router())
         .merge(profile::router())
         .merge(tokens::router())
 }
