@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    exports,
     frame::Page,
     lists::{Column, Shape, cells},
+    participants::address_of,
 };
 use crate::{
     campaigns::{Kind, Privacy, State},
@@ -117,7 +119,7 @@ pub(super) async fn head(page: &Page, kind: Kind, id: &str, action: &Value) -> R
     let links = page.get(&format!("{base}/short_links?page={numbers}&per_page={ROWS_PER_PAGE}")).await?;
     let is_live = matches!(state, Some(State::Draft | State::Published | State::Paused));
     Ok(context! {
-        here, base, status, section => section(kind), id, may_write,
+        here, base, status, roster_url => address_of(kind, id), section => section(kind), id, may_write,
         title => action["title"].as_str(), note => action["muster:status_reason"].as_str(),
         public_url => action["browser_url"].as_str().filter(|_| state != Some(State::Draft) && is_open),
         preview_url => preview["muster:preview_url"].as_str(), last_day => action["muster:destroy_after"].as_str(),
@@ -209,15 +211,10 @@ pub(super) async fn letter(page: Page) -> Result<Response> {
     page.render("console/action.html", template)
 }
 
-/// Address of the list of those who took part; empty where it may not be downloaded.
+/// Address at which the list of those who took part is exported; empty where it may not be.
 pub(super) fn export(page: &Page, kind: Kind, id: &str, action: &Value) -> String {
-    let file = match kind {
-        Kind::Petition => "signatures",
-        Kind::Event => "attendances",
-        Kind::Letter => "outreaches",
-    };
     let may = page.allows(Scope::ContactsExport) && action["muster:privacy"] != Privacy::Protected.as_str();
-    if may { format!("/api/v1/exports/{}/{id}/{file}.csv", kind.collection()) } else { String::new() }
+    if may { exports::address_of(kind, id) } else { String::new() }
 }
 
 #[cfg(test)]

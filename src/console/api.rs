@@ -1,6 +1,8 @@
-//! `GET /api/v1/mail`: the mail queue without addresses. [`mail_controls`] has the operations on it.
+//! `GET /api/v1/mail`: the mail queue without addresses. [`mail_controls`] has the operations on it, [`saved_filters`]
+//! the filters of the console's lists.
 
 mod mail_controls;
+mod saved_filters;
 
 use axum::{
     Json,
@@ -13,6 +15,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
+
+pub(super) use saved_filters::CONDITIONS as SAVED_CONDITIONS;
 
 use super::{Console, store};
 use crate::{
@@ -28,7 +32,7 @@ use crate::{
 
 /// API routes of this slice.
 pub fn router() -> OpenApiRouter<Console> {
-    OpenApiRouter::new().routes(routes!(list_mail)).merge(mail_controls::router())
+    OpenApiRouter::new().routes(routes!(list_mail)).merge(mail_controls::router()).merge(saved_filters::router())
 }
 
 /// A mail in the queue.

@@ -1,14 +1,14 @@
 //! Data of the console's dashboard (`templates/console/dashboard.html`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::store;
+use super::{exports, store};
 use crate::{
     campaigns::{
-        State,
+        Kind, State,
         retention::{self, RetentionStatus},
     },
     error::Result,
@@ -32,6 +32,139 @@ pub(super) struct Dashboard {
     mail: Vec<MailCount>,
     /// How the ends of actions stand.
     retention: RetentionStatus,
+    /// What needs somebody.
+    attention: Vec<Attention>,
+    /// The last weeks.
+    days: Days,
+}
+
+/// Something that needs somebody, with the page where it is done.
+#[derive(Debug, Serialize)]
+struct Attention {
+    text: String,
+    href: String,
+}
+
+/// Number of days that are drawn.
+const DAYS: u32 = 30;
+/// Width and height of the chart, in units of its own.
+const CHART: (f64, f64) = (600.0, 160.0);
+/// Number of sources that are told; the rest is one number.
+const MAX_SOURCES: usize = 10;
+
+/// How many took part, by day and by source.
+#[derive(Debug, Default, Serialize)]
+struct Days {
+    /// A bar for each day, oldest first; those on which nobody took part, too.
+    bars: Vec<Day>,
+    sources: Vec<Source>,
+    total: i64,
+    /// The largest number of a day.
+    most: i64,
+}
+
+/// A day, with its bar.
+#[derive(Debug, Serialize)]
+struct Day {
+    date: String,
+    signatures: i64,
+    letters: i64,
+    /// The bar's place in the chart.
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    word: String,
+    count: i64,
+}
+
+impl Days {
+    fn of(rows: &[store::CountRow], locale: LocaleTag, today: NaiveDate) -> Self {
+        let of_days = || rows.iter().filter(|row| row.dimension == "day");
+        let most = of_days().map(|row| row.signatures + row.letters).max().unwrap_or_default();
+        let (width, height) = (CHART.0 / f64::from(DAYS), CHART.1);
+        let bars: Vec<Day> = (0..DAYS)
+            .filter_map(|n| Some((n, today.checked_sub_days(chrono::Days::new((DAYS - 1 - n).into()))?)))
+            .map(|(n, day)| {
+                let key = day.to_string();
+                let row = of_days().find(|row| row.key == key);
+                let (signatures, letters) = row.map_or((0, 0), |row| (row.signatures, row.letters));
+                let bar = share(signatures + letters, most) * height;
+                Day {
+                    date: i18n::date(locale, day),
+                    signatures,
+                    letters,
+                    x: f64::from(n) * width + 1.0,
+                    y: height - bar,
+                    width: width - 2.0,
+                    height: bar,
+                }
+            })
+            .collect();
+        let named = rows.iter().filter(|row| row.dimension == "source" && row.key != "other");
+        let mut sources: Vec<Source> =
+            named.map(|row| Source { word: row.key.clone(), count: row.signatures + row.letters }).collect();
+        sources.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.word.cmp(&b.word)));
+        let rest: i64 = sources.iter().skip(MAX_SOURCES).map(|source| source.count).sum::<i64>()
+            + rows.iter().filter(|row| row.key == "other").map(|row| row.signatures + row.letters).sum::<i64>();
+        sources.truncate(MAX_SOURCES);
+        if rest > 0 && !sources.is_empty() {
+            sources.push(Source { word: i18n::text(locale, "overview-other"), count: rest });
+        }
+        Self { total: bars.iter().map(|day| day.signatures + day.letters).sum(), bars, sources, most }
+    }
+}
+
+/// A part of a whole, from 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a height of pixels")]
+fn share(part: i64, whole: i64) -> f64 {
+    if whole <= 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// What needs somebody, as far as the actor may do it.
+async fn attention(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    locale: LocaleTag,
+    mail: &[MailCount],
+    retention: &RetentionStatus,
+) -> Result<Vec<Attention>> {
+    let mut found = Vec::new();
+    let mut add = |key: &str, n: i64, title: &str, href: String| {
+        if n > 0 {
+            let more = if n >= store::MAX_COUNTED { "+" } else { "" };
+            let n = i18n::number(locale, n) + more;
+            let arguments = i18n::Arguments::from([("n".into(), n.into()), ("title".into(), title.into())]);
+            found.push(Attention { text: i18n::text_with(locale, key, &arguments), href });
+        }
+    };
+    if actor.allows(Scope::ContactsWrite) {
+        for row in store::waiting(&mut *conn, actor.organization_id).await? {
+            let (id, title) = (row.id, &*row.title);
+            add("attention-held", row.held, title, format!("/console/petitions/{id}/signatures?state=quarantined"));
+            add(
+                "attention-comments",
+                row.comments,
+                title,
+                format!("/console/petitions/{id}/signatures?comments=waiting"),
+            );
+            add("attention-imports", row.imports, title, format!("/console/petitions/{id}#import"));
+        }
+    }
+    if actor.allows(Scope::MailManage) {
+        let of = |state: EmailState| mail.iter().filter(|row| row.state == state).map(|row| row.count).sum::<i64>();
+        let paused = store::paused_mailboxes(&mut *conn, actor.organization_id).await?;
+        add("attention-paused", paused, "", "/console/mail#lanes".to_owned());
+        add("attention-uncertain", of(EmailState::Uncertain), "", "/console/mail".to_owned());
+        add("attention-failed", of(EmailState::Failed), "", "/console/mail".to_owned());
+    }
+    add("attention-overdue", retention.overdue, "", "/console/retention".to_owned());
+    add("attention-retention", retention.ahead, "", "/console/retention".to_owned());
+    Ok(found)
 }
 
 #[derive(Debug, Serialize)]
@@ -134,13 +267,13 @@ impl Dashboard {
         actor.require(Scope::ActionsRead)?;
         let organization = actor.organization_id;
         let may_export = actor.allows(Scope::ContactsExport);
-        let export = |is_protected: bool, list: &str, id: Uuid, file: &str| {
+        let export = |is_protected: bool, kind: Kind, id: Uuid| {
             // contacts of protected actions are not exported
-            if may_export && !is_protected { format!("/api/v1/exports/{list}/{id}/{file}.csv") } else { String::new() }
+            if may_export && !is_protected { exports::address_of(kind, &id.to_string()) } else { String::new() }
         };
         let petitions = store::petitions(&mut *conn, organization).await?.into_iter().map(|row| Petition {
             url: format!("/p/{}", row.slug),
-            export_url: export(row.is_protected, "petitions", row.id, "signatures"),
+            export_url: export(row.is_protected, Kind::Petition, row.id),
             id: row.id,
             title: row.title,
             state: row.state,
@@ -149,7 +282,7 @@ impl Dashboard {
         });
         let events = store::events(&mut *conn, organization).await?.into_iter().map(|row| Event {
             url: format!("/e/{}", row.slug),
-            export_url: export(row.is_protected, "events", row.id, "attendances"),
+            export_url: export(row.is_protected, Kind::Event, row.id),
             when: i18n::period(locale, row.starts_at, row.ends_at, Zone::stored(&row.timezone)),
             id: row.id,
             title: row.title,
@@ -168,7 +301,7 @@ impl Dashboard {
             }),
             dispatched: jobs.get(&row.id).map_or(0, |job| job.done),
             url: format!("/l/{}", row.slug),
-            export_url: export(row.is_protected, "advocacy_campaigns", row.id, "outreaches"),
+            export_url: export(row.is_protected, Kind::Letter, row.id),
             id: row.id,
             title: row.title,
             live: row.live,
@@ -183,12 +316,47 @@ impl Dashboard {
             count: row.count,
             is_estimate: row.is_estimate,
         });
+        let mail: Vec<MailCount> = mail.collect();
+        let retention = retention::retention_status(&mut *conn, Some(organization), now).await?;
+        let today = now.date_naive();
+        let since = today.checked_sub_days(chrono::Days::new(DAYS.into())).unwrap_or(today);
+        let counts = store::counts_of_days(&mut *conn, organization, since).await?;
         Ok(Self {
+            attention: attention(conn, actor, locale, &mail, &retention).await?,
+            days: Days::of(&counts, locale, today),
             petitions: petitions.collect(),
             events: events.collect(),
             letters: letters.collect(),
-            mail: mail.collect(),
-            retention: retention::retention_status(conn, Some(organization), now).await?,
+            mail,
+            retention,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_fill_the_chart_and_small_sources_are_one() {
+        let row = |dimension: &str, key: &str, signatures| store::CountRow {
+            dimension: dimension.to_owned(),
+            key: key.to_owned(),
+            signatures,
+            letters: 1,
+        };
+        let today = NaiveDate::from_ymd_opt(2026, 11, 29).unwrap();
+        let mut rows = vec![row("day", "2026-11-29", 9), row("day", "2026-11-28", 4), row("day", "2026-10-01", 99)];
+        rows.pop();
+        rows.extend((0..12).map(|n| row("source", &format!("s{n:02}"), n)));
+        rows.push(row("source", "other", 5));
+        let drawn = Days::of(&rows, LocaleTag::En, today);
+        assert_eq!((drawn.bars.len(), drawn.total, drawn.most), (30, 15, 10));
+        let last = &drawn.bars[29];
+        assert!(last.y.abs() < 1e-9 && (last.height - CHART.1).abs() < 1e-9, "{last:?}");
+        assert!((drawn.bars[28].height - CHART.1 / 2.0).abs() < 1e-9);
+        assert_eq!(drawn.sources.len(), MAX_SOURCES + 1);
+        assert_eq!((drawn.sources[0].count, drawn.sources[MAX_SOURCES].count), (12, 1 + 2 + 6));
+        assert!(Days::of(&[], LocaleTag::Fr, today).bars.iter().all(|day| day.height.abs() < 1e-9));
     }
 }

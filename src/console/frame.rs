@@ -1,8 +1,9 @@
 //! The frame of the console's pages: who asks for what, the navigation, and how a page is answered.
 
 use axum::{
+    body::Body,
     extract::{FromRequestParts, RawPathParams},
-    http::request::Parts,
+    http::{Method, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use minijinja::{
@@ -12,7 +13,10 @@ use minijinja::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::api_client::{ApiClient, with_flash};
+use super::{
+    api_client::{ApiClient, json, with_flash},
+    forms,
+};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -69,6 +73,11 @@ impl Page {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 
+    /// All parameters of the query, in order.
+    pub(super) fn query_pairs(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     /// The number of a list's page, from a parameter of the query; 1 if there is none.
     pub(super) fn number(&self, name: &str) -> u64 {
         self.query(name).and_then(|number| number.parse().ok()).unwrap_or(1).max(1)
@@ -101,6 +110,23 @@ impl Page {
     /// As [`ApiClient::get`].
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
         self.client.get(&self.session, path).await
+    }
+
+    /// The answer to a GET of a list, and why there is none, in the reader's language; empty: there is one.
+    ///
+    /// # Errors
+    /// As [`ApiClient::get`].
+    pub(super) async fn list(&self, path: &str) -> Result<(Value, String)> {
+        let answer = self.client.call(&self.session, Method::GET, path, "application/json", Body::empty()).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Err(Error::not_found()),
+            status if status.is_success() => Ok((json(answer).await?, String::new())),
+            _ => {
+                let refused = forms::refusals(self.visitor.locale, &json(answer).await?);
+                let messages: Vec<String> = refused.into_iter().map(|refusal| refusal.message).collect();
+                Ok((Value::Null, messages.join(" ")))
+            }
+        }
     }
 
     /// Leads on to a page after a success; `{new}` is what was created, `told` a number that the page tells.
@@ -177,7 +203,7 @@ struct Entry {
 
 /// The sections: address, key of the name, the scope without which it is not shown; and the beginnings of the
 /// addresses of its other pages.
-const NAVIGATION: [(Link, &[&str]); 9] = [
+const NAVIGATION: [(Link, &[&str]); 10] = [
     (("/console", "nav-overview", Scope::ActionsRead), &[]),
     (("/console/campaigns", "nav-campaigns", Scope::ActionsRead), &[]),
     (("/console/petitions", "console-petitions", Scope::ActionsRead), &[]),
@@ -185,6 +211,7 @@ const NAVIGATION: [(Link, &[&str]); 9] = [
     (("/console/letters", "console-letters", Scope::ActionsRead), &["/console/offices"]),
     (("/console/updates", "nav-updates", Scope::ActionsRead), &[]),
     (("/console/people", "nav-people", Scope::ContactsRead), &[]),
+    (("/console/exports", "export-title", Scope::ContactsExport), &[]),
     (("/console/broadcasts", "nav-email", Scope::MailManage), &["/console/mail"]),
     (
         ("/console/settings", "nav-settings", Scope::ActionsRead),
@@ -196,6 +223,8 @@ const NAVIGATION: [(Link, &[&str]); 9] = [
             "/console/account",
             "/console/team",
             "/console/tokens",
+            "/console/audit",
+            "/console/organization",
         ],
     ),
 ];

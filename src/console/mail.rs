@@ -81,7 +81,9 @@ pub(super) async fn broadcast(page: Page) -> Result<Response> {
     let state = BroadcastState::deserialize(&broadcast["muster:state"]).map_err(Error::internal)?;
     let is_busy = matches!(state, BroadcastState::Scheduled | BroadcastState::Sending);
     let unhappy = "muster%3Astate%20eq%20%27failed%27%20or%20muster%3Astate%20eq%20%27bounced%27%20or%20muster%3Astate%20eq%20%27complained%27";
+    let organization = page.get("/api/v1/organization").await?;
     let template = context! {
+        needs_address => organization["postal_address"].as_str().unwrap_or_default().is_empty(),
         back => format!("/console/broadcasts/{id}"), base => base.as_str(), busy => is_busy, id,
         may_see => page.allows(Scope::ContactsRead), broadcast => Serde(&broadcast), audience => Serde(&audience),
         unhappy => Serde(&page.get(&format!("{base}/recipients?per_page={ROWS_PER_PAGE}&filter={unhappy}")).await?),

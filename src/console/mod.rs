@@ -11,7 +11,10 @@ mod accounts;
 mod actions;
 mod api;
 mod api_client;
+mod audit;
 mod dashboard;
+mod exports;
+mod filtered_list;
 mod forms;
 mod frame;
 mod lists;
@@ -19,6 +22,7 @@ mod mail;
 mod mail_retry;
 mod mailbox;
 mod pages;
+mod participants;
 mod people;
 mod petition;
 mod retention;
@@ -35,6 +39,7 @@ use axum::{
 };
 
 pub use api::{MailResource, router as api_router};
+pub use filtered_list::FilteredList;
 pub use mail_retry::drop_retries;
 
 use crate::{
@@ -77,6 +82,7 @@ impl FromRef<Console> for Authenticator {
 pub fn router(state: Console, api: Router) -> Router {
     let pages = forms::router()
         .merge(lists::router())
+        .merge(participants::router())
         .route("/console", get(pages::dashboard))
         .route("/console/act", post(api_client::submit_form))
         .route("/console/petitions/{id}", get(petition::show))
@@ -92,6 +98,8 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/broadcasts", get(mail::broadcasts))
         .route("/console/broadcasts/{id}", get(mail::broadcast))
         .layer(DefaultBodyLimit::disable())
+        .route("/console/exports", get(exports::show).post(exports::start))
+        .route("/console/audit", get(audit::show).post(audit::verify))
         .route("/console/account", get(accounts::account))
         .route("/console/team", get(accounts::team))
         .route("/console/tokens", get(accounts::tokens).post(accounts::create_token))

@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// Address and key of each page of settings, the key of what it is for, and the scope without which it is not shown.
-const PAGES: [(&str, &str, &str, Scope); 8] = [
+const PAGES: [(&str, &str, &str, Scope); 10] = [
     ("/console/account", "console-account", "console-sessions-hint", Scope::ActionsRead),
+    ("/console/organization", "organization-title", "organization-address-hint", Scope::ActionsWrite),
     ("/console/tokens", "console-tokens", "console-tokens-hint", Scope::ActionsRead),
     ("/console/spam", "console-spam-protection", "console-spam-protection-hint", Scope::ActionsWrite),
     ("/console/spam/allowlist", "console-allowlist", "console-allowlist-hint", Scope::ActionsWrite),
@@ -20,6 +21,7 @@ const PAGES: [(&str, &str, &str, Scope); 8] = [
     ("/console/partners", "nav-partners", "form-partner-hint", Scope::ActionsRead),
     ("/console/sources", "nav-sources", "form-source-hint", Scope::ActionsRead),
     ("/console/mail", "console-mail-delivery", "console-mail-pauses-hint", Scope::MailManage),
+    ("/console/audit", "audit-title", "audit-hint", Scope::AuditRead),
 ];
 
 /// `GET /console/settings`

@@ -18,6 +18,8 @@ use crate::{
     mail::{Class, EmailState},
 };
 
+use super::filtered_list::FilteredList;
+
 /// A petition with its exact count: the folded count plus the deltas that are not folded yet.
 pub(super) struct PetitionRow {
     pub id: Uuid,
@@ -110,6 +112,90 @@ pub(super) async fn letters(conn: &mut PgConnection, organization: Uuid) -> Resu
                                    ORDER BY created_at DESC, id LIMIT 10))
            ORDER BY a.created_at DESC, a.id"#,
         organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Maximum number of rows that are counted for what needs attention.
+pub(super) const MAX_COUNTED: i64 = 1_000;
+
+/// What of a petition waits for somebody's decision.
+pub(super) struct WaitingRow {
+    pub id: Uuid,
+    pub title: String,
+    /// Signatures held for review, at most [`MAX_COUNTED`].
+    pub held: i64,
+    /// Comments to moderate, at most [`MAX_COUNTED`].
+    pub comments: i64,
+    /// Imported files of which nobody has said yet what to do with them.
+    pub imports: i64,
+}
+
+/// The newest 50 petitions of an organization of which something waits. Counted by partial indexes over the rare
+/// states.
+pub(super) async fn waiting(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<WaitingRow>> {
+    Ok(sqlx::query_as!(
+        WaitingRow,
+        r#"SELECT a.id, a.title, h.n AS "held!", c.n AS "comments!", i.n AS "imports!"
+           FROM (SELECT id, title, privacy, created_at FROM actions WHERE organization_id = $1 AND kind = 'petition' AND state NOT IN ('archived', 'ended')
+                 ORDER BY created_at DESC, id LIMIT 50) a
+           CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM signatures s WHERE s.petition_id = a.id AND s.state = 'quarantined' LIMIT $2) x) h
+           CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM signatures s WHERE s.petition_id = a.id AND s.comment_state = 'waiting'
+                                                            AND a.privacy <> 'protected' LIMIT $2) x) c
+           CROSS JOIN LATERAL (SELECT count(*) AS n FROM imports m WHERE m.petition_id = a.id AND m.state IN ('uploaded', 'checked')) i
+           WHERE h.n > 0 OR c.n > 0 OR i.n > 0
+           ORDER BY a.created_at DESC, a.id"#,
+        organization,
+        MAX_COUNTED
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Number of an organization's mailboxes whose letters are paused.
+pub(super) async fn paused_mailboxes(conn: &mut PgConnection, organization: Uuid) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(DISTINCT l.lane) AS "n!" FROM offices o
+           JOIN office_mailboxes m ON m.office_id = o.id AND m.position = 0
+           JOIN mail_lanes l ON l.lane = m.mailbox_id::text AND l.paused
+           WHERE o.organization_id = $1"#,
+        organization
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// How many took part, by day or by source.
+pub(super) struct CountRow {
+    pub dimension: String,
+    /// A day, or a word of origin.
+    pub key: String,
+    /// Signatures.
+    pub signatures: i64,
+    /// Letters.
+    pub letters: i64,
+}
+
+/// The counts by day since one, and by source, of an organization's newest 30 standard actions. Of counters, not of
+/// rows; those of protected actions are not among them.
+pub(super) async fn counts_of_days(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    since: NaiveDate,
+) -> Result<Vec<CountRow>> {
+    Ok(sqlx::query_as!(
+        CountRow,
+        r#"SELECT c.dimension, c.key, coalesce(sum(c.value) FILTER (WHERE a.kind = 'petition'), 0)::bigint AS "signatures!",
+                  coalesce(sum(c.value) FILTER (WHERE a.kind = 'letter'), 0)::bigint AS "letters!"
+           FROM (SELECT id, kind FROM actions WHERE organization_id = $1 AND privacy <> 'protected' AND kind IN ('petition', 'letter')
+                                                AND state NOT IN ('archived', 'ended')
+                 ORDER BY created_at DESC, id LIMIT 30) a
+           JOIN action_counts c ON c.action_id = a.id AND (c.dimension = 'source' OR c.dimension = 'day' AND c.key >= to_char($2::date, 'YYYY-MM-DD'))
+           WHERE c.value > 0
+           GROUP BY c.dimension, c.key"#,
+        organization,
+        since
     )
     .fetch_all(conn)
     .await?)
@@ -266,4 +352,65 @@ pub(super) async fn offices_of_lanes(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.lane, row.titles)).collect())
+}
+
+/// A filter that is kept under a name.
+pub(super) struct SavedFilterRow {
+    pub id: Uuid,
+    pub list: FilteredList,
+    pub name: String,
+    /// Values by the names of the conditions.
+    pub conditions: serde_json::Value,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A page of an organization's saved filters, by name.
+pub(super) async fn saved_filters(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    page: &PageParams,
+) -> Result<(Vec<SavedFilterRow>, Extent)> {
+    let key = &[KeyColumn { sql: "f.name", kind: KeyKind::Text }, KeyColumn { sql: "f.id", kind: KeyKind::Uuid }];
+    let scope = [("f.organization_id", ScopeValue::Id(organization))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("saved_filters f", key, &scope) };
+    let (ids, extent) = list.page(conn, None, page).await?;
+    let rows = sqlx::query_as!(
+        SavedFilterRow,
+        r#"SELECT id, list AS "list: FilteredList", name, conditions, created_at FROM saved_filters WHERE id = ANY ($1)"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// Keeps a filter, unless the organization has `most` already (false).
+pub(super) async fn insert_saved_filter(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    row: &SavedFilterRow,
+    most: i64,
+) -> Result<bool, sqlx::Error> {
+    let added = sqlx::query!(
+        "INSERT INTO saved_filters (id, organization_id, list, name, conditions, created_at)
+         SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM saved_filters WHERE organization_id = $2) < $7",
+        row.id,
+        organization,
+        row.list as FilteredList,
+        row.name,
+        row.conditions,
+        row.created_at,
+        most
+    )
+    .execute(conn)
+    .await?;
+    Ok(added.rows_affected() > 0)
+}
+
+/// Deletes a saved filter; false: there was none.
+pub(super) async fn delete_saved_filter(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+    let deleted = sqlx::query!("DELETE FROM saved_filters WHERE id = $1 AND organization_id = $2", id, organization)
+        .execute(conn)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
 }

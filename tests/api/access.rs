@@ -58,6 +58,8 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/advocacy_campaigns/{id}/short_links", EDIT),
     ("DELETE", "/api/v1/advocacy_campaigns/{id}/short_links/{word}", EDIT),
     ("GET", "/api/v1/audit", Scopes(&["audit:read"])),
+    ("GET", "/api/v1/audit/entries.csv", Scopes(&["audit:read"])),
+    ("POST", "/api/v1/audit/verify", Scopes(&["audit:read"])),
     ("GET", "/api/v1/organizers", Session),
     ("GET", "/api/v1/organizers/{id}", Session),
     ("PUT", "/api/v1/organizers/{id}", Session),
@@ -110,6 +112,11 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv", EXPORT),
     ("GET", "/api/v1/exports/events/{id}/attendances.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/signatures.csv", EXPORT),
+    ("GET", "/api/v1/exports/petitions/{id}/signatures", EXPORT),
+    ("GET", "/api/v1/exports/events/{id}/attendances", EXPORT),
+    ("GET", "/api/v1/exports/advocacy_campaigns/{id}/outreaches", EXPORT),
+    ("GET", "/api/v1/exports/people", EXPORT),
+    ("GET", "/api/v1/exports/consents", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", EXPORT),
     ("GET", "/api/v1/broadcasts", MAIL),
@@ -134,6 +141,8 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/mail/bounces", MAIL),
     ("POST", "/api/v1/mail/{id}/retry", MAIL),
     ("POST", "/api/v1/mail/{id}/cancel", MAIL),
+    ("GET", "/api/v1/organization", Scopes(&["actions:read"])),
+    ("PUT", "/api/v1/organization", EDIT),
     ("GET", "/api/v1/retention", Scopes(&["actions:read"])),
     ("PUT", "/api/v1/retention", EDIT),
     ("GET", "/api/v1/offices", NoToken),
@@ -188,6 +197,9 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/integrity/allowances", Scopes(&["actions:read"])),
     ("POST", "/api/v1/integrity/allowances", EDIT),
     ("DELETE", "/api/v1/integrity/allowances/{allowance}", EDIT),
+    ("GET", "/api/v1/saved_filters", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/saved_filters", EDIT),
+    ("DELETE", "/api/v1/saved_filters/{saved_filter}", EDIT),
     ("GET", "/api/v1/sources", Scopes(&["actions:read"])),
     ("POST", "/api/v1/sources", EDIT),
     ("DELETE", "/api/v1/sources/{word}", EDIT),
@@ -247,6 +259,7 @@ fn path_to(template: &str, resources: &AllResources, within: &AllResources) -> S
         ("{delivery}", resources.delivery),
         ("{image}", Uuid::nil()),
         ("{allowance}", Uuid::nil()),
+        ("{saved_filter}", Uuid::nil()),
         ("{signature}", resources.signature),
         ("{attendance}", resources.attendance),
         ("{outreach}", resources.outreach),
@@ -281,6 +294,8 @@ fn body_for(method: &Method, template: &str, resources: &AllResources) -> Option
             return Some(json!({"address": "vouched@example.org"}));
         } else if template.ends_with("/allowances") {
             return Some(json!({"domain": "changed.example"}));
+        } else if template.ends_with("/saved_filters") {
+            return Some(json!({"name": "Changed", "list": "signatures", "conditions": {"state": "counted"}}));
         } else if template.ends_with("/invalidations") {
             return Some(json!({"effect": "release", "reason": "Changed"}));
         } else if template.contains("{id}") {
@@ -561,7 +576,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             _ => &of_token,
         };
         let get = async |path: &str| call(&app, &Method::GET, path, caller, None).await;
-        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention", "/profile"]
+        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention", "/profile", "/organization"]
             .iter()
             .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
@@ -582,6 +597,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
         }
         let bare = [
             "/preview",
+            "/verify",
             "/recount",
             "/cancel",
             "/undo",

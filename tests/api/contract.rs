@@ -124,7 +124,8 @@ pub fn check(method: &Method, path: &str, status: StatusCode, content_type: &str
         return;
     }
     let validator = validator(method, template, status).unwrap_or_else(|why| panic!("{why}"));
-    if !content_type.contains("json") {
+    // JSON Lines are a file of lines, none of them described
+    if !content_type.contains("json") || content_type.starts_with("application/jsonl") {
         return;
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_else(|e| panic!("{method} {path}: not JSON: {e}"));

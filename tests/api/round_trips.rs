@@ -275,6 +275,11 @@ async fn misspelled_members_of_petitions_and_campaigns_are_refused(pool: PgPool)
         (Method::POST, "/api/v1/sources".to_owned(), json!({"word": "flyer"})),
         (Method::PUT, "/api/v1/integrity".to_owned(), json!({})),
         (Method::POST, "/api/v1/integrity/allowances".to_owned(), json!({"domain": "union.example"})),
+        (
+            Method::POST,
+            "/api/v1/saved_filters".to_owned(),
+            json!({"name": "Held", "list": "signatures", "conditions": {"state": "counted"}}),
+        ),
     ] {
         let send = async |member: &str| {
             let mut body = body.clone();

@@ -3,6 +3,7 @@
 use muster::{
     broadcasts::{BroadcastState, RecipientState},
     campaigns::{CampaignState, Confirmation, Kind, Privacy, State, UpdateKind},
+    console::FilteredList,
     events::{AttendanceState, EventKind, Format, SeatStatus},
     kernel::jobs::JobState,
     letters::{LetterState, OutreachState},
@@ -125,7 +126,7 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
 /// Each enum of the code has the values that the CHECK of its column allows.
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn enums_have_the_values_of_their_checks(pool: PgPool) {
-    let enums: [(&str, &[&str]); 31] = [
+    let enums: [(&str, &[&str]); 32] = [
         ("actions_kind_check", Kind::NAMES),
         ("actions_privacy_check", Privacy::NAMES),
         ("actions_confirmation_check", Confirmation::NAMES),
@@ -157,6 +158,7 @@ async fn enums_have_the_values_of_their_checks(pool: PgPool) {
         ("organizers_role_check", Role::NAMES),
         ("invitations_role_check", Role::NAMES),
         ("sessions_stage_check", SessionStage::NAMES),
+        ("saved_filters_list_check", FilteredList::NAMES),
     ];
     let states: Vec<String> =
         sqlx::query_scalar("SELECT DISTINCT conname::text FROM pg_constraint WHERE conname LIKE '%state_check'")

@@ -9,3 +9,4 @@ pub mod operations;
 pub mod sessions;
 pub mod templates;
 pub mod texts;
+pub mod working_pages;

@@ -101,6 +101,7 @@ async fn every_operation_that_writes_has_a_form_or_a_reason(pool: PgPool) {
         ("sources", json!({"word": "hall"})),
         ("partners", json!({"name": "Union", "muster:wording": {"en": "Yes"}})),
         ("integrity/allowances", json!({"domain": "union.example"})),
+        ("saved_filters", json!({"name": "Held", "list": "signatures", "conditions": {"state": "quarantined"}})),
     ] {
         post(format!("/api/v1/{path}"), body).await.expect(201);
     }

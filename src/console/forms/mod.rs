@@ -119,15 +119,19 @@ pub(super) fn router() -> Router<ApiClient> {
     router
 }
 
-/// `GET` of a form's page. `?from=` with the id of another resource of the kind fills an empty form like that one.
+/// `GET` of a form's page. `?from=` with the id of another resource of the kind fills an empty form like that one; a
+/// parameter with the name of a field fills in that one.
 async fn show(form: &'static Form, page: Page) -> Result<Response> {
     page.session.actor.require(form.scope)?;
     let mut sheet = Sheet::read(form, page).await?;
     let fields = sheet.fields();
     if form.reads.is_empty() {
         for field in &fields {
-            if !field.initial.is_empty() {
-                sheet.typed.set(field.pointer, vec![field.initial.to_owned()]);
+            let asked =
+                Some(field.pointer).filter(|name| name.starts_with('/')).and_then(|name| sheet.page.query(name));
+            let value = asked.unwrap_or_else(|| field.initial.to_owned());
+            if !value.is_empty() {
+                sheet.typed.set(field.pointer, vec![value]);
             }
         }
         sheet.typed.set("/muster:locale", vec![sheet.page.visitor.locale.as_str().to_owned()]);

@@ -36,6 +36,7 @@ pub(crate) const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
     Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
     Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
+    Field { name: "preferred_language", column_sql: "s.locale", kind: FieldKind::Text },
     Field { name: "email_address", column_sql: "s.person_id", kind: FieldKind::Virtual },
 ]);
 

@@ -35,8 +35,8 @@ console-col-actions = Actions
 console-col-class = Type
 console-col-count = Emails
 console-col-oldest = Oldest
-console-export = Download CSV
-console-export-named = Download CSV: list of “{ $title }”
+console-export = Export
+console-export-named = Export: list of “{ $title }”
 console-export-note = We can no longer protect a list once you download it. Keep it encrypted, share it only with people who need it, and delete it when you are done.
 console-protected-numbers = Numbers of protected actions change once a day and are rounded down to tens. An exact number could tell who took part.
 console-live-yes = Live
@@ -656,3 +656,162 @@ form-other-session = You have signed in again since this form was opened. Check 
 signed-out-title = You have been signed out
 signed-out-hint = What you typed is kept on this page. Sign in in a new tab, then come back here and continue.
 signed-out-continue = Continue
+
+# lists of those who took part
+signature-state-pending = Not confirmed
+signature-state-counted = Counted
+signature-state-duplicate = Duplicate
+signature-state-quarantined = Held for review
+signature-state-invalid = Rejected
+signature-state-withdrawn = Withdrawn
+comment-state-none = No comment
+comment-state-waiting = To moderate
+comment-state-shown = Published
+comment-state-hidden = Hidden
+outreach-state-held = Waiting for go-live
+outreach-state-queued = Queued
+outreach-state-sent = Sent
+outreach-state-failed = Failed
+outreach-state-uncertain = Delivery unknown
+outreach-state-bounced = Bounced
+outreach-state-cancelled = Cancelled
+participants-open = List of people
+participants-filter = Filter
+participants-clear = Clear filter
+participants-any = Any
+participants-all = { $count ->
+    [one] { $n } in all
+   *[other] { $n } in all
+}
+participants-matching = { $count ->
+    [one] { $n } matches the filter
+   *[other] { $n } match the filter
+}
+participants-review = Review all of them by a rule
+participants-none = Nobody has taken part yet. Share the public page to reach the first people.
+participants-none-match = Nothing matches this filter.
+participants-hidden = { $n } people. Who they are is hidden: your role may not read contact details.
+participants-protected = This action has extra privacy: names, addresses and sources are not shown to anybody.
+participants-nobody = Not shown
+participants-place = Place
+participants-choose = Select
+participants-decide = With the selected
+participants-continue = Continue
+participants-partial = The search stopped before this page was full. Go to the next page to search on.
+participants-page = Page { $n }
+participants-pages = Pages of the list
+decide-hint = Totals and pages follow. You can change it again later, except what people have withdrawn themselves.
+decide-hold = Hold for review
+decide-comment-shown = Publish comment
+decide-comment-hidden = Hide comment
+decide-counted = { $count ->
+    [one] Approve { $n } signature?
+   *[other] Approve { $n } signatures?
+}
+decide-quarantined = { $count ->
+    [one] Hold { $n } signature for review?
+   *[other] Hold { $n } signatures for review?
+}
+decide-invalid = { $count ->
+    [one] Reject { $n } signature?
+   *[other] Reject { $n } signatures?
+}
+decide-comments-shown = { $count ->
+    [one] Publish { $n } comment?
+   *[other] Publish { $n } comments?
+}
+decide-comments-hidden = { $count ->
+    [one] Hide { $n } comment?
+   *[other] Hide { $n } comments?
+}
+decide-cancel = { $count ->
+    [one] Cancel { $n } registration? Free seats go to the waitlist, and the person gets an email.
+   *[other] Cancel { $n } registrations? Free seats go to the waitlist, and each person gets an email.
+}
+decide-changed = { $count ->
+    [one] { $n } changed.
+   *[other] { $n } changed.
+}
+
+# audit log
+audit-title = Audit log
+audit-hint = Who did what, and when. It holds no personal data of supporters, and nobody can change it unnoticed.
+audit-export = Export (CSV)
+audit-verify = Verify the log
+audit-whole = { $count ->
+    [one] The log is intact: { $n } entry, none changed, removed or added afterwards.
+   *[other] The log is intact: { $n } entries, none changed, removed or added afterwards.
+}
+audit-not-whole = The log is not as it was written. Ask who runs this server.
+audit-head = Checksum of the newest entry, to keep elsewhere:
+audit-who = Who
+audit-what = What
+audit-object = Object
+audit-token = API token
+audit-system = System
+audit-count = { $count ->
+    [one] { $n } entry
+   *[other] { $n } entries
+}
+audit-area-accounts = Sign-in and team
+audit-area-contacts = Contacts read or exported
+audit-area-people = People and review
+audit-area-petitions = Petitions and deliveries
+audit-area-events = Events
+audit-area-letters = Letters and offices
+audit-area-mail = Email
+audit-area-settings = Campaigns and settings
+
+# saved filters
+saved-title = Saved filters
+saved-name = Name of this filter
+saved-hint = Everybody in your organization sees it. Addresses and names of people are never saved.
+saved-save = Save filter
+
+# exports
+export-title = Exports
+export-which = Lists
+export-choose = Choose a list.
+export-list-signatures = Signatures
+export-list-attendances = Registrations
+export-list-outreaches = Letters
+export-list-people = People
+export-list-consents = Consents
+export-action = Action
+export-format = Format
+console-export-csv = CSV (for spreadsheets)
+console-export-xlsx = Excel (XLSX)
+console-export-jsonl = JSON Lines (for programs)
+export-usual = Usual ones
+export-columns = Columns
+export-partner = For a partner organization
+export-partner-hint = A partner gets only the people who agreed to it and have not unsubscribed, and only how to reach them.
+export-nobody = No partner
+export-reason = Reason
+export-reason-hint = It stands in the audit log. Owners get an email. Name no person in it.
+export-reason-missing = Say why you export this list.
+export-reason-address = Leave out the email address.
+export-button = Export
+
+# overview
+attention-title = Needs attention
+attention-none = Nothing needs you right now.
+attention-held = { $title }: { $n } signatures held for review
+attention-comments = { $title }: { $n } comments to moderate
+attention-imports = { $title }: { $n } imported files to finish
+attention-paused = Mailboxes of officials that are paused: { $n }
+attention-uncertain = Letters with unknown delivery: { $n }
+attention-failed = Emails that failed: { $n }
+attention-overdue = Actions whose data should have been deleted: { $n }
+attention-retention = Actions whose data is deleted within 30 days: { $n }
+overview-days = Signatures and letters by day
+overview-most = Most on one day: { $n }
+overview-table = As a table
+overview-other = others
+
+# organization
+organization-title = Organization
+organization-hint = What people read about you in your emails.
+organization-address = Postal address
+organization-address-hint = Stands at the end of every email update. The law (CASL) asks for it, and nothing is sent without it. Use the address of your organization, nobody’s home.
+organization-needed = Before you send it: add your organization’s postal address.

@@ -35,8 +35,8 @@ console-col-actions = Acciones
 console-col-class = Tipo
 console-col-count = Correos
 console-col-oldest = Más antiguo
-console-export = Descargar CSV
-console-export-named = Descargar CSV: lista de «{ $title }»
+console-export = Exportar
+console-export-named = Exportar: lista de «{ $title }»
 console-export-note = Una vez descargada, ya no podemos proteger la lista. Guárdela cifrada, compártala solo con quienes la necesiten y elimínela cuando termine.
 console-protected-numbers = Los números de las acciones protegidas cambian una vez al día y se redondean a la decena inferior. Un número exacto podría revelar quién participó.
 console-live-yes = Activo
@@ -656,3 +656,162 @@ form-other-session = Ha vuelto a iniciar sesión desde que abrió este formulari
 signed-out-title = Su sesión terminó
 signed-out-hint = Lo que escribió se conserva en esta página. Inicie sesión en otra pestaña, vuelva aquí y continúe.
 signed-out-continue = Continuar
+
+# lists of those who took part
+signature-state-pending = Sin confirmar
+signature-state-counted = Contada
+signature-state-duplicate = Duplicada
+signature-state-quarantined = Retenida para revisión
+signature-state-invalid = Rechazada
+signature-state-withdrawn = Retirada
+comment-state-none = Sin comentario
+comment-state-waiting = Por moderar
+comment-state-shown = Publicado
+comment-state-hidden = Oculto
+outreach-state-held = En espera del inicio
+outreach-state-queued = En cola
+outreach-state-sent = Enviada
+outreach-state-failed = Falló
+outreach-state-uncertain = Entrega incierta
+outreach-state-bounced = Devuelta
+outreach-state-cancelled = Cancelada
+participants-open = Lista de personas
+participants-filter = Filtrar
+participants-clear = Quitar el filtro
+participants-any = Cualquiera
+participants-all = { $count ->
+    [one] { $n } en total
+   *[other] { $n } en total
+}
+participants-matching = { $count ->
+    [one] { $n } coincide con el filtro
+   *[other] { $n } coinciden con el filtro
+}
+participants-review = Revisar todo según una regla
+participants-none = Nadie ha participado todavía. Comparta la página pública para llegar a las primeras personas.
+participants-none-match = Nada coincide con este filtro.
+participants-hidden = { $n } personas. Su identidad está oculta: su función no permite leer datos de contacto.
+participants-protected = Esta acción tiene privacidad reforzada: los nombres, las direcciones y los orígenes no se muestran a nadie.
+participants-nobody = No se muestra
+participants-place = Lugar
+participants-choose = Elegir
+participants-decide = Con lo elegido
+participants-continue = Continuar
+participants-partial = La búsqueda se detuvo antes de llenar esta página. Pase a la página siguiente para continuar.
+participants-page = Página { $n }
+participants-pages = Páginas de la lista
+decide-hint = Los totales y las páginas se actualizarán. Podrá cambiarlo después, salvo lo que las personas hayan retirado por su cuenta.
+decide-hold = Retener para revisión
+decide-comment-shown = Publicar el comentario
+decide-comment-hidden = Ocultar el comentario
+decide-counted = { $count ->
+    [one] ¿Aprobar { $n } firma?
+   *[other] ¿Aprobar { $n } firmas?
+}
+decide-quarantined = { $count ->
+    [one] ¿Retener { $n } firma para revisión?
+   *[other] ¿Retener { $n } firmas para revisión?
+}
+decide-invalid = { $count ->
+    [one] ¿Rechazar { $n } firma?
+   *[other] ¿Rechazar { $n } firmas?
+}
+decide-comments-shown = { $count ->
+    [one] ¿Publicar { $n } comentario?
+   *[other] ¿Publicar { $n } comentarios?
+}
+decide-comments-hidden = { $count ->
+    [one] ¿Ocultar { $n } comentario?
+   *[other] ¿Ocultar { $n } comentarios?
+}
+decide-cancel = { $count ->
+    [one] ¿Cancelar { $n } inscripción? Los lugares libres pasan a la lista de espera y la persona recibe un correo.
+   *[other] ¿Cancelar { $n } inscripciones? Los lugares libres pasan a la lista de espera y cada persona recibe un correo.
+}
+decide-changed = { $count ->
+    [one] { $n } cambio.
+   *[other] { $n } cambios.
+}
+
+# audit log
+audit-title = Registro de auditoría
+audit-hint = Quién hizo qué y cuándo. No contiene datos de las personas solidarias, y nadie puede modificarlo sin que se note.
+audit-export = Exportar (CSV)
+audit-verify = Verificar el registro
+audit-whole = { $count ->
+    [one] El registro está intacto: { $n } entrada, ninguna modificada, eliminada ni agregada después.
+   *[other] El registro está intacto: { $n } entradas, ninguna modificada, eliminada ni agregada después.
+}
+audit-not-whole = El registro no está como se escribió. Consulte a quien administra este servidor.
+audit-head = Suma de comprobación de la entrada más reciente, para guardar en otro lugar:
+audit-who = Quién
+audit-what = Qué
+audit-object = Objeto
+audit-token = Token de API
+audit-system = Sistema
+audit-count = { $count ->
+    [one] { $n } entrada
+   *[other] { $n } entradas
+}
+audit-area-accounts = Acceso y equipo
+audit-area-contacts = Contactos leídos o exportados
+audit-area-people = Personas y revisión
+audit-area-petitions = Peticiones y entregas
+audit-area-events = Eventos
+audit-area-letters = Cartas y oficinas
+audit-area-mail = Correo
+audit-area-settings = Campañas y ajustes
+
+# saved filters
+saved-title = Filtros guardados
+saved-name = Nombre de este filtro
+saved-hint = Lo ve toda su organización. Las direcciones y los nombres de personas nunca se guardan.
+saved-save = Guardar el filtro
+
+# exports
+export-title = Exportaciones
+export-which = Listas
+export-choose = Elija una lista.
+export-list-signatures = Firmas
+export-list-attendances = Inscripciones
+export-list-outreaches = Cartas
+export-list-people = Personas
+export-list-consents = Consentimientos
+export-action = Acción
+export-format = Formato
+console-export-csv = CSV (para hojas de cálculo)
+console-export-xlsx = Libro de Excel (XLSX)
+console-export-jsonl = JSON Lines (para programas)
+export-usual = Los habituales
+export-columns = Columnas
+export-partner = Para una organización aliada
+export-partner-hint = Una aliada recibe solo a las personas que lo aceptaron y no se han dado de baja, y solo cómo contactarlas.
+export-nobody = Ninguna aliada
+export-reason = Motivo
+export-reason-hint = Queda en el registro de auditoría. Quienes son titulares reciben un correo. No nombre a nadie.
+export-reason-missing = Diga por qué exporta esta lista.
+export-reason-address = Quite la dirección de correo.
+export-button = Exportar
+
+# overview
+attention-title = Requiere atención
+attention-none = No hay nada pendiente por ahora.
+attention-held = { $title }: { $n } firmas retenidas para revisión
+attention-comments = { $title }: { $n } comentarios por moderar
+attention-imports = { $title }: { $n } archivos importados por terminar
+attention-paused = Buzones de autoridades en pausa: { $n }
+attention-uncertain = Cartas con entrega incierta: { $n }
+attention-failed = Correos que fallaron: { $n }
+attention-overdue = Acciones cuyos datos ya debían eliminarse: { $n }
+attention-retention = Acciones cuyos datos se eliminan en 30 días: { $n }
+overview-days = Firmas y cartas por día
+overview-most = Máximo en un día: { $n }
+overview-table = En una tabla
+overview-other = otros
+
+# organization
+organization-title = Organización
+organization-hint = Lo que se lee de ustedes en sus correos.
+organization-address = Dirección postal
+organization-address-hint = Aparece al final de cada correo de novedades. La ley (CASL) la exige, y sin ella no se envía nada. Use la dirección de su organización, no la de una casa.
+organization-needed = Antes de enviarlo, agregue la dirección postal de su organización.

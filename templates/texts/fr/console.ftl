@@ -35,8 +35,8 @@ console-col-actions = Actions possibles
 console-col-class = Type
 console-col-count = Courriels
 console-col-oldest = Plus ancien
-console-export = Télécharger le CSV
-console-export-named = Télécharger le CSV : liste de « { $title } »
+console-export = Exporter
+console-export-named = Exporter : liste de « { $title } »
 console-export-note = Une fois téléchargée, une liste n’est plus protégée par nous. Gardez-la chiffrée, ne la transmettez qu’aux personnes qui en ont besoin et supprimez-la dès que vous avez terminé.
 console-protected-numbers = Les nombres des actions protégées changent une fois par jour et sont arrondis à la dizaine inférieure. Un nombre exact pourrait révéler qui a participé.
 console-live-yes = Actif
@@ -656,3 +656,162 @@ form-other-session = Une nouvelle session a commencé depuis l’ouverture de ce
 signed-out-title = Votre session a pris fin
 signed-out-hint = Ce que vous avez écrit est gardé sur cette page. Connectez-vous dans un nouvel onglet, puis revenez ici et continuez.
 signed-out-continue = Continuer
+
+# lists of those who took part
+signature-state-pending = Non confirmée
+signature-state-counted = Comptée
+signature-state-duplicate = En double
+signature-state-quarantined = En attente de vérification
+signature-state-invalid = Rejetée
+signature-state-withdrawn = Retirée
+comment-state-none = Aucun commentaire
+comment-state-waiting = À modérer
+comment-state-shown = Publié
+comment-state-hidden = Masqué
+outreach-state-held = En attente du lancement
+outreach-state-queued = En file d’attente
+outreach-state-sent = Envoyée
+outreach-state-failed = Échec
+outreach-state-uncertain = Livraison incertaine
+outreach-state-bounced = Retournée
+outreach-state-cancelled = Annulée
+participants-open = Liste des personnes
+participants-filter = Filtrer
+participants-clear = Effacer le filtre
+participants-any = Tous
+participants-all = { $count ->
+    [one] { $n } en tout
+   *[other] { $n } en tout
+}
+participants-matching = { $count ->
+    [one] { $n } correspond au filtre
+   *[other] { $n } correspondent au filtre
+}
+participants-review = Les vérifier tous selon une règle
+participants-none = Personne n’a encore participé. Partagez la page publique pour joindre les premières personnes.
+participants-none-match = Rien ne correspond à ce filtre.
+participants-hidden = { $n } personnes. Leur identité est masquée : votre rôle ne permet pas de lire les coordonnées.
+participants-protected = Cette action a la confidentialité renforcée : les noms, les adresses et les provenances ne sont montrés à personne.
+participants-nobody = Non affiché
+participants-place = Lieu
+participants-choose = Choisir
+participants-decide = Pour les éléments choisis
+participants-continue = Continuer
+participants-partial = La recherche s’est arrêtée avant que cette page soit pleine. Passez à la page suivante pour la poursuivre.
+participants-page = Page nº { $n }
+participants-pages = Pages de la liste
+decide-hint = Les totaux et les pages suivront. Vous pourrez le modifier plus tard, sauf ce que les personnes ont retiré elles-mêmes.
+decide-hold = Mettre en attente de vérification
+decide-comment-shown = Publier le commentaire
+decide-comment-hidden = Masquer le commentaire
+decide-counted = { $count ->
+    [one] Approuver { $n } signature?
+   *[other] Approuver { $n } signatures?
+}
+decide-quarantined = { $count ->
+    [one] Mettre { $n } signature en attente?
+   *[other] Mettre { $n } signatures en attente?
+}
+decide-invalid = { $count ->
+    [one] Rejeter { $n } signature?
+   *[other] Rejeter { $n } signatures?
+}
+decide-comments-shown = { $count ->
+    [one] Publier { $n } commentaire?
+   *[other] Publier { $n } commentaires?
+}
+decide-comments-hidden = { $count ->
+    [one] Masquer { $n } commentaire?
+   *[other] Masquer { $n } commentaires?
+}
+decide-cancel = { $count ->
+    [one] Annuler { $n } inscription? Les places libres vont à la liste d’attente, et la personne reçoit un courriel.
+   *[other] Annuler { $n } inscriptions? Les places libres vont à la liste d’attente, et chaque personne reçoit un courriel.
+}
+decide-changed = { $count ->
+    [one] { $n } modification.
+   *[other] { $n } modifications.
+}
+
+# audit log
+audit-title = Journal d’audit
+audit-hint = Qui a fait quoi, et quand. Il ne contient aucune donnée personnelle des personnes solidaires, et nul ne peut le modifier sans que cela se voie.
+audit-export = Exporter (CSV)
+audit-verify = Vérifier le journal
+audit-whole = { $count ->
+    [one] Le journal est intact : { $n } entrée, aucune modifiée, supprimée ni ajoutée après coup.
+   *[other] Le journal est intact : { $n } entrées, aucune modifiée, supprimée ni ajoutée après coup.
+}
+audit-not-whole = Le journal n’est pas tel qu’il a été écrit. Parlez à la personne qui gère ce serveur.
+audit-head = Somme de contrôle de l’entrée la plus récente, à garder ailleurs :
+audit-who = Qui
+audit-what = Quoi
+audit-object = Objet
+audit-token = Jeton d’API
+audit-system = Système
+audit-count = { $count ->
+    [one] { $n } entrée
+   *[other] { $n } entrées
+}
+audit-area-accounts = Connexion et équipe
+audit-area-contacts = Coordonnées lues ou exportées
+audit-area-people = Personnes et vérification
+audit-area-petitions = Pétitions et remises
+audit-area-events = Événements
+audit-area-letters = Lettres et bureaux
+audit-area-mail = Courriels
+audit-area-settings = Campagnes et réglages
+
+# saved filters
+saved-title = Filtres enregistrés
+saved-name = Nom de ce filtre
+saved-hint = Toute votre organisation le voit. Les adresses et les noms de personnes ne sont jamais enregistrés.
+saved-save = Enregistrer le filtre
+
+# exports
+export-title = Exportations
+export-which = Listes
+export-choose = Choisissez une liste.
+export-list-signatures = Signatures
+export-list-attendances = Inscriptions
+export-list-outreaches = Lettres
+export-list-people = Personnes
+export-list-consents = Consentements
+export-action = Action
+export-format = Format
+console-export-csv = CSV (pour tableurs)
+console-export-xlsx = Classeur Excel (XLSX)
+console-export-jsonl = JSON Lines (pour programmes)
+export-usual = États habituels
+export-columns = Colonnes
+export-partner = Pour une organisation partenaire
+export-partner-hint = Un partenaire ne reçoit que les personnes qui y ont consenti et ne se sont pas désabonnées, et seulement leurs coordonnées.
+export-nobody = Aucun partenaire
+export-reason = Motif
+export-reason-hint = Il figure au journal d’audit. Les propriétaires reçoivent un courriel. N’y nommez personne.
+export-reason-missing = Dites pourquoi vous exportez cette liste.
+export-reason-address = Retirez l’adresse courriel.
+export-button = Exporter
+
+# overview
+attention-title = À traiter
+attention-none = Rien à traiter pour l’instant.
+attention-held = { $title } : { $n } signatures en attente de vérification
+attention-comments = { $title } : { $n } commentaires à modérer
+attention-imports = { $title } : { $n } fichiers importés à terminer
+attention-paused = Boîtes de responsables en pause : { $n }
+attention-uncertain = Lettres dont la livraison est incertaine : { $n }
+attention-failed = Courriels en échec : { $n }
+attention-overdue = Actions dont les données auraient dû être supprimées : { $n }
+attention-retention = Actions dont les données seront supprimées d’ici 30 jours : { $n }
+overview-days = Signatures et lettres par jour
+overview-most = Maximum en un jour : { $n }
+overview-table = Sous forme de tableau
+overview-other = autres
+
+# organization
+organization-title = Organisation
+organization-hint = Ce que l’on lit de vous dans vos courriels.
+organization-address = Adresse postale
+organization-address-hint = Figure à la fin de chaque infolettre. La loi (LCAP) l’exige, et rien n’est envoyé sans elle. Indiquez l’adresse de votre organisation, jamais celle d’un domicile.
+organization-needed = Avant l’envoi, ajoutez l’adresse postale de votre organisation.

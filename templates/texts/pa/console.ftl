@@ -35,8 +35,8 @@ console-col-actions = ਕਾਰਵਾਈਆਂ
 console-col-class = ਕਿਸਮ
 console-col-count = ਈਮੇਲਾਂ
 console-col-oldest = ਸਭ ਤੋਂ ਪੁਰਾਣੀ
-console-export = CSV ਡਾਊਨਲੋਡ ਕਰੋ
-console-export-named = CSV ਡਾਊਨਲੋਡ ਕਰੋ: “{ $title }” ਦੀ ਸੂਚੀ
+console-export = ਐਕਸਪੋਰਟ ਕਰੋ
+console-export-named = ਐਕਸਪੋਰਟ ਕਰੋ: “{ $title }” ਦੀ ਸੂਚੀ
 console-export-note = ਡਾਊਨਲੋਡ ਕੀਤੀ ਸੂਚੀ ਦੀ ਰਾਖੀ ਅਸੀਂ ਨਹੀਂ ਕਰ ਸਕਦੇ। ਇਸ ਨੂੰ ਇਨਕ੍ਰਿਪਟ ਕਰਕੇ ਰੱਖੋ, ਸਿਰਫ਼ ਉਨ੍ਹਾਂ ਨੂੰ ਦਿਓ ਜਿਨ੍ਹਾਂ ਨੂੰ ਲੋੜ ਹੈ, ਅਤੇ ਕੰਮ ਮੁੱਕਣ ’ਤੇ ਮਿਟਾ ਦਿਓ।
 console-protected-numbers = ਸੁਰੱਖਿਅਤ ਕਾਰਵਾਈਆਂ ਦੀਆਂ ਗਿਣਤੀਆਂ ਦਿਨ ਵਿੱਚ ਇੱਕ ਵਾਰ ਬਦਲਦੀਆਂ ਹਨ ਅਤੇ ਹੇਠਲੇ ਦਹਾਕੇ ਤੱਕ ਗੋਲ ਕੀਤੀਆਂ ਜਾਂਦੀਆਂ ਹਨ। ਪੂਰੀ ਗਿਣਤੀ ਤੋਂ ਪਤਾ ਲੱਗ ਸਕਦਾ ਹੈ ਕਿ ਕਿਸ ਨੇ ਹਿੱਸਾ ਲਿਆ।
 console-live-yes = ਚਾਲੂ
@@ -656,3 +656,162 @@ form-other-session = ਇਹ ਫ਼ਾਰਮ ਖੁੱਲ੍ਹਣ ਤੋਂ ਬ�
 signed-out-title = ਤੁਹਾਡਾ ਸੈਸ਼ਨ ਖ਼ਤਮ ਹੋ ਗਿਆ
 signed-out-hint = ਜੋ ਤੁਸੀਂ ਲਿਖਿਆ, ਉਹ ਇਸ ਪੰਨੇ ’ਤੇ ਰੱਖਿਆ ਹੈ। ਨਵੀਂ ਟੈਬ ਵਿੱਚ ਸਾਈਨ ਇਨ ਕਰੋ, ਫਿਰ ਇੱਥੇ ਵਾਪਸ ਆ ਕੇ ਜਾਰੀ ਰੱਖੋ।
 signed-out-continue = ਜਾਰੀ ਰੱਖੋ
+
+# lists of those who took part
+signature-state-pending = ਪੁਸ਼ਟੀ ਨਹੀਂ ਹੋਈ
+signature-state-counted = ਗਿਣਿਆ ਗਿਆ
+signature-state-duplicate = ਦੁਹਰਾਇਆ
+signature-state-quarantined = ਸਮੀਖਿਆ ਲਈ ਰੋਕਿਆ
+signature-state-invalid = ਰੱਦ ਕੀਤਾ
+signature-state-withdrawn = ਵਾਪਸ ਲਿਆ
+comment-state-none = ਕੋਈ ਟਿੱਪਣੀ ਨਹੀਂ
+comment-state-waiting = ਜਾਂਚਣ ਲਈ
+comment-state-shown = ਪ੍ਰਕਾਸ਼ਿਤ
+comment-state-hidden = ਲੁਕਾਇਆ
+outreach-state-held = ਸ਼ੁਰੂਆਤ ਦੀ ਉਡੀਕ
+outreach-state-queued = ਕਤਾਰ ਵਿੱਚ
+outreach-state-sent = ਭੇਜੀ ਗਈ
+outreach-state-failed = ਅਸਫਲ
+outreach-state-uncertain = ਪਹੁੰਚ ਅਣਜਾਣ
+outreach-state-bounced = ਵਾਪਸ ਆਈ
+outreach-state-cancelled = ਰੱਦ
+participants-open = ਲੋਕਾਂ ਦੀ ਸੂਚੀ
+participants-filter = ਛਾਂਟੋ
+participants-clear = ਫਿਲਟਰ ਹਟਾਓ
+participants-any = ਕੋਈ ਵੀ
+participants-all = { $count ->
+    [one] ਕੁੱਲ { $n }
+   *[other] ਕੁੱਲ { $n }
+}
+participants-matching = { $count ->
+    [one] { $n } ਫਿਲਟਰ ਨਾਲ ਮੇਲ ਖਾਂਦਾ ਹੈ
+   *[other] { $n } ਫਿਲਟਰ ਨਾਲ ਮੇਲ ਖਾਂਦੇ ਹਨ
+}
+participants-review = ਨਿਯਮ ਨਾਲ ਸਭ ਦੀ ਸਮੀਖਿਆ ਕਰੋ
+participants-none = ਅਜੇ ਕਿਸੇ ਨੇ ਹਿੱਸਾ ਨਹੀਂ ਲਿਆ। ਪਹਿਲੇ ਲੋਕਾਂ ਤੱਕ ਪਹੁੰਚਣ ਲਈ ਜਨਤਕ ਪੰਨਾ ਸਾਂਝਾ ਕਰੋ।
+participants-none-match = ਇਸ ਫਿਲਟਰ ਨਾਲ ਕੁਝ ਨਹੀਂ ਮਿਲਦਾ।
+participants-hidden = { $n } ਲੋਕ। ਉਹ ਕੌਣ ਹਨ, ਇਹ ਲੁਕਿਆ ਹੈ: ਤੁਹਾਡੀ ਭੂਮਿਕਾ ਸੰਪਰਕ ਵੇਰਵੇ ਨਹੀਂ ਪੜ੍ਹ ਸਕਦੀ।
+participants-protected = ਇਸ ਕਾਰਵਾਈ ਲਈ ਵਾਧੂ ਗੁਪਤਤਾ ਹੈ: ਨਾਂ, ਪਤੇ ਅਤੇ ਸਰੋਤ ਕਿਸੇ ਨੂੰ ਨਹੀਂ ਦਿਖਾਏ ਜਾਂਦੇ।
+participants-nobody = ਨਹੀਂ ਦਿਖਾਇਆ
+participants-place = ਥਾਂ
+participants-choose = ਚੁਣੋ
+participants-decide = ਚੁਣਿਆਂ ਨਾਲ
+participants-continue = ਜਾਰੀ ਰੱਖੋ
+participants-partial = ਪੰਨਾ ਭਰਨ ਤੋਂ ਪਹਿਲਾਂ ਖੋਜ ਰੁਕ ਗਈ। ਅੱਗੇ ਖੋਜਣ ਲਈ ਅਗਲੇ ਪੰਨੇ ’ਤੇ ਜਾਓ।
+participants-page = ਪੰਨਾ { $n }
+participants-pages = ਸੂਚੀ ਦੇ ਪੰਨੇ
+decide-hint = ਕੁੱਲ ਗਿਣਤੀ ਅਤੇ ਪੰਨੇ ਬਦਲ ਜਾਣਗੇ। ਤੁਸੀਂ ਬਾਅਦ ਵਿੱਚ ਇਹ ਬਦਲ ਸਕਦੇ ਹੋ, ਸਿਵਾਏ ਉਸਦੇ ਜੋ ਲੋਕਾਂ ਨੇ ਆਪ ਵਾਪਸ ਲਿਆ।
+decide-hold = ਸਮੀਖਿਆ ਲਈ ਰੋਕੋ
+decide-comment-shown = ਟਿੱਪਣੀ ਪ੍ਰਕਾਸ਼ਿਤ ਕਰੋ
+decide-comment-hidden = ਟਿੱਪਣੀ ਲੁਕਾਓ
+decide-counted = { $count ->
+    [one] { $n } ਦਸਤਖ਼ਤ ਮਨਜ਼ੂਰ ਕਰਨਾ ਹੈ?
+   *[other] { $n } ਦਸਤਖ਼ਤ ਮਨਜ਼ੂਰ ਕਰਨੇ ਹਨ?
+}
+decide-quarantined = { $count ->
+    [one] { $n } ਦਸਤਖ਼ਤ ਸਮੀਖਿਆ ਲਈ ਰੋਕਣਾ ਹੈ?
+   *[other] { $n } ਦਸਤਖ਼ਤ ਸਮੀਖਿਆ ਲਈ ਰੋਕਣੇ ਹਨ?
+}
+decide-invalid = { $count ->
+    [one] { $n } ਦਸਤਖ਼ਤ ਰੱਦ ਕਰਨਾ ਹੈ?
+   *[other] { $n } ਦਸਤਖ਼ਤ ਰੱਦ ਕਰਨੇ ਹਨ?
+}
+decide-comments-shown = { $count ->
+    [one] { $n } ਟਿੱਪਣੀ ਪ੍ਰਕਾਸ਼ਿਤ ਕਰਨੀ ਹੈ?
+   *[other] { $n } ਟਿੱਪਣੀਆਂ ਪ੍ਰਕਾਸ਼ਿਤ ਕਰਨੀਆਂ ਹਨ?
+}
+decide-comments-hidden = { $count ->
+    [one] { $n } ਟਿੱਪਣੀ ਲੁਕਾਉਣੀ ਹੈ?
+   *[other] { $n } ਟਿੱਪਣੀਆਂ ਲੁਕਾਉਣੀਆਂ ਹਨ?
+}
+decide-cancel = { $count ->
+    [one] { $n } ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਰੱਦ ਕਰਨੀ ਹੈ? ਖਾਲੀ ਸੀਟਾਂ ਉਡੀਕ ਸੂਚੀ ਨੂੰ ਮਿਲਣਗੀਆਂ ਅਤੇ ਵਿਅਕਤੀ ਨੂੰ ਈਮੇਲ ਮਿਲੇਗੀ।
+   *[other] { $n } ਰਜਿਸਟ੍ਰੇਸ਼ਨਾਂ ਰੱਦ ਕਰਨੀਆਂ ਹਨ? ਖਾਲੀ ਸੀਟਾਂ ਉਡੀਕ ਸੂਚੀ ਨੂੰ ਮਿਲਣਗੀਆਂ ਅਤੇ ਹਰ ਵਿਅਕਤੀ ਨੂੰ ਈਮੇਲ ਮਿਲੇਗੀ।
+}
+decide-changed = { $count ->
+    [one] { $n } ਬਦਲਿਆ।
+   *[other] { $n } ਬਦਲੇ।
+}
+
+# audit log
+audit-title = ਆਡਿਟ ਲੌਗ
+audit-hint = ਕਿਸਨੇ ਕੀ ਅਤੇ ਕਦੋਂ ਕੀਤਾ। ਇਸ ਵਿੱਚ ਸਮਰਥਕਾਂ ਦਾ ਕੋਈ ਨਿੱਜੀ ਡਾਟਾ ਨਹੀਂ, ਅਤੇ ਕੋਈ ਇਸਨੂੰ ਚੁੱਪਚਾਪ ਬਦਲ ਨਹੀਂ ਸਕਦਾ।
+audit-export = ਐਕਸਪੋਰਟ (CSV)
+audit-verify = ਲੌਗ ਦੀ ਜਾਂਚ ਕਰੋ
+audit-whole = { $count ->
+    [one] ਲੌਗ ਸਹੀ ਹੈ: { $n } ਐਂਟਰੀ, ਬਾਅਦ ਵਿੱਚ ਕੋਈ ਬਦਲੀ, ਹਟਾਈ ਜਾਂ ਜੋੜੀ ਨਹੀਂ ਗਈ।
+   *[other] ਲੌਗ ਸਹੀ ਹੈ: { $n } ਐਂਟਰੀਆਂ, ਬਾਅਦ ਵਿੱਚ ਕੋਈ ਬਦਲੀ, ਹਟਾਈ ਜਾਂ ਜੋੜੀ ਨਹੀਂ ਗਈ।
+}
+audit-not-whole = ਲੌਗ ਉਵੇਂ ਨਹੀਂ ਜਿਵੇਂ ਲਿਖਿਆ ਗਿਆ ਸੀ। ਸਰਵਰ ਚਲਾਉਣ ਵਾਲੇ ਨੂੰ ਪੁੱਛੋ।
+audit-head = ਸਭ ਤੋਂ ਨਵੀਂ ਐਂਟਰੀ ਦਾ ਚੈੱਕਸਮ, ਕਿਤੇ ਹੋਰ ਰੱਖਣ ਲਈ:
+audit-who = ਕਿਸਨੇ
+audit-what = ਕੀ
+audit-object = ਵਸਤੂ
+audit-token = API ਟੋਕਨ
+audit-system = ਸਿਸਟਮ
+audit-count = { $count ->
+    [one] { $n } ਐਂਟਰੀ
+   *[other] { $n } ਐਂਟਰੀਆਂ
+}
+audit-area-accounts = ਸਾਈਨ ਇਨ ਅਤੇ ਟੀਮ
+audit-area-contacts = ਸੰਪਰਕ ਪੜ੍ਹੇ ਜਾਂ ਐਕਸਪੋਰਟ ਕੀਤੇ
+audit-area-people = ਲੋਕ ਅਤੇ ਸਮੀਖਿਆ
+audit-area-petitions = ਪਟੀਸ਼ਨਾਂ ਅਤੇ ਸੌਂਪਣਾ
+audit-area-events = ਸਮਾਗਮ
+audit-area-letters = ਚਿੱਠੀਆਂ ਅਤੇ ਦਫ਼ਤਰ
+audit-area-mail = ਈਮੇਲ
+audit-area-settings = ਮੁਹਿੰਮਾਂ ਅਤੇ ਸੈਟਿੰਗਾਂ
+
+# saved filters
+saved-title = ਸੇਵ ਕੀਤੇ ਫਿਲਟਰ
+saved-name = ਇਸ ਫਿਲਟਰ ਦਾ ਨਾਂ
+saved-hint = ਤੁਹਾਡੀ ਸੰਸਥਾ ਵਿੱਚ ਸਭ ਇਸਨੂੰ ਵੇਖਦੇ ਹਨ। ਲੋਕਾਂ ਦੇ ਪਤੇ ਅਤੇ ਨਾਂ ਕਦੇ ਸੇਵ ਨਹੀਂ ਹੁੰਦੇ।
+saved-save = ਫਿਲਟਰ ਸੇਵ ਕਰੋ
+
+# exports
+export-title = ਐਕਸਪੋਰਟ
+export-which = ਸੂਚੀਆਂ
+export-choose = ਸੂਚੀ ਚੁਣੋ।
+export-list-signatures = ਦਸਤਖ਼ਤ
+export-list-attendances = ਰਜਿਸਟ੍ਰੇਸ਼ਨਾਂ
+export-list-outreaches = ਚਿੱਠੀਆਂ
+export-list-people = ਲੋਕ
+export-list-consents = ਸਹਿਮਤੀਆਂ
+export-action = ਕਾਰਵਾਈ
+export-format = ਫਾਰਮੈਟ
+console-export-csv = CSV (ਸਪ੍ਰੈੱਡਸ਼ੀਟ ਲਈ)
+console-export-xlsx = ਐਕਸਲ (XLSX)
+console-export-jsonl = JSON Lines (ਪ੍ਰੋਗਰਾਮਾਂ ਲਈ)
+export-usual = ਆਮ
+export-columns = ਕਾਲਮ
+export-partner = ਭਾਈਵਾਲ ਸੰਸਥਾ ਲਈ
+export-partner-hint = ਭਾਈਵਾਲ ਨੂੰ ਸਿਰਫ਼ ਉਹ ਲੋਕ ਮਿਲਦੇ ਹਨ ਜੋ ਸਹਿਮਤ ਹੋਏ ਅਤੇ ਅਨਸਬਸਕ੍ਰਾਈਬ ਨਹੀਂ ਹੋਏ, ਅਤੇ ਸਿਰਫ਼ ਉਨ੍ਹਾਂ ਦੇ ਸੰਪਰਕ ਵੇਰਵੇ।
+export-nobody = ਕੋਈ ਭਾਈਵਾਲ ਨਹੀਂ
+export-reason = ਕਾਰਨ
+export-reason-hint = ਇਹ ਆਡਿਟ ਲੌਗ ਵਿੱਚ ਲਿਖਿਆ ਜਾਂਦਾ ਹੈ। ਮਾਲਕਾਂ ਨੂੰ ਈਮੇਲ ਮਿਲਦੀ ਹੈ। ਇਸ ਵਿੱਚ ਕਿਸੇ ਦਾ ਨਾਂ ਨਾ ਲਿਖੋ।
+export-reason-missing = ਦੱਸੋ ਕਿ ਤੁਸੀਂ ਇਹ ਸੂਚੀ ਕਿਉਂ ਐਕਸਪੋਰਟ ਕਰਦੇ ਹੋ।
+export-reason-address = ਈਮੇਲ ਪਤਾ ਹਟਾਓ।
+export-button = ਐਕਸਪੋਰਟ ਕਰੋ
+
+# overview
+attention-title = ਧਿਆਨ ਦੀ ਲੋੜ
+attention-none = ਇਸ ਵੇਲੇ ਕੁਝ ਬਕਾਇਆ ਨਹੀਂ।
+attention-held = { $title }: { $n } ਦਸਤਖ਼ਤ ਸਮੀਖਿਆ ਲਈ ਰੋਕੇ
+attention-comments = { $title }: { $n } ਟਿੱਪਣੀਆਂ ਜਾਂਚਣ ਲਈ
+attention-imports = { $title }: { $n } ਇੰਪੋਰਟ ਫਾਈਲਾਂ ਪੂਰੀਆਂ ਕਰਨੀਆਂ
+attention-paused = ਰੋਕੇ ਹੋਏ ਅਧਿਕਾਰੀਆਂ ਦੇ ਮੇਲਬੌਕਸ: { $n }
+attention-uncertain = ਜਿਨ੍ਹਾਂ ਚਿੱਠੀਆਂ ਦੀ ਪਹੁੰਚ ਅਣਜਾਣ: { $n }
+attention-failed = ਅਸਫਲ ਈਮੇਲਾਂ: { $n }
+attention-overdue = ਕਾਰਵਾਈਆਂ ਜਿਨ੍ਹਾਂ ਦਾ ਡਾਟਾ ਮਿਟ ਜਾਣਾ ਚਾਹੀਦਾ ਸੀ: { $n }
+attention-retention = ਕਾਰਵਾਈਆਂ ਜਿਨ੍ਹਾਂ ਦਾ ਡਾਟਾ 30 ਦਿਨਾਂ ਵਿੱਚ ਮਿਟੇਗਾ: { $n }
+overview-days = ਦਿਨ ਅਨੁਸਾਰ ਦਸਤਖ਼ਤ ਅਤੇ ਚਿੱਠੀਆਂ
+overview-most = ਇੱਕ ਦਿਨ ਵਿੱਚ ਸਭ ਤੋਂ ਵੱਧ: { $n }
+overview-table = ਸਾਰਣੀ ਵਜੋਂ
+overview-other = ਹੋਰ
+
+# organization
+organization-title = ਸੰਸਥਾ
+organization-hint = ਤੁਹਾਡੀਆਂ ਈਮੇਲਾਂ ਵਿੱਚ ਲੋਕ ਤੁਹਾਡੇ ਬਾਰੇ ਕੀ ਪੜ੍ਹਦੇ ਹਨ।
+organization-address = ਡਾਕ ਪਤਾ
+organization-address-hint = ਹਰ ਈਮੇਲ ਅੱਪਡੇਟ ਦੇ ਅੰਤ ਵਿੱਚ ਹੁੰਦਾ ਹੈ। ਕਾਨੂੰਨ (CASL) ਇਹ ਮੰਗਦਾ ਹੈ ਅਤੇ ਇਸ ਤੋਂ ਬਿਨਾਂ ਕੁਝ ਨਹੀਂ ਭੇਜਿਆ ਜਾਂਦਾ। ਸੰਸਥਾ ਦਾ ਪਤਾ ਵਰਤੋ, ਕਿਸੇ ਦੇ ਘਰ ਦਾ ਨਹੀਂ।
+organization-needed = ਭੇਜਣ ਤੋਂ ਪਹਿਲਾਂ: ਆਪਣੀ ਸੰਸਥਾ ਦਾ ਡਾਕ ਪਤਾ ਜੋੜੋ।

@@ -91,6 +91,7 @@ const OWNED: [Owned; 9] = [
             "contact_reads",
             "audit_entries",
             "audit_unsealed",
+            "saved_filters",
             "audit_seals",
         ],
         functions: &["queue_audit_entry", "audit_entry_hash", "seal_audit_entries"],

@@ -88,6 +88,21 @@ pub(super) const FORMS: &[Form] = &[
         ..FORM
     },
     Form {
+        address: "/console/organization",
+        title: "organization-title",
+        hint: "organization-hint",
+        method: "PUT",
+        path: "/api/v1/organization",
+        reads: "/api/v1/organization",
+        then: "/console/organization",
+        back: "/console/settings",
+        groups: &[group(
+            "",
+            &[field("/postal_address", "organization-address", Widget::Text).hint("organization-address-hint")],
+        )],
+        ..FORM
+    },
+    Form {
         address: "/console/retention/months",
         title: "console-retention-default",
         hint: "console-retention-default-hint",
