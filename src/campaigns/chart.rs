@@ -2,11 +2,13 @@
 
 use chrono::{Datelike, NaiveDate};
 use plotters::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::store::UpdateRow;
+/// Days of a series from which its axis names months and no days.
+const MONTHS_FROM: i32 = 365;
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Figure {
     series: String,
     value: f64,
@@ -14,15 +16,16 @@ struct Figure {
     unit: String,
 }
 
-struct Series {
+/// Figures of one kind, by day.
+#[derive(Debug, Serialize)]
+pub(super) struct Series {
     name: String,
     unit: String,
     points: Vec<(NaiveDate, f64)>,
 }
 
-/// Draws the figures of updates as SVG, one panel for each series; empty when no series has two points.
-pub(super) fn draw(updates: &[UpdateRow]) -> String {
-    let series = gather(updates);
+/// Draws series as SVG, one panel for each; empty when there is none.
+pub(super) fn draw(series: &[Series]) -> String {
     if series.is_empty() {
         return String::new();
     }
@@ -30,34 +33,36 @@ pub(super) fn draw(updates: &[UpdateRow]) -> String {
     let height = 220 * u32::try_from(series.len()).unwrap_or(1);
     {
         let area = SVGBackend::with_string(&mut svg, (640, height)).into_drawing_area();
-        for (panel, one) in area.split_evenly((series.len(), 1)).iter().zip(&series) {
+        for (panel, one) in area.split_evenly((series.len(), 1)).iter().zip(series) {
             if let Err(error) = draw_panel(panel, one) {
                 tracing::warn!(event = "chart.failed", %error, "a chart could not be drawn");
                 return String::new();
             }
         }
+        // once for all panels: it closes the picture
+        if let Err(error) = area.present() {
+            tracing::warn!(event = "chart.failed", %error, "a chart could not be drawn");
+            return String::new();
+        }
     }
     // plotters writes a fixed size; the page scales it
     let label = series.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
     let label = label.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    svg.replacen(
-        &format!("width=\"640\" height=\"{height}\""),
-        &format!("class=\"chart\" role=\"img\" aria-label=\"{label}\""),
-        1,
-    )
+    svg.replacen(&format!("width=\"640\" height=\"{height}\""), &format!("role=\"img\" aria-label=\"{label}\""), 1)
 }
 
-fn gather(updates: &[UpdateRow]) -> Vec<Series> {
+/// The series among the figures of updates, each with the day on which it happened; at most six, of two points or more.
+pub(super) fn gather<'a>(updates: impl IntoIterator<Item = (NaiveDate, &'a Value)>) -> Vec<Series> {
     let mut series: Vec<Series> = Vec::new();
-    for update in updates {
-        for figure in serde_json::from_value::<Vec<Figure>>(update.figures.clone()).unwrap_or_default() {
+    for (day, figures) in updates {
+        for figure in Vec::<Figure>::deserialize(figures).unwrap_or_default() {
             let at = if let Some(at) = series.iter().position(|s| s.name == figure.series) {
                 at
             } else {
                 series.push(Series { name: figure.series, unit: figure.unit, points: Vec::new() });
                 series.len() - 1
             };
-            series[at].points.push((update.happened_on, figure.value));
+            series[at].points.push((day, figure.value));
         }
     }
     series.retain_mut(|s| {
@@ -96,10 +101,12 @@ fn draw_panel<DB: DrawingBackend>(
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .x_labels(6)
+        .x_labels(5)
         .y_labels(4)
         .x_label_formatter(&|day| {
-            NaiveDate::from_num_days_from_ce_opt(*day).map(|d| d.format("%Y-%m").to_string()).unwrap_or_default()
+            // within some months the day tells labels apart
+            let format = if last - first > MONTHS_FROM { "%Y-%m" } else { "%Y-%m-%d" };
+            NaiveDate::from_num_days_from_ce_opt(*day).map(|d| d.format(format).to_string()).unwrap_or_default()
         })
         .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
@@ -111,12 +118,23 @@ fn draw_panel<DB: DrawingBackend>(
         chart.draw_series(LineSeries::new(run.iter().copied(), color.mix(0.4).stroke_width(1)))?;
     }
     chart.draw_series(points().map(|point| Circle::new(point, 5, color.filled())))?;
-    panel.present()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_panels_stand_in_one_picture() {
+        let figures =
+            |day: u32| serde_json::json!([{"series": "Score", "value": 500}, {"series": "Invitations", "value": day}]);
+        let updates = [1, 15, 29].map(|day| (NaiveDate::from_ymd_opt(2026, 3, day).unwrap(), figures(day)));
+        let svg = draw(&gather(updates.iter().map(|(day, figures)| (*day, figures))));
+        assert_eq!((svg.matches("<svg").count(), svg.matches("</svg>").count()), (1, 1));
+        assert!(svg.trim_end().ends_with("</svg>") && svg.contains("Score") && svg.contains("Invitations"), "{svg}");
+        assert!(svg.contains("2026-03-"), "the axis tells days apart: {svg}");
+    }
 
     #[test]
     fn a_line_breaks_where_nothing_is_known_for_long() {

@@ -137,11 +137,12 @@ pub async fn campaign_context(
     let (updates, _) = store::updates(conn, None, Some(row.id), &PageParams::first(UPDATES)).await?;
     let (title, summary) = localized(&row.texts, locale, &row.title, &row.summary);
     let url = format!("/c/{}", row.slug);
-    let chart_svg_html = chart::draw(&updates);
+    let series = chart::gather(updates.iter().map(|update| (update.happened_on, &update.figures)));
+    let chart_svg_html = chart::draw(&series);
     let page = context! {
         campaign => context! { title, summary, description_html => markdown::render(&row.description), url },
         updates => Serde(updates.into_iter().map(|u| post(u, locale)).collect::<Vec<_>>()),
-        chart_svg_html,
+        chart_svg_html, series => Serde(&series),
     };
     Ok((row.id, page))
 }
