@@ -24,7 +24,7 @@ const BEARER: &str = "bearer";
 const SESSION: &str = "console_session";
 
 /// What operations are grouped by.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: [(&str, &str); 21] = [
     ("accounts", "Organizers, invitations, the own profile with its sessions, and API tokens."),
     ("advocacy_campaigns", "Letter actions and the letters that people write (OSDI outreaches)."),
     ("attendances", "Registrations for events."),
@@ -33,10 +33,11 @@ const TAGS: [(&str, &str); 20] = [
     ("campaigns", "Groups of actions with a landing page."),
     ("entry", "The API entry point and its description."),
     ("events", "Rallies, assemblies and other events."),
-    ("exports", "Lists as CSV and XLSX files."),
+    ("exports", "Lists as CSV, JSON Lines and XLSX files."),
     ("images", "Pictures of actions, campaigns and updates."),
     ("imports", "Files of signers."),
     ("integrity", "Spam protection: limits and allowances."),
+    ("saved_filters", "Filters of lists that are kept under a name."),
     ("mail", "The mail queue, its pauses, rate limits, relays and bounces."),
     ("offices", "Offices that letters go to, and the officials who hold them."),
     ("people", "The organization's contacts."),

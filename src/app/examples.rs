@@ -63,6 +63,7 @@ impl Builder<'_> {
     fn complete(&self, (kind, content): (&String, &mut RefOr<Content>)) {
         if let RefOr::T(content) = content
             && kind.contains("json")
+            && kind != "application/jsonl"
             && let Some(schema) = &content.schema
         {
             content.example = Some(self.value(&json!(schema), ""));

@@ -98,7 +98,7 @@ fn validator(method: &Method, template: &str, status: StatusCode) -> Result<Opti
         .or_else(|| status.is_server_error().then(|| responses.get("default"))?)
         .ok_or_else(|| format!("{key}: this status is not described"))?;
     let content = response.get("content").and_then(Value::as_object).cloned().unwrap_or_default();
-    let schema = content.iter().find(|(kind, _)| kind.contains("json")).map(|(_, media)| media["schema"].clone());
+    let schema = content.iter().find(|(kind, _)| is_json(kind)).map(|(_, media)| media["schema"].clone());
     let validator = schema.map(|mut schema| {
         close(&mut schema, false);
         let mut root: Map<String, Value> = schema.as_object().cloned().unwrap_or_default();
@@ -108,6 +108,11 @@ fn validator(method: &Method, template: &str, status: StatusCode) -> Result<Opti
     });
     validators.insert(key, validator);
     Ok(validator)
+}
+
+/// Is it one JSON document? JSON Lines are a file of lines, none of them described.
+fn is_json(kind: &str) -> bool {
+    kind.contains("json") && !kind.starts_with("application/jsonl")
 }
 
 /// Does an answer of the API fit the description?
@@ -124,8 +129,7 @@ pub fn check(method: &Method, path: &str, status: StatusCode, content_type: &str
         return;
     }
     let validator = validator(method, template, status).unwrap_or_else(|why| panic!("{why}"));
-    // JSON Lines are a file of lines, none of them described
-    if !content_type.contains("json") || content_type.starts_with("application/jsonl") {
+    if !is_json(content_type) {
         return;
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_else(|e| panic!("{method} {path}: not JSON: {e}"));
@@ -199,7 +203,7 @@ fn every_answer_is_typed() {
     for (name, operation) in operations() {
         for (status, response) in operation["responses"].as_object().unwrap() {
             for (kind, media) in response.get("content").and_then(Value::as_object).into_iter().flatten() {
-                if kind.contains("json") {
+                if is_json(kind) {
                     walk(&media["schema"], &format!("{name} {status}"), &mut untyped);
                 }
             }
@@ -225,7 +229,7 @@ fn every_operation_says_who_may_call_it() {
 fn bodies(operation: &'static Value) -> impl Iterator<Item = (String, &'static Value)> {
     let media = |at: String, value: &'static Value| {
         let kinds = value.get("content").and_then(Value::as_object).into_iter().flatten();
-        kinds.filter(|(kind, _)| kind.contains("json")).map(move |(_, media)| (at.clone(), media))
+        kinds.filter(|(kind, _)| is_json(kind)).map(move |(_, media)| (at.clone(), media))
     };
     let responses = operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.starts_with('2'));
     media("request".to_owned(), &operation["requestBody"]).chain(responses.flat_map(move |(s, r)| media(s.clone(), r)))
