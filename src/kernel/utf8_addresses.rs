@@ -1,9 +1,9 @@
-//! May the part of an address before the @ have other letters than ASCII? Mail to it needs SMTPUTF8 (RFC 6531), which many
-//! relays lack: it would be refused when it is sent, and whoever waits for it would never learn of it. So such an address is
-//! refused where it is typed, unless it is known that all relays take it.
+//! May the part of an address before the @ have other letters than ASCII? Mail to it needs SMTPUTF8 (RFC 6531), which
+//! many relays lack: it would be refused when it is sent, and whoever waits for it would never learn of it. So such an
+//! address is refused where it is typed, unless it is known that all relays take it.
 //!
-//! Known by the setting `mail.smtputf8`, or learned by the mail engine from the relays' replies to EHLO and read by every
-//! process (`mail::smtputf8`). Until then nothing is known, and such addresses are refused.
+//! Known by the setting `mail.smtputf8`, or learned by the mail engine from the relays' replies to EHLO and read by
+//! every process (`mail::smtputf8`). Until then nothing is known, and such addresses are refused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -121,9 +121,9 @@ pub(super) fn is_no_name(cell: &str) -> bool {
     is_nothing(&text) && !(is_word && text.chars().any(char::is_alphabetic) && text.is_ascii() && text.len() <= 6)
 }
 
-/// An address as it is pasted: `Ana <ana@example.org>`, `mailto:…`, `ana@example.org (Ana)`, a link of a spreadsheet or of
-/// Markdown, with words, punctuation or invisible marks around it. Of several addresses, and of words that may belong to
-/// an address with a space in it, it stays as it is, to be refused.
+/// An address as it is pasted: `Ana <ana@example.org>`, `mailto:…`, `ana@example.org (Ana)`, a link of a spreadsheet or
+/// of Markdown, with words, punctuation or invisible marks around it. Of several addresses, and of words that may
+/// belong to an address with a space in it, it stays as it is, to be refused.
 pub(super) fn address(cell: &str) -> String {
     let seen: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     let whole = first_value(&seen).trim();
@@ -337,8 +337,8 @@ static COUNTRY_CODES: LazyLock<HashMap<String, Option<&str>>> = LazyLock::new(||
     codes
 });
 
-/// The code of a country that is named, alone or with its code, a place or a flag (`CA - Canada`, `Toronto, Canada`), or
-/// what stands there; nothing for "N/A" and the like.
+/// The code of a country that is named, alone or with its code, a place or a flag (`CA - Canada`, `Toronto, Canada`),
+/// or what stands there; nothing for "N/A" and the like.
 pub(super) fn country(cell: &str) -> String {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     let text = text.trim();

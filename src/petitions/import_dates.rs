@@ -1,8 +1,8 @@
 //! Dates as forms, spreadsheets and people write them.
 //!
 //! Of a date of digits the file does not say whether day or month is first. The whole column does, where one of its
-//! dates has a day above 12 ([`OrderEvidence`]); otherwise the language of the file's header is taken, which the preview
-//! tells. In a column that has both orders a date is decided by itself, or by nobody.
+//! dates has a day above 12 ([`OrderEvidence`]); otherwise the language of the file's header is taken, which the
+//! preview tells. In a column that has both orders a date is decided by itself, or by nobody.
 
 use std::borrow::Cow;
 

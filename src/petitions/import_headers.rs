@@ -7,8 +7,8 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use super::import_dates::DateOrder;
 use crate::kernel::text::LocaleTag;
 
-/// Names of columns by field, the best first, in the form of [`plain`]: what forms, campaign tools, contact lists (see the
-/// tests) and Muster's own exports write in English, French and Spanish.
+/// Names of columns by field, the best first, in the form of [`plain`]: what forms, campaign tools, contact lists (see
+/// the tests) and Muster's own exports write in English, French and Spanish.
 const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
     (
         "email",
@@ -501,7 +501,6 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "marketing consent",
             "email consent",
             "mailing list",
-            "infolettre",
             "abonne",
             "abonnement",
             "suscripcion",
@@ -596,7 +595,8 @@ fn plain(name: &str) -> String {
     words.filter(|word| !ADDED.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A name without what is added in brackets ("(e.g. H2X 1Y4)"), with the words of `PreferredEmail` and `Zip::Code` apart.
+/// A name without what is added in brackets ("(e.g. H2X 1Y4)"), with the words of `PreferredEmail` and `Zip::Code`
+/// apart.
 fn without_examples(name: &str) -> String {
     let mut depth = 0_usize;
     let mut kept = String::with_capacity(name.len());

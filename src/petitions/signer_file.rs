@@ -1,8 +1,8 @@
 //! Reads a file of signers as it arrives: encoding, separator, header row, rows. Workbooks are read by [`sheet`].
 //!
 //! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16,
-//! Windows-1252 or Mac OS Roman; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
-//! spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
+//! Windows-1252 or Mac OS Roman; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are
+//! numbered as spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
 //! not shown. At most [`MAX_OPEN_BYTES`] of a file are in memory.
 
 use std::cmp::Reverse;
@@ -245,13 +245,14 @@ impl FileReader {
     }
 }
 
-/// Are there characters of several bytes in it that are right in UTF-8? In Windows-1252 they would be pairs such as `Ã©`.
+/// Are there characters of several bytes in it that are right in UTF-8? In Windows-1252 they would be pairs such as
+/// `Ã©`.
 fn has_utf8_letters(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
 }
 
-/// Are the letters with accents those of Mac OS, in which Excel for the Mac writes CSV? It has them where Windows-1252 has
-/// signs, capitals with a caron and nothing (0x83 to 0x9F), and signs where Windows-1252 has letters.
+/// Are the letters with accents those of Mac OS, in which Excel for the Mac writes CSV? It has them where Windows-1252
+/// has signs, capitals with a caron and nothing (0x83 to 0x9F), and signs where Windows-1252 has letters.
 fn is_mac_roman(bytes: &[u8]) -> bool {
     let is_mac_letter = |byte: u8| matches!(byte, 0x81 | 0x83 | 0x86..=0x8B | 0x8D..=0x90 | 0x9A | 0x9C..=0x9F);
     let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
@@ -405,8 +406,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A row whose quoted cells are set off from the separators by spaces (`a, "b, c" , d`), without these spaces; `None` for any
-/// other row.
+/// A row whose quoted cells are set off from the separators by spaces (`a, "b, c" , d`), without these spaces; `None`
+/// for any other row.
 fn without_spaces_at_quotes(row: &[u8], separator: u8) -> Option<Vec<u8>> {
     if separator == b' ' || !row.windows(2).any(|pair| pair == b" \"" || pair == b"\" ") {
         return None;

@@ -2,8 +2,8 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// What people, forms and programs write into a field for which they have nothing, in the form of [`plain`], in English,
-/// French, Spanish, Portuguese, Punjabi and Chinese.
+/// What people, forms and programs write into a field for which they have nothing, in the form of [`plain`], in
+/// English, French, Spanish, Portuguese, Punjabi and Chinese.
 const NOTHING: [&str; 76] = [
     "na",
     "notavailable",
@@ -85,8 +85,8 @@ const NOTHING: [&str; 76] = [
 /// Errors of spreadsheets.
 const ERRORS: [&str; 8] = ["#n/a", "#n/d", "#ref!", "#value!", "#valeur!", "#name?", "#null!", "#div/0!"];
 
-/// Does a text say that there is nothing: no text, a mark such as `-`, words such as "N/A" or "inconnu", a spreadsheet's
-/// error?
+/// Does a text say that there is nothing: no text, a mark such as `-`, words such as "N/A" or "inconnu", a
+/// spreadsheet's error?
 pub fn is_nothing(text: &str) -> bool {
     let text = text.trim();
     let lower = text.to_lowercase();

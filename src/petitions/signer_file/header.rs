@@ -73,8 +73,8 @@ pub(super) fn header_index(rows: &[Vec<String>]) -> usize {
     named.or_else(|| rows.iter().position(|row| filled(row) > 1)).unwrap_or(0)
 }
 
-/// The names of columns whose header has two rows, as tools for surveys write it: questions, and under them the parts of their
-/// answers ("Email Address"), or "Open-Ended Response". `None` where the row after the header is none of it.
+/// The names of columns whose header has two rows, as tools for surveys write it: questions, and under them the parts
+/// of their answers ("Email Address"), or "Open-Ended Response". `None` where the row after the header is none of it.
 pub(super) fn with_second_row(header: &[String], next: &[String]) -> Option<Vec<String>> {
     // in the form of a question without parts
     const WHOLE: [&str; 8] = [

@@ -71,7 +71,7 @@ async fn address_that_no_relay_takes_is_refused_where_it_is_typed(pool: PgPool) 
             assert_eq!(problem["errors"][0]["code"], "unsupported_email", "{address}: {problem}");
             assert!(problem["errors"][0]["pointer"].as_str().unwrap().ends_with("/email_addresses/0/address"));
         }
-        let person = json!({"email_addresses": [{"address": address}]});
+        let person = json!({"person": {"email_addresses": [{"address": address}]}});
         let problem = app.post("/api/v1/people", Some(&token), &person).await.expect(422);
         assert_eq!(problem["errors"][0]["code"], "unsupported_email", "{address}: {problem}");
         let form = [("given_name", "Amara"), ("family_name", "Okafor"), ("email", address), ("country", "CA")];
