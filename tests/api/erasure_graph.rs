@@ -88,7 +88,7 @@ const LEADS: [(&str, Fate); 47] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 80] = [
+const OTHERS: [&str; 81] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -115,6 +115,7 @@ const OTHERS: [&str; 80] = [
     "images.id",
     "imports.id",
     "imports.mapping",
+    "imports.suggested",
     "invalidations.id",
     "invitations.id",
     "jobs.claim_token",
