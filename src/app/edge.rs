@@ -37,10 +37,8 @@ pub(super) async fn own_forms_only(State(kernel): State<Arc<Kernel>>, request: R
     }
     // mail programs that are extensions or pages of a browser unsubscribe as RFC 8058 says; their own site is no one else's,
     // and the address is known to the reader of the mail only
-    let body = match parts.uri.path().starts_with("/t/") {
-        true => to_bytes(body, ONE_CLICK_LIMIT).await.unwrap_or_default(),
-        false => Bytes::new(),
-    };
+    let is_link = parts.uri.path().starts_with("/t/");
+    let body = if is_link { to_bytes(body, ONE_CLICK_LIMIT).await.unwrap_or_default() } else { Bytes::new() };
     if !is_one_click(&parts.headers, &body) {
         return Error::problem(Code::Forbidden, "Another site's page sent this form. Open ours and send it there.")
             .into_response();

@@ -17,9 +17,9 @@ use tower::ServiceExt;
 use crate::{app::App, mail::Engine, worker};
 
 /// How long ago it begins.
-const DAYS: i64 = 21;
+const DAYS: usize = 21;
 /// Signatures of each day, from the first: a launch, a quiet time, a rally.
-const SIGNATURES: [usize; DAYS as usize] = [38, 31, 22, 14, 9, 7, 6, 12, 8, 5, 4, 6, 5, 9, 26, 19, 11, 8, 6, 10, 4];
+const SIGNATURES: [usize; DAYS] = [38, 31, 22, 14, 9, 7, 6, 12, 8, 5, 4, 6, 5, 9, 26, 19, 11, 8, 6, 10, 4];
 /// One in so many signs the form and never confirms.
 const UNCONFIRMED: usize = 9;
 /// Bytes of an answer that are read.
@@ -105,7 +105,7 @@ fn signature(n: usize) -> Value {
     let mut body = json!({
         "person": person(n),
         "muster:display": (["full_name", "first_name", "initials", "hidden"][n % 4]),
-        "muster:consents": {"updates": n % 3 != 0},
+        "muster:consents": {"updates": !n.is_multiple_of(3)},
         "referrer_data": {"source": SOURCES[n * 3 % SOURCES.len()]},
     });
     if n % 12 == 5 {
@@ -125,28 +125,30 @@ pub(super) async fn fill(app: &App, token: String) -> anyhow::Result<()> {
         return Ok(());
     }
     let env = &app.kernel.env;
-    env.advance(-TimeDelta::days(DAYS));
-    let mut passed = 0;
+    let day = TimeDelta::days(1);
+    let all = SIGNATURES.iter().fold(TimeDelta::zero(), |sum, _| sum + day);
+    env.advance(-all);
+    let mut passed = TimeDelta::zero();
     let lived = async {
         let engine = Engine::new(app.kernel.clone(), app.mail_kinds())?;
         before(&client).await.context("before the first day")?;
         let mut signed = 0;
-        for (day, signatures) in SIGNATURES.into_iter().enumerate() {
-            one_day(&client, day, env.now().date_naive(), signed, signatures)
+        for (number, signatures) in SIGNATURES.into_iter().enumerate() {
+            one_day(&client, number, env.now().date_naive(), signed, signatures)
                 .await
-                .with_context(|| format!("day {day}"))?;
+                .with_context(|| format!("day {number}"))?;
             signed += signatures;
             worker::run_jobs(app).await?;
             engine.drain().await?;
-            env.advance(TimeDelta::days(1));
-            passed += 1;
+            env.advance(day);
+            passed += day;
             worker::tick(app, true).await?;
         }
         anyhow::Ok(())
     };
     let lived = lived.await;
     // whatever happened, the demo goes on in the present
-    env.advance(TimeDelta::days(DAYS - passed));
+    env.advance(all - passed);
     lived
 }
 
