@@ -1,4 +1,4 @@
-//! Exports of lists of contacts, as CSV, JSON Lines and workbooks ([`format`]).
+//! Exports of lists of contacts, as CSV, JSON Lines and workbooks ([`mod@format`]).
 //!
 //! [`api`] requires the scope, finds the organization's action, writes the audit entry, and only then sends the first
 //! byte. [`lists`] has the columns of each list and reads it in batches: each batch is a short query of its own,
