@@ -163,7 +163,7 @@ pub struct ActionCampaign {
 
 /// A row of `actions`, with its organization's name, its campaign, and the end of its data.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0004_campaigns.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0001_baseline.sql")]
 pub struct Action {
     pub id: Uuid,
     pub organization_id: Uuid,

@@ -149,7 +149,7 @@ crate::kernel::text_enum!(PlanChange);
 
 /// The columns of `events` that an organizer sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0007_events.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0001_baseline.sql")]
 pub struct Plan {
     pub kind: EventKind,
     pub format: Format,

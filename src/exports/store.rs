@@ -16,7 +16,7 @@ use crate::{
 /// Number of rows of a batch.
 pub(super) const BATCH: i64 = 1_000;
 
-/// A signature to export; the columns are described in `migrations/0006_petitions.sql`.
+/// A signature to export; the columns are described in `migrations/0001_baseline.sql`.
 #[derive(Debug)]
 pub(super) struct SignatureLine {
     pub id: Uuid,
@@ -91,7 +91,7 @@ pub(super) async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) 
     .await?)
 }
 
-/// An attendance to export; the columns are described in `migrations/0007_events.sql`.
+/// An attendance to export; the columns are described in `migrations/0001_baseline.sql`.
 #[derive(Debug)]
 pub(super) struct AttendanceLine {
     pub id: Uuid,
@@ -129,7 +129,7 @@ pub(super) async fn attendances(
     .await?)
 }
 
-/// An outreach to export; the columns are described in `migrations/0005_letters.sql`.
+/// An outreach to export; the columns are described in `migrations/0001_baseline.sql`.
 #[derive(Debug)]
 pub(super) struct OutreachLine {
     pub id: Uuid,

@@ -246,7 +246,7 @@ pub(super) async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petitio
 
 /// A row of `signatures`.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0006_petitions.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0001_baseline.sql")]
 pub struct SignatureRow {
     pub id: Uuid,
     pub petition_id: Uuid,

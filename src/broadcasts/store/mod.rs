@@ -41,7 +41,7 @@ pub(super) struct Text {
     pub body: String,
 }
 
-/// A row of `broadcasts`; the columns are described in `migrations/0009_broadcasts.sql`.
+/// A row of `broadcasts`; the columns are described in `migrations/0001_baseline.sql`.
 #[derive(Clone, Debug)]
 pub(super) struct Broadcast {
     pub id: Uuid,

@@ -42,7 +42,7 @@ pub(crate) const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
 ]);
 
-/// A row of `attendances`. The columns are described in `migrations/0007_events.sql`.
+/// A row of `attendances`. The columns are described in `migrations/0001_baseline.sql`.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct AttendanceRow {
     pub id: Uuid,

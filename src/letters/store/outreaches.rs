@@ -65,7 +65,7 @@ pub(crate) async fn submit_letters(
 
 /// A letter's row.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0005_letters.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0001_baseline.sql")]
 pub struct LetterRow {
     pub id: Uuid,
     pub letter_action_id: Uuid,

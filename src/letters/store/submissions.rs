@@ -8,7 +8,7 @@ use crate::{campaigns::SubmissionMode, kernel::text::LocaleTag};
 /// A validated and sealed letter: the composite type `letter_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Type)]
 #[sqlx(type_name = "letter_submission")]
-#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
+#[expect(missing_docs, reason = "described in migrations/0001_baseline.sql")]
 pub struct LetterSubmission {
     pub id: Uuid,
     pub letter_action_id: Uuid,
@@ -33,7 +33,7 @@ pub struct LetterSubmission {
 /// One office that a letter goes to: the composite type `letter_submission_target`.
 #[derive(Clone, Copy, Debug, sqlx::Type)]
 #[sqlx(type_name = "letter_submission_target")]
-#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
+#[expect(missing_docs, reason = "described in migrations/0001_baseline.sql")]
 pub struct LetterSubmissionTarget {
     pub letter_id: Uuid,
     pub outreach_id: Uuid,
