@@ -45,6 +45,7 @@ function_files!(
     "people",
     "petitions",
     "requests",
+    "statistics",
     "triggers",
 );
 
