@@ -4,26 +4,35 @@
 //! clock set back and moved on day by day. Names are put together from lists, addresses are under `example.org`; what happens is the
 //! same in every demo. The protected actions stay empty: nobody can be entered there by somebody else.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Method, Request, header},
+    http::{Method, Request, StatusCode, header},
 };
 use chrono::{NaiveDate, TimeDelta};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tower::ServiceExt;
 
 use crate::{app::App, mail::Engine, worker};
 
-/// How long ago it begins.
+/// Days of it, up to now.
 const DAYS: usize = 21;
 /// Signatures of each day, from the first: a launch, a quiet time, a rally.
 const SIGNATURES: [usize; DAYS] = [38, 31, 22, 14, 9, 7, 6, 12, 8, 5, 4, 6, 5, 9, 26, 19, 11, 8, 6, 10, 4];
 /// One in so many signs the form and never confirms.
 const UNCONFIRMED: usize = 9;
+/// Signatures that are sent at once.
+const CONCURRENCY: usize = 8;
 /// Bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 1 << 20;
+/// Attempts at a request that is answered 503, as a busy machine does, and the pause between them.
+const MAX_ATTEMPTS: usize = 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 const PETITION: &str = "/api/v1/petitions/stop-deportations";
 const LETTER: &str = "/api/v1/advocacy_campaigns/renewable-work-permit";
@@ -59,34 +68,39 @@ const COMMENTS: [&str; 5] = [
 ];
 
 /// Requests to the demo from within.
-struct Client {
+struct Client<'a> {
+    app: &'a App,
     router: Router,
     token: String,
 }
 
-impl Client {
-    /// Sends a request, by the organizer or by a supporter, and returns its answer.
+impl Client<'_> {
+    /// Sends a request, by the organizer or by a supporter, and returns its answer. As a good client does, it tries again while the
+    /// service is busy.
     async fn send(&self, method: Method, path: &str, is_organizer: bool, body: &Value) -> anyhow::Result<Value> {
-        let mut request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
-        if is_organizer {
-            request = request.header("OSDI-API-Token", &self.token);
+        let key = self.app.kernel.env.id().to_string();
+        let mut attempts = 1;
+        loop {
+            let mut request =
+                Request::builder().method(&method).uri(path).header(header::CONTENT_TYPE, "application/json");
+            if is_organizer {
+                request = request.header("OSDI-API-Token", &self.token).header("Idempotency-Key", &key);
+            }
+            let Ok(answer) = self.router.clone().oneshot(request.body(Body::from(body.to_string()))?).await;
+            let status = answer.status();
+            let bytes = to_bytes(answer.into_body(), ANSWER_LIMIT).await?;
+            let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            match status {
+                status if status.is_success() => return Ok(answer),
+                StatusCode::SERVICE_UNAVAILABLE if attempts < MAX_ATTEMPTS => sleep(RETRY_PAUSE).await,
+                _ => bail!("{path}: {status} {answer}"),
+            }
+            attempts += 1;
         }
-        let Ok(answer) = self.router.clone().oneshot(request.body(Body::from(body.to_string()))?).await;
-        let status = answer.status();
-        let bytes = to_bytes(answer.into_body(), ANSWER_LIMIT).await?;
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if !status.is_success() {
-            bail!("{path}: {status} {answer}");
-        }
-        Ok(answer)
     }
 
     async fn organizer(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         self.send(Method::POST, path, true, &body).await
-    }
-
-    async fn supporter(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        self.send(Method::POST, path, false, &body).await
     }
 }
 
@@ -119,16 +133,15 @@ fn signature(n: usize) -> Value {
 /// # Errors
 /// When the demo does not take what its own content sends.
 pub(super) async fn fill(app: &App, token: String) -> anyhow::Result<()> {
-    let client = Client { router: app.router(), token };
+    let client = Client { app, router: app.router(), token };
     let signatures = client.send(Method::GET, &format!("{PETITION}/signatures"), true, &Value::Null).await?;
     if signatures["total_records"].as_i64() != Some(0) {
         return Ok(());
     }
     let env = &app.kernel.env;
     let day = TimeDelta::days(1);
-    let all = SIGNATURES.iter().fold(TimeDelta::zero(), |sum, _| sum + day);
+    let all: TimeDelta = SIGNATURES.iter().map(|_| day).sum();
     env.advance(-all);
-    let mut passed = TimeDelta::zero();
     let lived = async {
         let engine = Engine::new(app.kernel.clone(), app.mail_kinds())?;
         before(&client).await.context("before the first day")?;
@@ -141,19 +154,18 @@ pub(super) async fn fill(app: &App, token: String) -> anyhow::Result<()> {
             worker::run_jobs(app).await?;
             engine.drain().await?;
             env.advance(day);
-            passed += day;
             worker::tick(app, true).await?;
         }
         anyhow::Ok(())
     };
     let lived = lived.await;
     // whatever happened, the demo goes on in the present
-    env.advance(all - passed);
+    env.advance(-env.ahead());
     lived
 }
 
 /// What an organizer prepares.
-async fn before(client: &Client) -> anyhow::Result<()> {
+async fn before(client: &Client<'_>) -> anyhow::Result<()> {
     for source in SOURCES {
         client.organizer("/api/v1/sources", json!({"word": source})).await?;
     }
@@ -166,20 +178,26 @@ async fn before(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What people do on one day, from the first (0). `first`: the number of the day's first signer.
-async fn one_day(client: &Client, day: usize, today: NaiveDate, first: usize, signatures: usize) -> anyhow::Result<()> {
-    for n in first..first + signatures {
-        let path = format!("{PETITION}/signatures");
-        if n % UNCONFIRMED == 4 {
-            client.supporter(&path, signature(n)).await?;
-        } else {
-            client.organizer(&path, signature(n)).await?;
-        }
-        if n % 4 == 1 {
-            let body = json!({"person": person(n), "muster:consents": {"updates": true}});
-            client.organizer(&format!("{LETTER}/outreaches"), body).await?;
-        }
+/// A supporter signs the petition, and one in four writes a letter.
+async fn sign(client: &Client<'_>, n: usize) -> anyhow::Result<()> {
+    let is_vouched = n % UNCONFIRMED != 4;
+    client.send(Method::POST, &format!("{PETITION}/signatures"), is_vouched, &signature(n)).await?;
+    if n % 4 == 1 {
+        let body = json!({"person": person(n), "muster:consents": {"updates": true}});
+        client.organizer(&format!("{LETTER}/outreaches"), body).await?;
     }
+    Ok(())
+}
+
+/// What people do on one day, from the first (0). `first`: the number of the day's first signer.
+async fn one_day(
+    client: &Client<'_>,
+    day: usize,
+    today: NaiveDate,
+    first: usize,
+    signatures: usize,
+) -> anyhow::Result<()> {
+    stream::iter(first..first + signatures).map(|n| sign(client, n)).buffered(CONCURRENCY).try_collect::<()>().await?;
     for (event, each_day) in EVENTS.into_iter().zip([4, 2]) {
         for n in 0..each_day {
             let n = 1000 + day * each_day + n;
@@ -207,7 +225,7 @@ async fn one_day(client: &Client, day: usize, today: NaiveDate, first: usize, si
 }
 
 /// An email update to those who agreed.
-async fn news(client: &Client, subject: &str, body: &str) -> anyhow::Result<()> {
+async fn news(client: &Client<'_>, subject: &str, body: &str) -> anyhow::Result<()> {
     let update = json!({
         "muster:texts": {"en": {"subject": subject, "body": body}}, "muster:audience": {"actions": ["stop-deportations"]},
     });
