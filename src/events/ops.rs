@@ -210,7 +210,7 @@ pub(super) async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
 /// # Errors
 /// `internal` when the vault does not open it.
 pub(super) fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayload> {
-    Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
+    Ok(vault.open_or_default(ATTENDANCES, row.id, row.sealed.as_deref())?)
 }
 
 /// Appends the consents of a registration.

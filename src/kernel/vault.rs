@@ -69,6 +69,19 @@ impl Vault {
         serde_json::from_slice(&plain).map_err(|_| DecryptionError)
     }
 
+    /// Like [`Vault::open`], for a row whose text may have been dropped; the default then.
+    ///
+    /// # Errors
+    /// [`DecryptionError`], see [`Vault::open`].
+    pub fn open_or_default<T: DeserializeOwned + Default>(
+        &self,
+        table: &str,
+        row: Uuid,
+        sealed: Option<&[u8]>,
+    ) -> Result<T, DecryptionError> {
+        sealed.map_or_else(|| Ok(T::default()), |sealed| self.open(table, row, sealed))
+    }
+
     /// The blind index of an address: equal for equal mailboxes within this vault, unrelated between vaults.
     pub fn email_index(&self, address: &EmailAddress) -> Vec<u8> {
         self.index.mac(&[b"email", address.index_form().as_bytes()]).to_vec()

@@ -61,7 +61,7 @@ impl PersonRow {
     /// # Errors
     /// `internal` when they cannot be decrypted with the vault's key.
     pub fn details(&self, vault: &Vault) -> Result<Details> {
-        Ok(self.sealed.as_deref().map(|sealed| vault.open(TABLE, self.id, sealed)).transpose()?.unwrap_or_default())
+        Ok(vault.open_or_default(TABLE, self.id, self.sealed.as_deref())?)
     }
 }
 

@@ -158,8 +158,7 @@ impl Step {
 /// The data of the effective signature of a signer with that of a newer one over it, sealed for the effective one.
 fn merged_payload(kernel: &Kernel, newer: &LoadedSignature, effective: &SignatureRow) -> Result<Vec<u8>> {
     let sealed = effective.sealed.as_deref();
-    let before: SignaturePayload =
-        sealed.map(|sealed| newer.vault.open(SIGNATURES, effective.id, sealed)).transpose()?.unwrap_or_default();
+    let before: SignaturePayload = newer.vault.open_or_default(SIGNATURES, effective.id, sealed)?;
     let payload = &newer.payload;
     let now = SignaturePayload {
         details: before.details.merged(payload.details.clone()),
