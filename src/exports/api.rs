@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -17,15 +16,16 @@ use uuid::Uuid;
 use super::{
     Exports,
     format::Format,
-    lists::{ActionList, Asked, Attendances, Export, List, Outreaches, Signatures, Subject},
+    lists::{ActionList, Attendances, Export, List, Outreaches, Signatures, Subject},
     name_list,
     organization_lists::{Consents, PARTNER_COLUMNS, People},
+    query::{CsvFile, ExportFile, ExportParams, ExportQuery, ExportRefused, FormatParam, StateParam, asked_format},
     store,
 };
 use crate::{
     campaigns::{self, Kind},
     error::{Code, Error, Result},
-    kernel::{extract::PathParams, hal::Links, http_cache::private_json, text::clean_line, zones},
+    kernel::{extract::PathParams, hal::Links, http_cache::private_json},
     organizers::{Actor, Scope, admit_export},
     petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
@@ -98,22 +98,10 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
-        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+        StateParam,
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "A header and one line for each signature. Scope `contacts:export`.",
-            body = String,
-            content_type = "text/csv",
-        ),
-        (status = 400, description = "An unknown parameter or state"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-    ),
+    responses(CsvFile, ExportRefused),
 )]
 async fn export_signatures(
     State(exports): State<Exports>,
@@ -131,22 +119,10 @@ async fn export_signatures(
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
-        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+        StateParam,
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "A header and one line for each attendance. Scope `contacts:export`.",
-            body = String,
-            content_type = "text/csv",
-        ),
-        (status = 400, description = "An unknown parameter or state"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-    ),
+    responses(CsvFile, ExportRefused),
 )]
 async fn export_attendances(
     State(exports): State<Exports>,
@@ -164,22 +140,10 @@ async fn export_attendances(
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
-        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+        StateParam,
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "A header and one line for each outreach. Scope `contacts:export`.",
-            body = String,
-            content_type = "text/csv",
-        ),
-        (status = 400, description = "An unknown parameter or state"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-    ),
+    responses(CsvFile, ExportRefused),
 )]
 async fn export_outreaches(
     State(exports): State<Exports>,
@@ -197,32 +161,12 @@ async fn export_outreaches(
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("format" = Option<String>, Query, description = "`csv`, `jsonl` or `xlsx`; else as `Accept` has it, else CSV"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
+        FormatParam,
+        StateParam,
         ("source" = Option<String>, Query, description = "A word of origin"),
-        ("columns" = Option<String>, Query, description = "Names of columns, with commas; all unless told"),
-        ("from" = Option<String>, Query, description = "Made on this day or later"),
-        ("until" = Option<String>, Query, description = "Made on this day or earlier"),
-        ("reason" = Option<String>, Query, description = "Why, for the audit trail: at most 200 characters"),
-        ("bom" = Option<String>, Query, description = "`1`: CSV with a byte order mark, for Excel"),
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "One row for each entry. Scope `contacts:export`.",
-            content(
-                (String = "text/csv"),
-                (String = "application/jsonl"),
-                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-            ),
-        ),
-        (status = 400, description = "An unknown parameter, state or column"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-        (status = 409, description = "More rows than a worksheet holds"),
-    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
 )]
 async fn export_signatures_as(
     State(exports): State<Exports>,
@@ -241,32 +185,12 @@ async fn export_signatures_as(
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("format" = Option<String>, Query, description = "`csv`, `jsonl` or `xlsx`; else as `Accept` has it, else CSV"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
+        FormatParam,
+        StateParam,
         ("source" = Option<String>, Query, description = "A word of origin"),
-        ("columns" = Option<String>, Query, description = "Names of columns, with commas; all unless told"),
-        ("from" = Option<String>, Query, description = "Made on this day or later"),
-        ("until" = Option<String>, Query, description = "Made on this day or earlier"),
-        ("reason" = Option<String>, Query, description = "Why, for the audit trail: at most 200 characters"),
-        ("bom" = Option<String>, Query, description = "`1`: CSV with a byte order mark, for Excel"),
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "One row for each entry. Scope `contacts:export`.",
-            content(
-                (String = "text/csv"),
-                (String = "application/jsonl"),
-                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-            ),
-        ),
-        (status = 400, description = "An unknown parameter, state or column"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-        (status = 409, description = "More rows than a worksheet holds"),
-    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
 )]
 async fn export_attendances_as(
     State(exports): State<Exports>,
@@ -285,31 +209,11 @@ async fn export_attendances_as(
     tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
-        ("format" = Option<String>, Query, description = "`csv`, `jsonl` or `xlsx`; else as `Accept` has it, else CSV"),
-        ("state" = Option<String>, Query, description = "`all`, or one state"),
-        ("columns" = Option<String>, Query, description = "Names of columns, with commas; all unless told"),
-        ("from" = Option<String>, Query, description = "Made on this day or later"),
-        ("until" = Option<String>, Query, description = "Made on this day or earlier"),
-        ("reason" = Option<String>, Query, description = "Why, for the audit trail: at most 200 characters"),
-        ("bom" = Option<String>, Query, description = "`1`: CSV with a byte order mark, for Excel"),
+        FormatParam,
+        StateParam,
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "One row for each entry. Scope `contacts:export`.",
-            content(
-                (String = "text/csv"),
-                (String = "application/jsonl"),
-                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-            ),
-        ),
-        (status = 400, description = "An unknown parameter, state or column"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-        (status = 409, description = "More rows than a worksheet holds"),
-    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
 )]
 async fn export_outreaches_as(
     State(exports): State<Exports>,
@@ -328,31 +232,11 @@ async fn export_outreaches_as(
     path = "/api/v1/exports/people",
     tag = "exports",
     params(
-        ("format" = Option<String>, Query, description = "`csv`, `jsonl` or `xlsx`; else as `Accept` has it, else CSV"),
-        ("columns" = Option<String>, Query, description = "Names of columns, with commas; all unless told"),
-        ("from" = Option<String>, Query, description = "Made on this day or later"),
-        ("until" = Option<String>, Query, description = "Made on this day or earlier"),
-        ("reason" = Option<String>, Query, description = "Why, for the audit trail: at most 200 characters"),
+        FormatParam,
+        ExportParams,
         ("partner" = Option<String>, Query, description = "Slug of the partner to whom the file goes"),
-        ("bom" = Option<String>, Query, description = "`1`: CSV with a byte order mark, for Excel"),
     ),
-    responses(
-        (
-            status = 200,
-            description = "One row for each entry. Scope `contacts:export`.",
-            content(
-                (String = "text/csv"),
-                (String = "application/jsonl"),
-                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-            ),
-        ),
-        (status = 400, description = "An unknown parameter, state or column"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope"),
-        (status = 404, description = "No such partner"),
-        (status = 409, description = "More rows than a worksheet holds"),
-    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
 )]
 async fn export_people(
     State(exports): State<Exports>,
@@ -388,29 +272,10 @@ async fn export_people(
     path = "/api/v1/exports/consents",
     tag = "exports",
     params(
-        ("format" = Option<String>, Query, description = "`csv`, `jsonl` or `xlsx`; else as `Accept` has it, else CSV"),
-        ("columns" = Option<String>, Query, description = "Names of columns, with commas; all unless told"),
-        ("from" = Option<String>, Query, description = "Made on this day or later"),
-        ("until" = Option<String>, Query, description = "Made on this day or earlier"),
-        ("reason" = Option<String>, Query, description = "Why, for the audit trail: at most 200 characters"),
-        ("bom" = Option<String>, Query, description = "`1`: CSV with a byte order mark, for Excel"),
+        FormatParam,
+        ExportParams,
     ),
-    responses(
-        (
-            status = 200,
-            description = "One row for each entry. Scope `contacts:export`.",
-            content(
-                (String = "text/csv"),
-                (String = "application/jsonl"),
-                (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-            ),
-        ),
-        (status = 400, description = "An unknown parameter, state or column"),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope"),
-        (status = 409, description = "More rows than a worksheet holds"),
-    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
 )]
 async fn export_consents(
     State(exports): State<Exports>,
@@ -422,16 +287,6 @@ async fn export_consents(
     let wish =
         ExportQuery::parse::<Consents>(query.as_deref().unwrap_or(""), asked_format(query.as_deref(), &headers))?;
     export_of_organization::<Consents>(&exports, &actor, wish, "all").await
-}
-
-/// The format that `Accept` asks for; none where the query has one.
-fn asked_format(query: Option<&str>, headers: &HeaderMap) -> Option<Format> {
-    let mut names = url::form_urlencoded::parse(query.unwrap_or("").as_bytes()).map(|(name, _)| name);
-    if names.any(|name| name == "format") {
-        return None;
-    }
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
-    Some(Format::accepted(accept))
 }
 
 const PROTECTED: &str = "Contacts of a protected action never leave by a token, and not by one person's decision.";
@@ -478,19 +333,7 @@ fn download(body: Body, kind: &'static str, name: &str) -> Result<Response> {
         ("delivery" = Uuid, Path),
         ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
     ),
-    responses(
-        (
-            status = 200,
-            description = "A header and one line for each name. Scope `contacts:export`.",
-            body = String,
-            content_type = "text/csv",
-        ),
-        (status = 400),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
-    ),
+    responses(CsvFile, ExportRefused),
 )]
 async fn export_names(
     State(exports): State<Exports>,
@@ -522,10 +365,7 @@ async fn export_names(
             body = Vec<u8>,
             content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
-        (status = 401),
-        (status = 303, description = "A browser is led to where its session is confirmed"),
-        (status = 403, description = "Without the scope, or protected"),
-        (status = 404),
+        ExportRefused,
         (status = 409, description = "More names than a worksheet holds"),
     ),
 )]
@@ -592,158 +432,4 @@ async fn respond<L: List>(
     admit_export(&mut *kernel.db.acquire().await?, kernel, actor, L::AUDIT_VERB, object, details).await?;
     let name = format!("{name}-{}-{}.{}", L::NAME, kernel.env.now().date_naive(), format.ending());
     download(Body::from_stream(export.stream(format, bom).await?), format.media_type(), &name)
-}
-
-/// Maximum length of a reason, in characters.
-const MAX_REASON: usize = 200;
-
-/// Query parameters of a list.
-#[derive(Debug)]
-struct ExportQuery {
-    asked: Asked,
-    format: Format,
-    bom: bool,
-    /// Why, for the audit trail; empty: not said.
-    reason: String,
-    /// Slug of the partner to whom it goes; empty: nobody else.
-    partner: String,
-}
-
-impl ExportQuery {
-    /// Reads the parameters. `format`: the one of the address, if it has one.
-    fn parse<L: List>(query: &str, format: Option<Format>) -> Result<Self> {
-        let refuse = |detail: String| Err(Error::problem(Code::InvalidParameter, detail));
-        let mut wish = Self {
-            asked: Asked {
-                states: L::DEFAULT_STATES.iter().map(|&state| state.to_owned()).collect(),
-                ..Asked::default()
-            },
-            format: format.unwrap_or(Format::Csv),
-            bom: false,
-            reason: String::new(),
-            partner: String::new(),
-        };
-        let mut seen: Vec<String> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            let asked = &mut wish.asked;
-            match &*name {
-                "state" if value == "all" && !L::STATES.is_empty() => {
-                    asked.states = L::STATES.iter().map(|&state| state.to_owned()).collect();
-                }
-                "state" if !L::STATES.is_empty() => match L::STATES.iter().find(|&&state| state == value) {
-                    Some(state) => asked.states = vec![(*state).to_owned()],
-                    None => return refuse(format!("`state` is `all` or one of {}.", L::STATES.join(", "))),
-                },
-                "bom" => match &*value {
-                    "0" | "1" => wish.bom = value == "1",
-                    _ => return refuse("`bom` is 0 or 1.".to_owned()),
-                },
-                "format" if format.is_none() => match Format::of_name(&value) {
-                    Some(format) => wish.format = format,
-                    None => return refuse("`format` is csv, jsonl or xlsx.".to_owned()),
-                },
-                "columns" => {
-                    let columns = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-                    asked.columns = columns.map(ToOwned::to_owned).collect();
-                    let mut known = std::collections::HashSet::new();
-                    if !asked.columns.iter().all(|name| known.insert(name)) {
-                        return refuse("`columns` names one twice.".to_owned());
-                    }
-                }
-                "source" if L::HAS_SOURCE => asked.source = Some(value.clone().into_owned()),
-                "from" | "until" => {
-                    let Some(at) = begin_of(&value, name == "until") else {
-                        return refuse(format!("`{name}` is a day, such as 2026-11-30."));
-                    };
-                    *(if name == "from" { &mut asked.from } else { &mut asked.until }) = Some(at);
-                }
-                "reason" => {
-                    let reason = clean_line(&value, MAX_REASON).ok().filter(|reason| !reason.contains('@'));
-                    let Some(reason) = reason else {
-                        return refuse("`reason` is at most 200 characters, without an address.".to_owned());
-                    };
-                    wish.reason = reason;
-                }
-                "partner" if L::NAME == People::NAME => wish.partner = value.clone().into_owned(),
-                other => {
-                    return refuse(format!(
-                        "`{}` is not a parameter of this export.",
-                        other.chars().take(40).collect::<String>()
-                    ));
-                }
-            }
-            if seen.iter().any(|known| *known == name) {
-                return refuse(format!("`{name}` stands there twice."));
-            }
-            seen.push(name.into_owned());
-        }
-        Ok(wish)
-    }
-
-    /// What the audit trail notes of it.
-    fn details(&self) -> serde_json::Value {
-        let mut details = json!({"format": self.format.ending()});
-        for (name, value) in [("reason", &self.reason), ("partner", &self.partner)] {
-            if !value.is_empty() {
-                details[name] = value.as_str().into();
-            }
-        }
-        if !self.asked.states.is_empty() {
-            details["states"] = json!(self.asked.states);
-        }
-        if !self.asked.columns.is_empty() {
-            details["columns"] = json!(self.asked.columns);
-        }
-        details
-    }
-}
-
-/// Midnight at which a day begins in the default time zone; with `next`, that at which it ends.
-fn begin_of(day: &str, next: bool) -> Option<DateTime<Utc>> {
-    let day = day.parse::<NaiveDate>().ok()?;
-    let day = if next { day.succ_opt()? } else { day };
-    zones::DEFAULT.from_local_datetime(&day.and_time(NaiveTime::MIN)).earliest().map(|at| at.to_utc())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_query_asks_for() {
-        let parse = |query: &str| ExportQuery::parse::<Signatures>(query, None);
-        let states = |query: &str| parse(query).unwrap().asked.states;
-        assert_eq!(states(""), ["counted"]);
-        assert!(!parse("").unwrap().bom && parse("").unwrap().format == Format::Csv);
-        assert_eq!(states("state=withdrawn&bom=1"), ["withdrawn"]);
-        assert!(parse("state=withdrawn&bom=1").unwrap().bom);
-        assert_eq!(states("state=all").len(), 6);
-        let wish = parse("format=xlsx&columns=email,%20id&source=hall&from=2026-11-01&reason=Hand%20over").unwrap();
-        assert_eq!((wish.format, wish.asked.columns.join("|")), (Format::Workbook, "email|id".to_owned()));
-        assert_eq!(wish.asked.from.unwrap().to_rfc3339(), "2026-11-01T04:00:00+00:00");
-        assert_eq!(wish.details()["reason"], "Hand over");
-        let attendances = ExportQuery::parse::<Attendances>("bom=0", None).unwrap();
-        assert_eq!(attendances.asked.states, ["accepted", "waitlisted"]);
-        let outreaches = ExportQuery::parse::<Outreaches>("", None).unwrap();
-        assert!(!outreaches.asked.states.iter().any(|state| state == "pending"));
-        for (query, named) in [
-            ("state=accepted", "`state`"),
-            ("state=", "`state`"),
-            ("bom=yes", "`bom`"),
-            ("page=2", "`page`"),
-            ("state=all&state=counted", "`state`"),
-            ("format=pdf", "`format`"),
-            ("from=tomorrow", "`from`"),
-            ("reason=for%20ana@example.org", "`reason`"),
-            ("columns=id,id", "`columns`"),
-            ("partner=union", "`partner`"),
-        ] {
-            let error = parse(query).unwrap_err();
-            assert_eq!(error.code(), Code::InvalidParameter);
-            assert!(error.to_string().contains(named), "{query}: {error}");
-        }
-        assert!(ExportQuery::parse::<Signatures>("format=csv", Some(Format::Csv)).is_err(), "the address says it");
-        assert!(ExportQuery::parse::<Outreaches>("source=hall", None).is_err());
-        assert!(ExportQuery::parse::<People>("state=all", None).is_err());
-    }
 }

@@ -102,10 +102,12 @@ pub(super) trait List: Send + Sync + 'static {
     const AUDIT_VERB: &'static str;
     /// Names of the columns, in order.
     const COLUMNS: &'static [&'static str];
-    /// All states of a row.
-    const STATES: &'static [&'static str];
+    /// All states of a row; none where rows have no state.
+    const STATES: &'static [&'static str] = &[];
     /// The states that are exported unless others are asked for.
-    const DEFAULT_STATES: &'static [&'static str];
+    const DEFAULT_STATES: &'static [&'static str] = &[];
+    /// Do rows have a word of origin?
+    const HAS_SOURCE: bool = false;
 
     /// Reads the next batch after an id.
     fn read(
@@ -117,8 +119,6 @@ pub(super) trait List: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
     /// When the row was made.
     fn created_at(row: &Self::Row) -> DateTime<Utc>;
-    /// Do rows have a word of origin?
-    const HAS_SOURCE: bool = true;
     /// The row's word of origin.
     fn source(_: &Self::Row) -> Option<&str> {
         None
@@ -248,7 +248,8 @@ impl<L: List> Export<L> {
     async fn read(self: Arc<Self>, mut pages: KeysetPages) -> Result<Read<L>> {
         let mut conn = self.kernel.db.acquire().await?;
         let rows = L::read(&mut conn, &self.kernel, self.subject.id(), &self.asked, pages.after()).await?;
-        let (rows, has_more) = pages.take(rows, L::id);
+        let (mut rows, has_more) = pages.take(rows, L::id);
+        rows.retain(|row| self.is_asked_for(row));
         Ok((rows, has_more.then_some(pages)))
     }
 
@@ -270,7 +271,7 @@ impl<L: List> Export<L> {
         let unsubscribed = self.unsubscribed(&opened).await?;
         for (row, ExportRow { opened, indexes }) in rows.iter().zip(&opened) {
             let consents = !indexes.is_empty() && !indexes.iter().any(|index| unsubscribed.contains(index));
-            if self.wants(row, consents) {
+            if self.asked.purpose.is_none() || consents {
                 let cells = L::cells(row, opened, consents, &self.extra_columns);
                 let is_whole = self.asked.columns.is_empty();
                 let chosen = || self.places.iter().filter_map(|&place| cells.get(place).cloned()).collect();
@@ -281,14 +282,13 @@ impl<L: List> Export<L> {
         Ok(())
     }
 
-    /// Is this row asked for?
-    fn wants(&self, row: &L::Row, consents: bool) -> bool {
+    /// Is this row of the days and the origin that are asked for?
+    fn is_asked_for(&self, row: &L::Row) -> bool {
         let asked = &self.asked;
         let at = L::created_at(row);
         asked.from.is_none_or(|from| at >= from)
             && asked.until.is_none_or(|until| at < until)
             && asked.source.as_deref().is_none_or(|source| L::source(row) == Some(source))
-            && (asked.purpose.is_none() || consents)
     }
 
     async fn unsubscribed(&self, opened: &[ExportRow<L>]) -> Result<HashSet<Vec<u8>>> {
@@ -350,6 +350,7 @@ impl List for Signatures {
         "vetted",
         "deliver_name",
     ];
+    const HAS_SOURCE: bool = true;
     const STATES: &'static [&'static str] = SignatureState::NAMES;
     const DEFAULT_STATES: &'static [&'static str] = &[SignatureState::Counted.as_str()];
 
@@ -376,12 +377,7 @@ impl List for Signatures {
     }
 
     fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::SignaturePayload> {
-        Ok(row
-            .sealed
-            .as_deref()
-            .map(|sealed| vault.open(petitions::SIGNATURES, row.id, sealed))
-            .transpose()?
-            .unwrap_or_default())
+        Ok(vault.open_or_default(petitions::SIGNATURES, row.id, row.sealed.as_deref())?)
     }
 
     fn subscriber_email<'a>(row: &SignatureLine, opened: &'a petitions::SignaturePayload) -> Option<&'a str> {
@@ -445,6 +441,7 @@ impl List for Attendances {
         "created_date",
         "accepted_date",
     ];
+    const HAS_SOURCE: bool = true;
     const STATES: &'static [&'static str] = AttendanceState::NAMES;
     const DEFAULT_STATES: &'static [&'static str] =
         &[AttendanceState::Accepted.as_str(), AttendanceState::Waitlisted.as_str()];
@@ -472,12 +469,7 @@ impl List for Attendances {
     }
 
     fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::AttendancePayload> {
-        Ok(row
-            .sealed
-            .as_deref()
-            .map(|sealed| vault.open(events::ATTENDANCES, row.id, sealed))
-            .transpose()?
-            .unwrap_or_default())
+        Ok(vault.open_or_default(events::ATTENDANCES, row.id, row.sealed.as_deref())?)
     }
 
     fn subscriber_email<'a>(row: &AttendanceLine, opened: &'a events::AttendancePayload) -> Option<&'a str> {
@@ -601,18 +593,13 @@ impl List for Outreaches {
         row.line.id
     }
 
-    const HAS_SOURCE: bool = false;
-
     fn created_at(row: &OutreachRow) -> DateTime<Utc> {
         row.line.created_at
     }
 
     fn open(vault: &Vault, row: &OutreachRow) -> Result<OpenedLetter> {
         let sealed = row.line.sealed.as_deref();
-        let payload: letters::LetterPayload = sealed
-            .map(|sealed| vault.open(letters::LETTERS, row.line.letter_id, sealed))
-            .transpose()?
-            .unwrap_or_default();
+        let payload: letters::LetterPayload = vault.open_or_default(letters::LETTERS, row.line.letter_id, sealed)?;
         let subject = row.subject(&payload);
         Ok(OpenedLetter {
             details: payload.details,

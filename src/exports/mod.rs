@@ -16,6 +16,7 @@ mod keyset_pages;
 mod lists;
 mod name_list;
 mod organization_lists;
+mod query;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -22,10 +22,6 @@ const UPDATES: &str = "updates";
 pub(super) const PARTNER_COLUMNS: [&str; 9] =
     ["given_name", "family_name", "email", "phone", "postal_code", "city", "region", "country", "preferred_language"];
 
-fn open(vault: &Vault, id: Uuid, sealed: Option<&[u8]>) -> Result<Details> {
-    Ok(sealed.map(|sealed| vault.open(PEOPLE, id, sealed)).transpose()?.unwrap_or_default())
-}
-
 /// The people of an organization.
 #[derive(Debug)]
 pub(super) struct People;
@@ -51,9 +47,6 @@ impl List for People {
         "consent_date",
         "created_date",
     ];
-    const STATES: &'static [&'static str] = &[];
-    const DEFAULT_STATES: &'static [&'static str] = &[];
-    const HAS_SOURCE: bool = false;
 
     async fn read(
         conn: &mut PgConnection,
@@ -74,7 +67,7 @@ impl List for People {
     }
 
     fn open(vault: &Vault, row: &PersonLine) -> Result<Details> {
-        open(vault, row.id, row.sealed.as_deref())
+        Ok(vault.open_or_default(PEOPLE, row.id, row.sealed.as_deref())?)
     }
 
     fn subscriber_email<'a>(row: &PersonLine, opened: &'a Details) -> Option<&'a str> {
@@ -117,9 +110,6 @@ impl List for Consents {
         "source",
         "created_date",
     ];
-    const STATES: &'static [&'static str] = &[];
-    const DEFAULT_STATES: &'static [&'static str] = &[];
-    const HAS_SOURCE: bool = false;
 
     async fn read(
         conn: &mut PgConnection,
@@ -140,7 +130,7 @@ impl List for Consents {
     }
 
     fn open(vault: &Vault, row: &ConsentLine) -> Result<Details> {
-        open(vault, row.person_id, row.sealed.as_deref())
+        Ok(vault.open_or_default(PEOPLE, row.person_id, row.sealed.as_deref())?)
     }
 
     fn subscriber_email<'a>(_: &ConsentLine, _: &'a Details) -> Option<&'a str> {
