@@ -612,7 +612,8 @@ async fn postgres_run_gives_a_command_a_database_and_passes_its_exit_code_on() {
 async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_data() {
     let house = Installation::bare();
     let start = async || {
-        let server = house.serve(&["demo"]).await;
+        // the first start makes a cluster, and lets three weeks pass
+        let server = house.serve_within(Duration::from_mins(4), &["demo"]).await;
         let greeting =
             until("the greeting", async || Some(server.stdout()).filter(|out| out.contains("API token"))).await;
         let value = |name: &str| {

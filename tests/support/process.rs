@@ -46,7 +46,15 @@ const PATIENCE: Duration = Duration::from_secs(40);
 ///
 /// # Panics
 /// After 40 seconds, saying what did not come.
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, ask).await
+}
+
+/// Asks until there is an answer, for at most so long.
+///
+/// # Panics
+/// After that, saying what did not come.
+pub async fn until_within<T>(patience: Duration, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -55,7 +63,7 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    timeout(patience, asking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// A folder and an environment for processes that belong together.
@@ -196,6 +204,11 @@ impl Installation {
 
     /// Starts a process that serves, on free ports, and waits until it is ready.
     pub async fn serve(&self, arguments: &[&str]) -> Server {
+        self.serve_within(PATIENCE, arguments).await
+    }
+
+    /// Like [`Installation::serve`], for a start that may take so long.
+    pub async fn serve_within(&self, patience: Duration, arguments: &[&str]) -> Server {
         for _ in 0..5 {
             let (http, admin) = (free_address(), free_address());
             let log = self.folder.join(format!("server-{}", http.port()));
@@ -205,7 +218,7 @@ impl Installation {
             command.env("MUSTER__HTTP__PUBLIC_URL", format!("http://{http}"));
             let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
             let mut server = Server { child, http, admin, log };
-            let ready = until("a server that is ready", async || {
+            let ready = until_within(patience, "a server that is ready", async || {
                 if let Some(status) = server.child.try_wait().unwrap() {
                     return Some(Err(status));
                 }
