@@ -31,6 +31,7 @@ use crate::{
     campaigns::SubmissionOutcome,
     error::{Error, FieldError, Result},
     kernel::{
+        Kernel,
         countries::OTHER,
         forms::{FieldErrors, FormInput},
         jobs::{self, Job, JobKind, NextStep},
@@ -42,15 +43,15 @@ use crate::{
 
 /// Name of the table, part of the associated data of a sealed chunk.
 const TABLE: &str = "import_chunks";
-/// Size of a chunk in bytes.
-pub(super) const CHUNK_BYTES: usize = 256 * 1024;
-/// Maximum number of chunks that are open at once; a line must be shorter than all of them together.
-pub(super) const MAX_OPEN_CHUNKS: i64 = 3;
+/// Size of a chunk in bytes: about what a step reads, since every step decrypts the chunks that it reads from.
+pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// Maximum number of chunks that are open at once; a line, with its quotation marks doubled, must be shorter than all but one.
+pub(super) const MAX_OPEN_CHUNKS: i32 = 4;
 /// Name of the job that imports the rows.
 pub(super) const JOB: &str = "import";
 const FILE_CLEANUP_JOB: &str = "import_file";
 /// Chunks deleted in one step.
-const CHUNKS_DELETED_PER_STEP: i64 = 40;
+const CHUNKS_DELETED_PER_STEP: i64 = 160;
 /// Rows submitted concurrently, so that they share commits.
 const MAX_PARALLEL_ROWS: usize = 32;
 /// Maximum number of stored row errors of an import.
@@ -88,6 +89,28 @@ mod base64_bytes {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         BASE64.decode(String::deserialize(deserializer)?.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+/// The next rows of the file, and the number of bytes that were opened for them: one chunk, and the following ones while the first row
+/// goes on in them.
+async fn next_rows(kernel: &Kernel, vault: &Vault, import: &Import) -> Result<(ReadResult, usize)> {
+    let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
+    let bytes = usize::try_from(import.bytes).map_err(Error::internal)?;
+    let first = i32::try_from(offset / CHUNK_BYTES).map_err(Error::internal)?;
+    let mut opened = Vec::new();
+    let mut number = first;
+    loop {
+        let chunk = imports::chunks(&mut *kernel.work.acquire().await?, import.id, number, 1).await?.pop();
+        if let Some((_, sealed)) = &chunk {
+            opened.extend(open_chunk(vault, import.id, sealed).map_err(jobs::failing_with("unreadable"))?);
+        }
+        let part: &[u8] = opened.get(offset % CHUNK_BYTES..).unwrap_or_default();
+        let read = csv_reader::read_rows(part, offset + part.len() >= bytes)?;
+        number += 1;
+        if !matches!(read, ReadResult::Incomplete) || chunk.is_none() || number == first + MAX_OPEN_CHUNKS {
+            return Ok((read, part.len()));
+        }
     }
 }
 
@@ -149,21 +172,12 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     };
     let petition = store::petition(&mut conn, import.petition_id).await?;
     let vault = petition.action.open_vault(kernel).await.map_err(jobs::failing_with("vault_closed"))?;
-    let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
-    let from = i32::try_from(offset / CHUNK_BYTES).map_err(Error::internal)?;
-    let chunks = imports::chunks(&mut conn, import.id, from, MAX_OPEN_CHUNKS).await?;
     drop(conn);
-    let mut part = Vec::new();
-    for (_, sealed) in &chunks {
-        part.extend(open_chunk(&vault, import.id, sealed).map_err(jobs::failing_with("unreadable"))?);
-    }
-    let part: &[u8] = part.get(offset % CHUNK_BYTES..).unwrap_or_default();
-    let is_end = i64::try_from(offset + part.len()).map_err(Error::internal)? >= import.bytes;
-    let (rows, used, is_last) = match csv_reader::read_rows(part, is_end)? {
-        ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
-        ReadResult::End => (Vec::new(), 0, true),
-        ReadResult::Incomplete if part.len() < MAX_LINE_BYTES => return Ok(NextStep::Failed("unreadable")),
-        ReadResult::Incomplete => return Ok(NextStep::Failed("too_long")),
+    let (rows, used, is_last) = match next_rows(kernel, &vault, &import).await? {
+        (ReadResult::Rows { rows, used, is_last }, _) => (rows, used.get(), is_last),
+        (ReadResult::End, _) => (Vec::new(), 0, true),
+        (ReadResult::Incomplete, opened) if opened < MAX_LINE_BYTES => return Ok(NextStep::Failed("unreadable")),
+        (ReadResult::Incomplete, _) => return Ok(NextStep::Failed("too_long")),
     };
     let mapping: ColumnMapping = serde_json::from_value(import.mapping.clone())
         .map_err(Error::internal)

@@ -183,7 +183,7 @@ async fn overwrite_rows(
             save(petitions, conn, vault, import.id, number, &bytes).await?;
         }
         let next = open.chunks.keys().next_back().map_or(first, |last| last + 1);
-        let most = MAX_OPEN_CHUNKS - i64::try_from(open.chunks.len()).map_err(Error::internal)?;
+        let most = i64::from(MAX_OPEN_CHUNKS) - i64::try_from(open.chunks.len()).map_err(Error::internal)?;
         for (number, sealed) in imports::chunks(conn, import.id, next, most).await? {
             open.chunks.insert(number, import::open_chunk(vault, import.id, &sealed)?);
         }

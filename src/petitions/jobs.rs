@@ -22,12 +22,12 @@ pub fn register_jobs(petitions: &Petitions, jobs: &mut Jobs) {
     jobs.add_queue(
         import::ImportJob(petitions.clone()),
         "signs the lines of an uploaded file through the hot path, 32 at a time",
-        "three pieces of 256 KiB",
+        "400 lines, of up to four pieces of 64 KiB",
     );
     jobs.add_queue(
         import::ImportFileCleanupJob(petitions.clone()),
         "deletes the file of an import that has ended",
-        "40 pieces",
+        "160 pieces",
     );
     let milestones = JobInfo::tick(
         "record_milestones",
