@@ -9,6 +9,7 @@ rounds=${BENCH_ROUNDS:-3}
 million=${BENCH_MILLION:-1000000}
 mails=${BENCH_MAILS:-100000}
 confirmations=${BENCH_CONFIRMATIONS:-60032}
+pairs=${BENCH_PAIRS:-1000}
 http=127.0.0.1:18080
 admin=127.0.0.1:18081
 relay=127.0.0.1:18525

@@ -4,11 +4,11 @@
 #
 #   bench/run.sh [ROW...]      default: all rows
 #
-# Rows: sign confirm latency register read start drain workers claim size backlog steady million export.
+# Rows: sign confirm latency timing register read start drain workers claim size backlog steady million export.
 #
 # Environment: BENCH_SECONDS (8) per measurement, BENCH_ROUNDS (3) per row, BENCH_MAILS (100000) letters to drain,
 # BENCH_MILLION (1000000) signatures of the large petition, BENCH_CONFIRMATIONS (60032) buttons to press, a multiple of
-# 128. All connections are to loopback.
+# 128, BENCH_PAIRS (1000) addresses of each kind whose times are compared. All connections are to loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -576,6 +576,36 @@ row_steady() {
         "$(ratio "$last" "$first") x" "<= 1.15 x" "$(verdict "$(ratio "$last" "$first")" most 1.15)"
 }
 
+# Does the time of an answer tell who has signed? Signs on one connection, alternately with an address that has signed and with one that has
+# not, each address once, and prints both medians and their difference.
+row_timing() {
+    local confirmation known new
+    for confirmation in email none; do
+        say "timing, $confirmation"
+        fresh bench_ours
+        serve bench_ours web
+        signers known | times "$confirmation" >/dev/null
+        paste -d '\n' <(signers known) <(signers new) | times "$confirmation" >"$BENCH_DIR/times"
+        halt
+        known=$(awk 'NR % 2 { print 1000 * $1 }' "$BENCH_DIR/times" | median)
+        new=$(awk 'NR % 2 == 0 { print 1000 * $1 }' "$BENCH_DIR/times" | median)
+        put "time of an answer, confirmation \`$confirmation\`, $pairs addresses that have signed" "median $(printf '%.3f' "$known") ms" \
+            "as many that have not: $(printf '%.3f' "$new") ms" "$(awk -v a="$known" -v b="$new" 'BEGIN { printf "%+.0f", 1000 * (a - b) }') µs" "-" "printed"
+    done
+}
+
+# signers PREFIX: prints an address for each of $pairs people.
+signers() { seq -f "$1-%.0f@example.org" "$pairs"; }
+
+# times PETITION: signs with the addresses that it reads, one after the other on one connection, and prints the seconds that each took.
+times() {
+    awk -v url="http://$http/api/v1/petitions/$1/signatures" '
+        NR > 1 { print "next" }
+        { print "url=" url
+          print "json={\"person\":{\"given_name\":\"Amara\",\"email_addresses\":[{\"address\":\"" $0 "\"}]}}"
+          print "output=/dev/null\nfail-early\nfail\nsilent\nshow-error\nwrite-out=%{time_total}\\n" }' | curl -K -
+}
+
 row_start() {
     local i start
     fresh bench_ours
@@ -606,7 +636,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign confirm latency register read start drain workers claim size backlog steady million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign confirm latency timing register read start drain workers claim size backlog steady million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 
