@@ -10,13 +10,13 @@ use hickory_resolver::{
     net::{NetError, runtime::TokioRuntimeProvider},
     proto::rr::RData,
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::{
     config::{Settings, Transport},
     error::Error,
-    kernel::{backups, db, env::Env},
+    kernel::{backups, database_roles, db, env::Env},
     mail,
 };
 
@@ -82,6 +82,7 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
     let checked = async {
         let pools = db::Pools::new(settings, &database.url)?;
         let mut warnings = db::check_server(&pools.work).await?;
+        warnings.extend(database_roles::warning(&pools.work).await?);
         warnings.extend(mail::restore_guard_warning(&pools.work).await?);
         if settings.is_production() && !settings.backup.recipients.is_empty() {
             warnings.extend(check_backups(&pools.work).await);
@@ -100,11 +101,23 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
         Err(_) => findings.errors.push(format!("database.url: no answer within {CHECK_TIMEOUT:?}")),
     }
     if !database.direct_url.is_empty() {
-        findings.add(match timeout(CHECK_TIMEOUT, db::connect(&database.direct_url, db::PoolKind::Background)).await {
-            Ok(Ok(_)) => Ok("database.direct_url: answers".to_owned()),
-            Ok(Err(error)) => Err(format!("database.direct_url: {error}")),
-            Err(_) => Err(format!("database.direct_url: no answer within {CHECK_TIMEOUT:?}")),
-        });
+        let connecting = db::connect(&database.direct_url, db::PoolKind::Background);
+        findings.add(answers("database.direct_url", connecting).await);
+    }
+    if !database.migrate_url.is_empty() {
+        findings.add(answers("database.migrate_url", database_roles::connect(&database.migrate_url)).await);
+    }
+}
+
+/// Whether a connection is made in time.
+async fn answers(
+    setting: &str,
+    connecting: impl Future<Output = Result<PgConnection, Error>>,
+) -> Result<String, String> {
+    match timeout(CHECK_TIMEOUT, connecting).await {
+        Ok(Ok(_)) => Ok(format!("{setting}: answers")),
+        Ok(Err(error)) => Err(format!("{setting}: {error}")),
+        Err(_) => Err(format!("{setting}: no answer within {CHECK_TIMEOUT:?}")),
     }
 }
 

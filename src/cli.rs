@@ -20,8 +20,8 @@ use crate::{
     config::Settings,
     demo,
     kernel::{
-        self, Kernel, Process, backups, db, durability,
-        embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
+        self, Kernel, Process, backups, database_roles, db, durability,
+        embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, Urls, exit_code, run_with},
         env::Env,
         migrations,
         text::EmailAddress,
@@ -57,7 +57,7 @@ enum Command {
         #[arg(long, value_enum, default_value = "all")]
         role: ServeRole,
     },
-    /// Bring the database's schema up to date
+    /// Bring the database's schema up to date; with database.migrate_url also separate the database's roles
     Migrate,
     /// Serve on this machine with a demo campaign; nothing leaves it
     Demo,
@@ -184,7 +184,7 @@ enum MailVerb {
 
 #[derive(Debug, Subcommand)]
 enum PostgresVerb {
-    /// Start the embedded Postgres, run a command with `DATABASE_URL` set, stop it, and exit as the command did
+    /// Start the embedded Postgres, run a command with `DATABASE_URL` set (as its superuser), stop it, and exit as the command did
     Run {
         /// Do not wait for the disk: for tests. A killed process loses nothing, a power failure may break the cluster
         #[arg(long)]
@@ -195,6 +195,9 @@ enum PostgresVerb {
     },
     /// Open psql on the database; beside a running Muster on the Postgres that it runs
     Psql {
+        /// As the administrator (database.migrate_url; the superuser of the embedded Postgres) and not as the service's role
+        #[arg(long)]
+        administrator: bool,
         /// Arguments of psql, after `--`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -236,11 +239,13 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Postgres { verb: PostgresVerb::Run { no_fsync, command } } => {
             return postgres_run(no_fsync, &command).await;
         }
-        Command::Postgres { verb: PostgresVerb::Psql { arguments } } => return psql(arguments).await,
+        Command::Postgres { verb: PostgresVerb::Psql { administrator, arguments } } => {
+            return psql(administrator, arguments).await;
+        }
         Command::Serve { role } => serve(settings()?, role, false).await?,
         Command::Demo => serve(demo::settings(settings()?)?, ServeRole::All, true).await?,
         Command::Migrate => {
-            let database = Database::open(&settings()?).await?;
+            let database = Database::open(&settings()?).await?.with_administrator();
             let migrated = database.migrate().await;
             let role = db::set_role_settings(database.direct()).await;
             database.close().await?;
@@ -361,16 +366,21 @@ async fn postgres_run(no_fsync: bool, command: &[String]) -> anyhow::Result<Exit
         options.settings.extend(["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned())));
     }
     let postgres = EmbeddedPostgres::start(options).await?;
-    let status = run_with(&postgres.url(), command).await.with_context(|| format!("cannot run {}", command[0]));
+    let status =
+        run_with(&postgres.urls().administrator, command).await.with_context(|| format!("cannot run {}", command[0]));
     postgres.stop().await?;
     Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
 }
 
-async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
-    let database = Database::open_or_attach(&settings()?).await?;
-    // before the user's arguments, which may name another database
-    let command = [vec!["psql".to_owned(), database.direct().to_owned()], arguments].concat();
-    let status = run_with(database.direct(), &command).await.context("cannot run psql");
+async fn psql(administrator: bool, arguments: Vec<String>) -> anyhow::Result<ExitCode> {
+    let database = Database::open_or_attach(&settings()?).await?.with_administrator();
+    let url = if administrator { database.administrator() } else { Some(database.direct()) };
+    let status = match url {
+        // before the user's arguments, which may name another database
+        Some(url) => run_with(url, &[vec!["psql".to_owned(), url.to_owned()], arguments].concat()).await,
+        None => Err(std::io::Error::other("database.migrate_url: is empty")),
+    };
+    let status = status.context("cannot run psql");
     database.close().await?;
     Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
 }
@@ -379,24 +389,44 @@ async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
 struct Database {
     settings: Settings,
     url: String,
+    /// URL of a role that may separate the roles; always known of an embedded Postgres.
+    administrator: Option<String>,
     own: Option<EmbeddedPostgres>,
 }
 
 impl Database {
     async fn open(settings: &Settings) -> anyhow::Result<Self> {
         if !settings.database.url.is_empty() {
-            return Ok(Self { settings: settings.clone(), url: settings.database.url.clone(), own: None });
+            let url = settings.database.url.clone();
+            return Ok(Self { settings: settings.clone(), url, administrator: None, own: None });
         }
         let own = EmbeddedPostgres::start(Options::new(&settings.postgres.data_root)).await?;
-        Ok(Self { settings: settings.clone(), url: own.url(), own: Some(own) })
+        Ok(Self::embedded(settings, own.urls(), Some(own)))
+    }
+
+    fn embedded(settings: &Settings, urls: Urls, own: Option<EmbeddedPostgres>) -> Self {
+        Self { settings: settings.clone(), url: urls.service, administrator: Some(urls.administrator), own }
+    }
+
+    /// With the administrator of an external database (`database.migrate_url`), whom the service itself does not use.
+    fn with_administrator(mut self) -> Self {
+        let url = &self.settings.database.migrate_url;
+        if self.administrator.is_none() && !url.is_empty() {
+            self.administrator = Some(url.clone());
+        }
+        self
+    }
+
+    fn administrator(&self) -> Option<&str> {
+        self.administrator.as_deref()
     }
 
     /// For short commands: uses the Postgres of a server that runs on the same data root, if there is one.
     async fn open_or_attach(settings: &Settings) -> anyhow::Result<Self> {
         if settings.database.url.is_empty()
-            && let Some(url) = EmbeddedPostgres::url_of_running(&Options::new(&settings.postgres.data_root)).await?
+            && let Some(urls) = EmbeddedPostgres::urls_of_running(&Options::new(&settings.postgres.data_root)).await?
         {
-            return Ok(Self { settings: settings.clone(), url, own: None });
+            return Ok(Self::embedded(settings, urls, None));
         }
         Self::open(settings).await
     }
@@ -414,7 +444,7 @@ impl Database {
 
     async fn migrate(&self) -> anyhow::Result<()> {
         self.refuse_unfinished_restore().await?;
-        migrations::migrate(self.direct()).await.context(MIGRATION_FAILED)
+        migrations::migrate(self.direct(), self.administrator()).await.context(MIGRATION_FAILED)
     }
 
     /// A database whose restore was broken off may hold half of it, with mail that may have been sent.
@@ -468,7 +498,11 @@ async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<tokio::net
 
 async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics()?;
-    for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)) {
+    let migrate_url = (!settings.database.migrate_url.is_empty()).then(|| {
+        "database.migrate_url: the service does not need an administrator; give it to `muster migrate` and `muster restore` only"
+            .to_owned()
+    });
+    for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)).chain(migrate_url) {
         tracing::warn!(event = "settings.warning", "{warning}");
     }
     tracing::info!(event = "process.time_zones", "time zones: {}", zones::describe());
@@ -484,7 +518,11 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     let served = async {
         database.migrate().await?;
         let pools = db::Pools::new(&settings, &database.url)?;
-        for warning in db::check_server(&pools.work).await.context("this database cannot be used")? {
+        let mut warnings = db::check_server(&pools.work).await.context("this database cannot be used")?;
+        if settings.is_production() {
+            warnings.extend(database_roles::warning(&pools.work).await?);
+        }
+        for warning in warnings {
             tracing::warn!(event = "database.warning", "{warning}");
         }
         durability::check_at_startup(&settings, &pools.work).await.context("this database cannot be used")?;

@@ -21,8 +21,13 @@ const PROFILES: [(&str, &str); 3] = [
 ];
 
 /// Environment variables that hold secrets; each may be given as a file, by `NAME_FILE`.
-const SECRETS: [&str; 4] =
-    ["DATABASE_URL", "MUSTER__DATABASE__URL", "MUSTER__DATABASE__DIRECT_URL", "MUSTER__MAIL__SMTP_URL"];
+const SECRETS: [&str; 5] = [
+    "DATABASE_URL",
+    "MUSTER__DATABASE__URL",
+    "MUSTER__DATABASE__DIRECT_URL",
+    "MUSTER__DATABASE__MIGRATE_URL",
+    "MUSTER__MAIL__SMTP_URL",
+];
 
 /// All settings. Keys, units and defaults: `config/default.toml`.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -167,6 +172,8 @@ pub struct Database {
     pub url: String,
     /// Postgres URL that bypasses a pooler, for migrations and LISTEN; empty: `url`.
     pub direct_url: String,
+    /// Postgres URL of an administrator, which bypasses a pooler, for `muster migrate` and `muster restore`; empty: none.
+    pub migrate_url: String,
     /// Required durability of a commit.
     pub durability: Durability,
     /// Maximum connections of this process for pages, the API and the console.

@@ -10,6 +10,7 @@ BEGIN
         SELECT a.attrelid::regclass AS of_table, a.attname AS name
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+          AND pg_has_role(c.relowner, 'MEMBER') -- the audit trail may belong to another role
           AND a.atttypid = 'bytea'::regtype AND coalesce(a.attstattarget, -1) <> 0
         ORDER BY a.attrelid::regclass::text, a.attname
     LOOP

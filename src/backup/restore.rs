@@ -30,7 +30,7 @@ use crate::{
         Kernel,
         backups::{self, Target},
         crypto::Key,
-        db,
+        database_roles, db,
         embedded_postgres::client_program,
         env::Env,
         keyring::Keyring,
@@ -131,7 +131,8 @@ pub async fn check(
     Ok(verified)
 }
 
-/// Restores a backup that was [checked](check) into the database at `url`, a direct one, which nobody else may use.
+/// Restores a backup that was [checked](check) into the database at `url`, a direct one, which nobody else may use. `administrator`: the
+/// URL by which the roles are separated, and without which a database with separate roles is not restored.
 ///
 /// # Errors
 /// A database that is not empty or in use; `pg_restore`, which changes nothing when it fails; a failure afterwards, after which the
@@ -141,20 +142,30 @@ pub async fn restore(
     env: Env,
     keyring: Arc<Keyring>,
     url: &str,
+    administrator: Option<&str>,
     options: &RestoreOptions,
 ) -> anyhow::Result<Restored> {
     let began = env.instant();
-    let mut conn = PgConnection::connect_with(&db::options(url)?).await.context("database.url")?;
+    let mut conn = match administrator {
+        Some(administrator) => database_roles::connect(administrator).await.context("database.migrate_url")?,
+        None => PgConnection::connect_with(&db::options(url)?).await.context("database.url")?,
+    };
     require_usable(backups::target(&mut conn).await?, options)?;
+    ensure!(
+        administrator.is_some() || !database_roles::are_separate(&mut conn).await?,
+        "database.migrate_url: this database has separate roles, so restoring into it needs the URL of an administrator"
+    );
     let identities = archive::read_identities(&options.identity)?;
     let keys = keys_of(&keyring, &env);
     let major = backups::server_version(&mut conn).await? / 10_000;
     let (program, _) = client_program("pg_restore", major).await?;
-    backups::begin_restore(&mut conn).await?;
+    let mut own = PgConnection::connect_with(&db::options(url)?).await.context("database.url")?;
+    backups::begin_restore(&mut conn, &database_roles::role_of(&mut own).await?).await?;
+    let _ = own.close().await;
     let _ = conn.close().await;
     let work = Work { program, major, url: url.to_owned(), file: options.file.clone() };
     let verified = tokio::task::spawn_blocking(move || work.run(&identities, &keys)).await??;
-    migrations::migrate(url).await.context("database.url: the schema cannot be brought up to date")?;
+    migrations::migrate(url, administrator).await.context("database.url: the schema cannot be brought up to date")?;
     let pool = db::pool(&settings.database, url, db::PoolKind::Background, 4)?;
     let kernel = Kernel::new(settings, env, pool.clone(), keyring);
     let until = options.stopped_at.unwrap_or_else(|| kernel.env.now());

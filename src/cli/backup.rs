@@ -130,8 +130,8 @@ pub(super) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
         verified.manifest.taken_at.format("%Y-%m-%d %H:%M:%S UTC"),
         megabytes(verified.bytes)
     );
-    let database = Database::open(&settings).await?;
-    let restored = backup::restore(settings, env, keyring, database.direct(), &options).await;
+    let database = Database::open(&settings).await?.with_administrator();
+    let restored = backup::restore(settings, env, keyring, database.direct(), database.administrator(), &options).await;
     database.close().await?;
     let restored = restored?;
     eprintln!("Restored: {}.", speed(restored.bytes, restored.took));

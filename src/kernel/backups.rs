@@ -144,14 +144,20 @@ pub async fn is_unfinished(conn: &mut PgConnection) -> Result<bool> {
         .await?)
 }
 
-/// Begins a restore: empties the database, and marks it as being restored.
-pub async fn begin_restore(conn: &mut PgConnection) -> Result<()> {
+/// Begins a restore: empties the database, and marks it as being restored. `service`: the role of the service, into whose hands it is
+/// given; `conn` is its own or an administrator's.
+pub async fn begin_restore(conn: &mut PgConnection, service: &str) -> Result<()> {
     let mut tx = conn.begin().await?;
+    sqlx::query("SELECT set_config('muster.service_role', $1, true)").bind(service).execute(&mut *tx).await?;
     sqlx::raw_sql(
         "SET LOCAL statement_timeout = 0;
          DROP SCHEMA public CASCADE;
          CREATE SCHEMA public;
-         CREATE TABLE public.restore_unfinished ()",
+         CREATE TABLE public.restore_unfinished ();
+         DO $$ BEGIN
+             EXECUTE format('GRANT USAGE, CREATE ON SCHEMA public TO %I', current_setting('muster.service_role'));
+             EXECUTE format('ALTER TABLE public.restore_unfinished OWNER TO %I', current_setting('muster.service_role'));
+         END $$",
     )
     .execute(&mut *tx)
     .await?;

@@ -1,8 +1,10 @@
 //! The schema and how it changes: versioned migrations, and the functions and triggers in `migrations/functions/`, which
-//! are created again whenever their text changes (`docs/adr/0020-migrations.md`).
+//! are created again whenever their text changes (`docs/adr/0020-migrations.md`). With separate roles an administrator creates those of
+//! the audit trail (`docs/adr/0022-database-roles.md`).
 
 use std::{sync::LazyLock, time::Duration};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::{
     Connection, PgConnection, SqlSafeStr,
@@ -10,7 +12,10 @@ use sqlx::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::db::{PING_TIMEOUT, apply_settings, options};
+use super::{
+    database_roles::{self, AuditFunctions},
+    db::{PING_TIMEOUT, apply_settings, options},
+};
 use crate::error::{Error, Result};
 
 /// `lock_timeout` of migrations: everybody who queues behind a waiting `ALTER TABLE` waits no longer than this.
@@ -25,7 +30,7 @@ pub const FUNCTIONS_FROM: i64 = 1 << 62;
 
 macro_rules! function_files {
     ($($name:literal),+ $(,)?) => {
-        /// Names of the files in `migrations/functions/`, in the order in which they are run.
+        /// Names of the files in `migrations/functions/`, in the order in which they are run after `audit`.
         #[cfg(test)]
         const FUNCTION_FILES: &[&str] = &[$($name),+];
         /// Their text. Bodies are not checked while they are created, since they may call what a later file creates.
@@ -49,29 +54,50 @@ function_files!(
     "triggers",
 );
 
-/// All migrations, compiled into the binary. The last one creates functions and triggers; its version is a hash of their
-/// text and of the newest numbered migration, so that it is run again when they change.
+/// The functions and triggers of the audit trail.
+const AUDIT_FUNCTIONS: &str =
+    concat!("SET LOCAL check_function_bodies = off;\n", include_str!("../../migrations/functions/audit.sql"),);
+/// Set in the version of the other functions, which come after those of the audit trail.
+const AFTER_AUDIT: i64 = 1 << 56;
+
+/// All migrations, compiled into the binary. The last two create functions and triggers; their version is a hash of their
+/// text and of the newest numbered migration, so that they are run again when it changes.
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let numbered = sqlx::migrate!();
     let newest = numbered.iter().map(|migration| migration.version).max().unwrap_or(0);
     let mut migrations = numbered.migrations.into_owned();
-    migrations.push(Migration::new(
-        FUNCTIONS_FROM | functions_hash(newest),
-        "functions and triggers".into(),
-        MigrationType::Simple,
-        FUNCTIONS.into_sql_str(),
-        false,
-    ));
+    for (part, name, text) in
+        [(0, AUDIT_DESCRIPTION, AUDIT_FUNCTIONS), (AFTER_AUDIT, "functions and triggers", FUNCTIONS)]
+    {
+        let version = FUNCTIONS_FROM | part | functions_hash(newest, text);
+        migrations.push(Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false));
+    }
+    migrator_of(migrations)
+});
+
+const AUDIT_DESCRIPTION: &str = "functions of the audit trail";
+
+/// What the service's role may run where it does not own the audit trail.
+static WITHOUT_AUDIT: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator_of(MIGRATOR.iter().filter(|migration| migration.description != AUDIT_DESCRIPTION).cloned().collect())
+});
+
+fn migrator_of(migrations: Vec<Migration>) -> Migrator {
     let mut migrator = Migrator::with_migrations(migrations);
     // those of other releases: of their functions, and of a newer schema that this release may run on
     migrator.set_ignore_missing(true);
     migrator
-});
+}
 
-/// 56 bits of the hash of the functions' text and the newest numbered migration.
-fn functions_hash(newest: i64) -> i64 {
-    let digest = Sha256::new().chain_update(newest.to_be_bytes()).chain_update(FUNCTIONS).finalize();
+/// 56 bits of the hash of functions' text and the newest numbered migration.
+fn functions_hash(newest: i64, text: &str) -> i64 {
+    let digest = Sha256::new().chain_update(newest.to_be_bytes()).chain_update(text).finalize();
     digest.iter().take(7).fold(0, |number, &byte| number << 8 | i64::from(byte))
+}
+
+/// The functions of the audit trail of this release.
+fn audit_functions() -> AuditFunctions {
+    AuditFunctions { text: AUDIT_FUNCTIONS, version: HEXLOWER.encode(&Sha256::digest(AUDIT_FUNCTIONS)[..8]) }
 }
 
 /// The newest numbered migration that this release knows.
@@ -83,22 +109,32 @@ pub fn newest() -> i64 {
 /// so that statements that queue behind a migration are not blocked for long. Needs a direct connection: the advisory lock
 /// that excludes concurrent migrations belongs to a session. On the schema of a newer release it changes nothing.
 ///
+/// `administrator`: the URL of a role that may separate the roles ([`database_roles`]); without one they stay as they are.
+///
 /// # Errors
 /// `unavailable` while the database cannot be reached or its locks are taken; `internal` when a migration fails or was
-/// edited after it ran, or when the schema is newer than this release may run on.
-pub async fn migrate(url: &str) -> Result<()> {
+/// edited after it ran, when the schema is newer than this release may run on, or when only an administrator can go on.
+pub async fn migrate(url: &str, administrator: Option<&str>) -> Result<()> {
     let mut tries = 0;
     loop {
         tries += 1;
         let mut conn = timeout(Duration::from_secs(10), PgConnection::connect_with(&options(url)?))
             .await
             .map_err(|_| Error::Unavailable { retry_after: 5, cause: "no connection in time".to_owned() })??;
-        let limits = [("lock_timeout", LOCK_TIMEOUT), ("timezone", "UTC")];
-        apply_settings(&mut conn, &limits, "0").await?;
-        let migrated = timeout(MIGRATION_TIMEOUT, migrate_on(&mut conn)).await.unwrap_or_else(|_| {
+        let mut administrator = match administrator {
+            Some(url) => Some(database_roles::connect(url).await?),
+            None => None,
+        };
+        for conn in [Some(&mut conn), administrator.as_mut()].into_iter().flatten() {
+            apply_settings(conn, &[("lock_timeout", LOCK_TIMEOUT), ("timezone", "UTC")], "0").await?;
+        }
+        let migrating = migrate_on(&mut conn, administrator.as_mut());
+        let migrated = timeout(MIGRATION_TIMEOUT, migrating).await.unwrap_or_else(|_| {
             Err(Error::Unavailable { retry_after: 60, cause: "the migration did not end in time".to_owned() })
         });
-        let _ = timeout(PING_TIMEOUT, conn.close()).await;
+        for conn in [Some(conn), administrator].into_iter().flatten() {
+            let _ = timeout(PING_TIMEOUT, conn.close()).await;
+        }
         match migrated {
             Err(Error::Unavailable { cause, .. }) if tries < MAX_ATTEMPTS => {
                 tracing::warn!(
@@ -113,11 +149,39 @@ pub async fn migrate(url: &str) -> Result<()> {
     }
 }
 
-async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
+async fn migrate_on(conn: &mut PgConnection, administrator: Option<&mut PgConnection>) -> Result<()> {
+    let (service, functions) = (database_roles::role_of(conn).await?, audit_functions());
+    let mut separating = None;
+    if let Some(administrator) = administrator {
+        database_roles::lock(administrator).await?;
+        if !database_roles::is_set_up(conn, &functions).await? {
+            database_roles::prepare(administrator, &service).await?;
+            separating = Some(administrator);
+        }
+    }
     if is_newer(conn).await? {
         return Ok(());
     }
-    match MIGRATOR.run(conn).await {
+    run(conn).await?;
+    if let Some(administrator) = separating {
+        database_roles::take_over(administrator, &service, &functions).await?;
+        let warning = database_roles::warning_on(conn).await?;
+        return warning.map_or(Ok(()), |warning| {
+            Err(Error::internal(format!("the roles were separated, but to no effect: {warning}")))
+        });
+    }
+    if database_roles::are_separate(conn).await? && !database_roles::has_functions(conn, &functions).await? {
+        return Err(Error::internal(
+            "the functions of the audit trail are those of another release; run `muster migrate` with database.migrate_url, the URL \
+             of an administrator",
+        ));
+    }
+    Ok(())
+}
+
+async fn run(conn: &mut PgConnection) -> Result<()> {
+    let migrator = if database_roles::are_separate(conn).await? { &WITHOUT_AUDIT } else { &MIGRATOR };
+    match migrator.run(conn).await {
         Ok(()) => Ok(()),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(error.into()),
         Err(error) => Err(Error::internal(error)),
@@ -168,12 +232,14 @@ mod tests {
             })
             .collect();
         there.sort();
-        assert_eq!(there, FUNCTION_FILES);
+        assert_eq!(there, [&["audit"], FUNCTION_FILES].concat());
     }
 
     #[test]
     fn functions_can_be_created_again() {
-        for line in FUNCTIONS.lines().filter(|line| line.starts_with("CREATE")) {
+        for line in
+            [AUDIT_FUNCTIONS, FUNCTIONS].iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("CREATE"))
+        {
             assert!(line.starts_with("CREATE OR REPLACE "), "{line}");
         }
     }
@@ -198,14 +264,14 @@ mod tests {
         .await
         .expect("written");
         assert!(is_newer(&mut conn).await.expect("allowed"));
-        migrate_on(&mut conn).await.expect("nothing to do");
+        migrate_on(&mut conn, None).await.expect("nothing to do");
         assert_eq!(applied(&mut conn).await, before + 2);
         sqlx::query("UPDATE schema_compatibility SET oldest_release = $1")
             .bind(newest() + 1)
             .execute(&mut *conn)
             .await
             .expect("written");
-        let refused = migrate_on(&mut conn).await.expect_err("too new").to_string();
+        let refused = migrate_on(&mut conn, None).await.expect_err("too new").to_string();
         assert!(refused.contains("install the newer release"), "{refused}");
     }
 
@@ -221,7 +287,7 @@ mod tests {
         .expect("replaced");
         let of_functions = "UPDATE _sqlx_migrations SET version = version - 1 WHERE version >= $1";
         sqlx::query(of_functions).bind(FUNCTIONS_FROM).execute(&mut *conn).await.expect("written");
-        migrate_on(&mut conn).await.expect("migrated");
+        migrate_on(&mut conn, None).await.expect("migrated");
         let id: Option<uuid::Uuid> =
             sqlx::query_scalar("SELECT uuid_v7(now())").fetch_one(&mut *conn).await.expect("an id");
         assert!(id.is_some());

@@ -11,6 +11,7 @@ pub mod cache_invalidation;
 pub mod connections;
 pub mod countries;
 pub mod crypto;
+pub mod database_roles;
 pub mod day_secret;
 pub mod db;
 pub mod durability;

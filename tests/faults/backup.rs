@@ -75,14 +75,14 @@ fn id_of(resource: &Value) -> Uuid {
 }
 
 /// A database of its own on the server of another, without tables.
-struct EmptyDatabase {
-    name: String,
-    url: String,
+pub struct EmptyDatabase {
+    pub name: String,
+    pub url: String,
     server: PgConnection,
 }
 
 impl EmptyDatabase {
-    async fn create(pool: &PgPool) -> Self {
+    pub async fn create(pool: &PgPool) -> Self {
         let options = pool.connect_options().as_ref().clone();
         let name = format!("restored_{}", Env::system().id().simple());
         let mut server = PgConnection::connect_with(&options.clone().database("postgres")).await.unwrap();
@@ -103,7 +103,7 @@ impl EmptyDatabase {
         tables
     }
 
-    async fn drop(mut self) {
+    pub async fn drop(mut self) {
         run(&mut self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
 }

@@ -63,7 +63,7 @@ async fn without_a_database_it_returns_503_and_recovers() {
     let mut house = Installation::bare();
     let options = Options::new(house.path("elsewhere"));
     let postgres = EmbeddedPostgres::start(options.clone()).await.unwrap();
-    house.set("DATABASE_URL", &postgres.url());
+    house.set("DATABASE_URL", &postgres.urls().administrator);
     let token = house.owner().await;
     let server = house.serve(&["serve"]).await;
     server.petition(&token, json!({})).await;
@@ -96,7 +96,7 @@ async fn without_a_database_it_returns_503_and_recovers() {
     until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
     server.post(SIGN, None, &signer("after@example.org")).await.expect(202);
     assert_eq!(server.get("/p/status", None).await.status, 200);
-    let pool = PgPoolOptions::new().connect(&postgres.url()).await.unwrap();
+    let pool = PgPoolOptions::new().connect(&postgres.urls().administrator).await.unwrap();
     assert_eq!(
         count(&pool, "SELECT count(*) FROM signatures").await,
         2,

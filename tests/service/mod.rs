@@ -6,6 +6,7 @@ pub mod cache_commit;
 pub mod cache_invalidation;
 pub mod check_config;
 pub mod cli;
+pub mod database_roles;
 pub mod dependencies;
 pub mod group_commit;
 pub mod hot_path_load;

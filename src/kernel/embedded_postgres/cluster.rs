@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::binaries::Programs;
 use super::location::ClusterLocation;
-use super::{EmbeddedError, PORT, ROLE, command, output};
+use super::{EmbeddedError, PORT, SERVICE, SUPERUSER, command, output};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -26,7 +26,7 @@ pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> R
     initdb
         .arg("--pgdata")
         .arg(&new)
-        .args(["--username", ROLE])
+        .args(["--username", SUPERUSER])
         .args(["--auth-local=trust", "--auth-host=reject"])
         .args(["--encoding=UTF8", "--data-checksums", "--lc-messages=C"]);
     if cfg!(target_os = "macos") {
@@ -43,7 +43,7 @@ pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> R
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(EmbeddedError::io("sync", parent))
 }
 
-/// Creates the database if it does not exist.
+/// Creates the database and the service's role if they do not exist.
 pub(super) async fn ensure_database(
     programs: &Programs,
     location: &ClusterLocation,
@@ -54,12 +54,18 @@ pub(super) async fn ensure_database(
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
             .arg("--host")
             .arg(&location.socket_dir)
-            .args(["--port", &PORT.to_string(), "--username", ROLE])
+            .args(["--port", &PORT.to_string(), "--username", SUPERUSER])
             .args(["--dbname", "postgres", "--command", &sql]);
         output(psql, &location.data_dir)
     };
     // `check_name` has verified that the name needs no quoting.
-    let known = psql(format!("SELECT 1 FROM pg_database WHERE datname = '{database}'")).await?;
+    let known = psql(format!(
+        "DO $$ BEGIN
+             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{SERVICE}') THEN CREATE ROLE {SERVICE} LOGIN; END IF;
+         END $$;
+         SELECT 1 FROM pg_database WHERE datname = '{database}'"
+    ))
+    .await?;
     if known.trim().is_empty() {
         psql(format!(r#"CREATE DATABASE "{database}""#)).await?;
     }

@@ -7,7 +7,8 @@
 //!
 //! * **Durable.** `fsync`, `synchronous_commit` and `full_page_writes` are on: a 2xx promises that nothing is lost.
 //! * **Private.** It listens on a Unix socket only, in a 0700 directory of the server's user, which is what `trust`
-//!   relies on: root may enter, nobody else. Its log holds no statements and no values.
+//!   relies on: root may enter, nobody else. Its log holds no statements and no values. Muster works as a role that is no superuser
+//!   ([`Urls`]), so that no statement of its own can take the audit trail away.
 //! * **Ends with us.** It runs in a process group of its own, so that Ctrl-C reaches Muster alone, which drains and
 //!   then calls [`EmbeddedPostgres::stop`]. Should Muster be killed, a watchdog shell sees its pipe close and stops the
 //!   server; should that fail too, the next start takes over. Under systemd use `KillMode=mixed`: otherwise the
@@ -42,8 +43,10 @@ use self::postmaster::PidFile;
 pub use self::error::EmbeddedError;
 pub use self::run::run_with;
 
-/// Name of the superuser that `initdb` creates and every connection uses.
-pub const ROLE: &str = "muster";
+/// Name of the superuser that `initdb` creates.
+const SUPERUSER: &str = "muster";
+/// Name of the role as which Muster works.
+const SERVICE: &str = "muster_service";
 /// Only a part of the socket's file name; no TCP port is opened.
 const PORT: u16 = 5432;
 /// How long a starting server may log nothing before the start fails. Each new log line restarts the time, because
@@ -137,27 +140,26 @@ impl EmbeddedPostgres {
         Ok(this)
     }
 
-    /// The URL of the server that another Muster runs on this data root, for short commands; `None` if there is none.
+    /// The URLs of the server that another Muster runs on this data root, for short commands; `None` if there is none.
     ///
     /// # Errors
     /// [`EmbeddedError`] when the data root cannot be created or read.
-    pub async fn url_of_running(opts: &Options) -> Result<Option<String>, EmbeddedError> {
+    pub async fn urls_of_running(opts: &Options) -> Result<Option<Urls>, EmbeddedError> {
         std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
         let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
         match lock(&data_root) {
             Ok(_freed_at_once) => Ok(None),
             Err(EmbeddedError::InUse { .. }) => {
                 let location = ClusterLocation::choose(&data_root).await?;
-                Ok(Some(url(&location.socket_dir, &opts.database)))
+                Ok(Some(Urls::new(&location.socket_dir, &opts.database)))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The `DATABASE_URL`, in a form that sqlx and libpq (`psql`, `pg_dump`) parse alike. It has every parameter, so
-    /// that `PGPORT` or `PGUSER` in the environment have no effect.
-    pub fn url(&self) -> String {
-        url(&self.socket_dir, &self.database)
+    /// How it is connected to.
+    pub fn urls(&self) -> Urls {
+        Urls::new(&self.socket_dir, &self.database)
     }
 
     /// Folder of the cluster; not always under the data root (see `location`).
@@ -270,11 +272,24 @@ pub async fn client_program(name: &str, at_least: u32) -> Result<(PathBuf, u32),
     binaries::find_client(name, at_least).await
 }
 
-fn url(socket_dir: &Path, database: &str) -> String {
-    // no percent-encoding needed: both parts consist of letters, digits, `/`, `-` and `_` (see `location` and
-    // `check_name`)
-    let host = socket_dir.display();
-    format!("postgres:///{database}?host={host}&port={PORT}&user={ROLE}&sslmode=disable")
+/// The database's URLs, in a form that sqlx and libpq (`psql`, `pg_dump`) parse alike. They have every parameter, so
+/// that `PGPORT` or `PGUSER` in the environment have no effect.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    /// As the role of the service, which may do nothing until the [migrations](super::migrations::migrate) have prepared the database.
+    pub service: String,
+    /// As the superuser.
+    pub administrator: String,
+}
+
+impl Urls {
+    fn new(socket_dir: &Path, database: &str) -> Self {
+        // no percent-encoding needed: both parts consist of letters, digits, `/`, `-` and `_` (see `location` and
+        // `check_name`)
+        let host = socket_dir.display();
+        let url = |role| format!("postgres:///{database}?host={host}&port={PORT}&user={role}&sslmode=disable");
+        Self { service: url(SERVICE), administrator: url(SUPERUSER) }
+    }
 }
 
 /// `None` once the process was waited for.
@@ -438,10 +453,10 @@ mod tests {
 
     #[test]
     fn url_gives_every_part() {
-        assert_eq!(
-            url(Path::new("/tmp/muster-101-0123456789abcdef"), "muster"),
-            "postgres:///muster?host=/tmp/muster-101-0123456789abcdef&port=5432&user=muster&sslmode=disable"
-        );
+        let urls = Urls::new(Path::new("/tmp/muster-101-0123456789abcdef"), "muster");
+        let all = "postgres:///muster?host=/tmp/muster-101-0123456789abcdef&port=5432&user=ROLE&sslmode=disable";
+        assert_eq!(urls.administrator, all.replace("ROLE", "muster"));
+        assert_eq!(urls.service, all.replace("ROLE", "muster_service"));
     }
 
     #[test]
