@@ -319,12 +319,6 @@ fn refused(line: i64, errors: Vec<FieldError>) -> RowOutcome {
     RowOutcome::Refused(errors.into_iter().map(row_error).collect())
 }
 
-/// The result for a person who has withdrawn the signature: an import does not restore it.
-fn withdrawn(line: i64) -> RowOutcome {
-    let detail = "This person signed here and took the signature back.";
-    refused(line, vec![FieldError::new("", "withdrawn", detail)])
-}
-
 /// Checks a row and, unless this is a dry run, submits it.
 async fn process_row(
     petitions: &Petitions,
@@ -363,17 +357,14 @@ async fn process_row(
         let conn = &mut *petitions.kernel.work.acquire().await?;
         let states = store::signers::states_by_address(conn, petition.action.id, vault.id, &index).await?;
         let is_there = |state| states.contains(&state);
-        return Ok(match (is_there(SignatureState::Counted), is_there(SignatureState::Withdrawn)) {
-            (true, _) => RowOutcome::Duplicate,
-            (false, true) => withdrawn(number),
-            _ => RowOutcome::Imported,
-        });
+        let has_signed = is_there(SignatureState::Counted) || is_there(SignatureState::Withdrawn);
+        return Ok(if has_signed { RowOutcome::Duplicate } else { RowOutcome::Imported });
     }
     match petitions.submit_imported(petition, new, import, signed_at).await {
         Ok(outcome) => Ok(match outcome {
             SubmissionOutcome::Created => RowOutcome::Imported,
-            SubmissionOutcome::Withdrawn => withdrawn(number),
             SubmissionOutcome::Stale => RowOutcome::Stale,
+            // also who has withdrawn: an import does not restore it, and does not tell it
             _ => RowOutcome::Duplicate,
         }),
         Err(Error::Fields(errors)) => Ok(refused(number, errors)),

@@ -72,7 +72,7 @@ pub(super) struct ImportProgress {
     /// Lines that were signed; in a dry run, that would be. Scope `contacts:read` only, as the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     imported: Option<i64>,
-    /// Lines whose person has signed already.
+    /// Lines whose person has signed already, also if the signature was withdrawn since.
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicates: Option<i64>,
     /// Lines that were refused.

@@ -120,6 +120,30 @@ async fn import_preview_dry_run_and_run(pool: PgPool) {
     assert_eq!(total(&app, &token).await, 1);
 }
 
+/// Who may enter people but not read them would find out by a file of one line.
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn who_has_withdrawn_is_a_duplicate(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let signed = app.post("/api/v1/petitions/status/signatures", Some(&token), &signer("gone@example.org")).await;
+    signed.expect(201);
+    let thanks = app.mail_to("gone@example.org").await.pop().unwrap();
+    app.press(thanks.links.iter().find(|link| link.contains("/t/")).unwrap()).await;
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'withdrawn'").await, 1);
+    app.post("/api/v1/petitions/status/signatures", Some(&token), &signer("there@example.org")).await.expect(201);
+    for dry_run in [true, false] {
+        let csv = "Name,E-mail\nGo,gone@example.org\nThere,there@example.org\n";
+        let uploaded = upload(&app, &token, csv).await.expect(201);
+        let body = json!({"mapping": {"given_name": "Name", "email": "E-mail"}, "dry_run": dry_run});
+        let done = run(&app, &token, &uploaded, &body).await;
+        assert_eq!(numbers(&done), [2, 0, 2, 0]);
+        let faults = app.path_of(done["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
+        assert_eq!(app.get(&faults, Some(&token)).await.text().lines().count(), 1, "no line is named");
+    }
+    assert_eq!(total(&app, &token).await, 1);
+}
+
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn malformed_files_are_refused_with_errors(pool: PgPool) {
     let app = TestApp::new(pool).await;
