@@ -13,4 +13,6 @@ mod process;
 mod service;
 #[path = "support/smtp_sink.rs"]
 mod smtp_sink;
+#[path = "support/statements.rs"]
+mod statements;
 mod ui;

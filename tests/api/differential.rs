@@ -1,8 +1,13 @@
 //! Nobody but who may read contacts can find out whether a person has taken part: two installations that differ only in
-//! that answer alike, whatever is asked of them. What is asked comes from the description of the API; what may differ is
-//! listed with its reason.
+//! that answer alike, whatever is asked of them, and run the same statements for it. What is asked comes from the description of the
+//! API; what may differ is listed with its reason.
 
-use axum::http::{Method, header};
+use std::{collections::HashMap, fmt::Write as _};
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, postgres::PgConnectOptions};
@@ -14,6 +19,7 @@ use super::{
 use crate::{
     fixtures::confirm,
     harness::{Reply, TestApp, signer},
+    statements::Statements,
 };
 
 /// Who is asked about. She took part in one installation; in the other [`OTHER`] did.
@@ -44,26 +50,42 @@ impl Case {
 }
 
 /// What may differ, and why: a part of the question, the privacy of the action, the reason.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "GET /api/v1/mail",
-    "standard",
-    "whoever manages the mail queue sees of each mail what it is and whether it was sent; those of protected actions are deleted",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "GET /api/v1/mail",
+        "standard",
+        "whoever manages the mail queue sees of each mail what it is and whether it was sent; those of protected actions are deleted",
+    ),
+    (
+        "person: statements",
+        "standard",
+        "a token that enters people: of who is there details are merged, another is new; the answer is the same, its time is one \
+         statement longer (ADR 17)",
+    ),
+    (
+        "vouching at the end: statements",
+        "standard",
+        "likewise, with the submission; on protected actions nobody is vouched for",
+    ),
+];
 
 /// What an answer tells, without what differs between any two answers: ids, tokens and times.
 fn told(reply: &Reply) -> String {
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in &reply.headers {
-        // of the body, with its ids
-        if ![header::ETAG, header::DATE, header::CONTENT_LENGTH].contains(name) {
-            headers.push(format!("{name}: {}", value.to_str().unwrap()));
+        let value = value.to_str().unwrap();
+        match *name {
+            header::DATE => {}
+            // of the body, with its ids
+            header::ETAG | header::CONTENT_LENGTH => headers.push(format!("{name}: {} bytes", value.len())),
+            _ => headers.push(format!("{name}: {value}")),
         }
     }
     headers.sort();
     without_ids(&format!("{}\n{}\n{}", reply.status, headers.join("\n"), reply.text()))
 }
 
-/// A text with `*` for each word that is long enough to be random, and for each time.
+/// A text with its length for each word that is long enough to be random, and with `*` for each time.
 fn without_ids(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_:.+%/=".contains(c);
     let mut out = String::new();
@@ -77,7 +99,11 @@ fn without_ids(text: &str) -> String {
             let digits = part.chars().filter(char::is_ascii_digit).count();
             let is_random = part.len() >= 20 && digits >= 2;
             out.push_str(if n > 0 { "/" } else { "" });
-            out.push_str(if is_time || is_random { "*" } else { part });
+            match (is_time, is_random) {
+                (true, _) => out.push('*'),
+                (_, true) => write!(out, "*{}", part.len()).unwrap(),
+                _ => out.push_str(part),
+            }
         }
         rest = after;
     }
@@ -92,6 +118,9 @@ struct Play<'a> {
     tokens: Vec<(&'static str, String)>,
     /// Readable addresses, each with the scope of the token (empty: none).
     readable: Vec<(&'static str, String)>,
+    /// The last ETag of each of them.
+    etags: HashMap<(&'static str, String), Vec<u8>>,
+    statements: Statements,
     answers: Vec<(String, String)>,
 }
 
@@ -122,13 +151,25 @@ impl<'a> Play<'a> {
             tokens.push((scope, app.token("Alliance", scope).await));
         }
         let readable = readable(app, case.kind, &tokens).await;
-        let mut play = Self { app, case, tokens, readable, answers: Vec::new() };
+        let (etags, statements) = (HashMap::new(), Statements::capture());
+        let mut play = Self { app, case, tokens, readable, etags, statements, answers: Vec::new() };
         play.look("before").await;
         play
     }
 
     fn token(&self, scope: &str) -> Option<&str> {
         self.tokens.iter().find(|(name, _)| *name == scope).map(|(_, token)| token.as_str())
+    }
+
+    /// Whether what was read is what it was, by its ETag: who keeps a copy asks that again and again.
+    fn etag(&mut self, scope: &'static str, path: &str, reply: &Reply) -> &'static str {
+        let Some(etag) = reply.headers.get(header::ETAG) else { return "no ETag" };
+        let last = self.etags.insert((scope, path.to_owned()), etag.as_bytes().to_vec());
+        match last {
+            None => "first ETag",
+            Some(last) if last == etag.as_bytes() => "same ETag",
+            Some(_) => "another ETag",
+        }
     }
 
     /// Lets everything happen that follows, and reads everything that can be read.
@@ -138,9 +179,17 @@ impl<'a> Play<'a> {
         self.app.tick().await;
         self.app.expire_caches();
         let all = when == "before" || when == "next week";
-        for (scope, path) in self.readable.iter().filter(|(scope, _)| all || TELLING.contains(scope)) {
-            let reply = self.app.get(path, self.token(scope)).await;
-            self.answers.push((format!("{when}: GET {path} {scope}"), told(&reply)));
+        for (scope, path) in self.readable.clone().into_iter().filter(|(scope, _)| all || TELLING.contains(scope)) {
+            let question = format!("{when}: GET {path} {scope}");
+            let reply = if scope.is_empty() {
+                self.answer(&question, self.app.get(&path, None)).await
+            } else {
+                let reply = self.app.get(&path, self.token(scope)).await;
+                self.answers.push((format!("{question}: answer"), told(&reply)));
+                reply
+            };
+            let etag = self.etag(scope, &path, &reply);
+            self.answers.push((format!("{question}: ETag"), etag.to_owned()));
         }
         let mut mails = Vec::new();
         for mail in self.app.mail().await {
@@ -152,39 +201,76 @@ impl<'a> Play<'a> {
         self.answers.push((format!("{when}: mails to others"), mails.join("\n")));
     }
 
-    async fn ask(&mut self, question: &str, reply: Reply) {
-        self.answers.push((format!("{question}: answer"), told(&reply)));
+    async fn ask(&mut self, question: &str, request: impl Future<Output = Reply>) {
+        self.answer(question, request).await;
         self.look(question).await;
+    }
+
+    /// Notes an answer, and the statements that were run for it.
+    async fn answer(&mut self, question: &str, request: impl Future<Output = Reply>) -> Reply {
+        // nothing is remembered, so that nothing depends on how long the last look took
+        self.app.expire_caches();
+        self.statements.take();
+        let reply = request.await;
+        let statements = self.statements.take();
+        self.answers.push((format!("{question}: answer"), told(&reply)));
+        self.answers.push((format!("{question}: statements"), statements.join("\n")));
+        reply
+    }
+
+    /// Uploads a file in which she stands, and starts it.
+    async fn import(&mut self, dry_run: bool) {
+        let (app, token) = (self.app, self.token("contacts:write").unwrap().to_owned());
+        let list = self.case.kind.submit.replace("/signatures", "/imports");
+        let request = Request::post(format!("{list}?name=list.csv"))
+            .header("OSDI-API-Token", &token)
+            .header(header::CONTENT_TYPE, "text/csv; charset=utf-8")
+            .body(Body::from(format!("Name,E-mail\nAmara,{AMARA}\nBo,bo@example.org\n")))
+            .unwrap();
+        let question = format!("import, dry run {dry_run}");
+        let uploaded = self.answer(&format!("{question}, upload"), app.send(request)).await;
+        if uploaded.status == 201 {
+            let links = &uploaded.json()["_links"];
+            let start = app.path_of(links["muster:start"]["href"].as_str().unwrap()).to_owned();
+            let mapping = json!({"mapping": {"given_name": "Name", "email": "E-mail"}, "dry_run": dry_run});
+            self.answer(&format!("{question}, start"), app.post(&start, Some(&token), &mapping)).await.expect(202);
+            app.jobs().await;
+            let faults = app.path_of(links["muster:faults"]["href"].as_str().unwrap()).to_owned();
+            self.answer(&format!("{question}, faults"), app.get(&faults, Some(&token))).await;
+        }
+        self.answer(&format!("{question}, list"), app.get(&list, Some(&token))).await;
     }
 
     /// All that can be asked about Amara by who has neither her mailbox nor may read contacts.
     async fn ask_everything(mut self) -> Vec<(String, String)> {
         let (app, kind) = (self.app, self.case.kind);
+        let writes = self.token("contacts:write").unwrap().to_owned();
+        let manages = self.token("mail:manage").unwrap().to_owned();
         let body = signer(AMARA);
-        let reply = app.post(kind.submit, None, &body).await;
-        self.ask("public request", reply).await;
+        self.ask("public request", app.post(kind.submit, None, &body)).await;
         let fields = [("given_name", "Amara"), ("family_name", "Okafor"), ("email", AMARA), ("postal_code", "M5V 3L9")];
-        let reply = app.post_form(kind.page, &fields).await;
-        self.ask("form", reply).await;
-        let reply = app.post_form("/my", &[("email", AMARA)]).await;
-        self.ask("own page", reply).await;
-        let reply = app.post_form(&format!("{}/code", kind.page), &[("email", AMARA), ("code", "aaaabbbb")]).await;
-        self.ask("code", reply).await;
-        let reply = app.post("/api/v1/people", self.token("contacts:write"), &body).await;
-        self.ask("person", reply).await;
-        let reply = app.post("/api/v1/mail/unsuppress", self.token("mail:manage"), &json!({"address": AMARA})).await;
-        self.ask("unsuppress", reply).await;
+        self.ask("form", app.post_form(kind.page, &fields)).await;
+        self.ask("own page", app.post_form("/my", &[("email", AMARA)])).await;
+        let code = [("email", AMARA), ("code", "aaaabbbb")];
+        self.ask("code", app.post_form(&format!("{}/code", kind.page), &code)).await;
+        self.ask("person", app.post("/api/v1/people", Some(&writes), &body)).await;
+        self.ask("unsuppress", app.post("/api/v1/mail/unsuppress", Some(&manages), &json!({"address": AMARA}))).await;
+        if kind.name == "petition" {
+            self.import(true).await;
+            self.look("dry run").await;
+        }
         if !self.case.counts_who_is_entered() {
-            let reply = app.post(kind.submit, self.token("contacts:write"), &body).await;
-            self.ask("vouching", reply).await;
+            self.ask("vouching", app.post(kind.submit, Some(&writes), &body)).await;
         }
         let now: DateTime<_> = app.kernel.env.now();
         app.kernel.env.advance(TimeDelta::days(1) - now.time().signed_duration_since(chrono::NaiveTime::MIN));
         self.look("next day").await;
         app.kernel.env.advance(TimeDelta::days(7));
         self.look("next week").await;
-        let reply = app.post(kind.submit, self.token("contacts:write"), &body).await;
-        self.answers.push(("vouching at the end: answer".to_owned(), told(&reply)));
+        self.answer("vouching at the end", app.post(kind.submit, Some(&writes), &body)).await;
+        if kind.name == "petition" {
+            self.import(false).await;
+        }
         self.answers
     }
 }
@@ -239,7 +325,7 @@ async fn drop_database(options: &PgConnectOptions, name: &str) {
 
 async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static str) {
     let mut found = Vec::new();
-    let mut asked = 0;
+    let (mut asked, mut ran) = (0, 0);
     let is_event = kind.name == "event";
     let asks_nothing = privacy == "standard" && kind.name != "letter";
     let cases = [("email", false), ("email", true), ("none", false), ("none", true)].into_iter();
@@ -262,6 +348,7 @@ async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static st
         let [took_part, did_not] = plays.try_into().unwrap_or_else(|_| panic!("two"));
         assert_eq!(took_part.len(), did_not.len());
         asked += took_part.len();
+        ran += took_part.iter().filter(|(question, said)| question.ends_with("statements") && !said.is_empty()).count();
         for ((question, one), (_, other)) in took_part.into_iter().zip(did_not) {
             let is_excepted = EXCEPTIONS.iter().any(|(part, only, _)| question.contains(part) && *only == privacy);
             if one != other && !is_excepted {
@@ -274,6 +361,7 @@ async fn nothing_differs(pool: PgPool, kind: &'static Kind, privacy: &'static st
         }
     }
     assert!(asked > 400, "{asked} answers");
+    assert!(ran > 100, "{ran} answers of which statements were seen");
     assert!(found.is_empty(), "{} of {asked} answers tell who took part:\n{}", found.len(), found.join("\n"));
 }
 
