@@ -1,14 +1,15 @@
 //! Reads a file of signers as it arrives: encoding, separator, header row, rows. Workbooks are read by [`sheet`].
 //!
-//! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16,
-//! Windows-1252 or Mac OS Roman; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are
-//! numbered as spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is
-//! not shown. At most [`MAX_OPEN_BYTES`] of a file are in memory.
+//! What the file does not say is guessed from its beginning, and the preview tells the guess: UTF-8, UTF-16 or an older
+//! [`Charset`]; comma, semicolon, tab or vertical bar; the row with the names of the columns. Rows are numbered as
+//! spreadsheets show them: empty lines count, line breaks within quotes do not, and a first line `sep=;` is not shown.
+//! Rows that a spreadsheet took for one cell, and put into quotes as a whole, are unwrapped. At most
+//! [`MAX_OPEN_BYTES`] of a file are in memory.
 
 use std::cmp::Reverse;
 
 use csv::{ByteRecord, ReaderBuilder};
-use encoding_rs::{Decoder, Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::Encoding;
 
 use super::{
     csv_reader::{MAX_LINE_BYTES, write_row},
@@ -19,9 +20,12 @@ use crate::error::{Error, Result};
 
 pub(super) mod sheet;
 
+mod charset;
 mod header;
 mod problem;
 
+pub(super) use self::charset::Charset;
+use self::charset::Decoder;
 pub use self::header::FileFormat;
 use self::header::{HEAD_ROWS, PREVIEW_ROWS, header_index, with_second_row};
 pub use self::problem::FileProblem;
@@ -36,20 +40,20 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 #[derive(Debug)]
 enum Decoding {
     Unknown,
-    /// Only ASCII so far: UTF-8, Windows-1252 or Mac OS Roman.
+    /// Only ASCII so far: UTF-8 or one of the older encodings.
     Ascii,
     /// Passed on as it is; rows that are not UTF-8 are named.
     Utf8,
-    Other(Box<Decoder>),
+    Other(Decoder),
 }
 
 /// Reads a file that arrives in pieces.
 #[derive(Debug)]
 pub struct FileReader {
     asked_separator: Option<u8>,
-    asked_encoding: Option<&'static Encoding>,
+    asked_charset: Option<Charset>,
     decoding: Decoding,
-    encoding: &'static Encoding,
+    charset: Charset,
     /// Not decoded yet.
     raw: Vec<u8>,
     /// Decoded, not split into rows yet.
@@ -63,12 +67,12 @@ pub struct FileReader {
 
 impl FileReader {
     /// A reader; separator and encoding are guessed unless given.
-    pub fn new(separator: Option<u8>, encoding: Option<&'static Encoding>) -> Self {
+    pub fn new(separator: Option<u8>, charset: Option<Charset>) -> Self {
         Self {
             asked_separator: separator,
-            asked_encoding: encoding,
+            asked_charset: charset,
             decoding: Decoding::Unknown,
-            encoding: UTF_8,
+            charset: Charset::Utf8,
             raw: Vec::new(),
             text: Vec::new(),
             format: None,
@@ -90,7 +94,7 @@ impl FileReader {
 
     /// Name of the encoding that is assumed.
     pub fn encoding(&self) -> &'static str {
-        self.encoding.name()
+        self.charset.into()
     }
 
     /// Is the encoding known, or was everything so far the same in several?
@@ -133,8 +137,8 @@ impl FileReader {
                     if has_utf8_letters(&self.raw) {
                         self.decoding = Decoding::Utf8;
                     } else {
-                        self.encoding = if is_mac_roman(&self.raw) { MACINTOSH } else { WINDOWS_1252 };
-                        self.decoding = Decoding::Other(Box::new(self.encoding.new_decoder_without_bom_handling()));
+                        self.charset = Charset::of_letters(&self.raw);
+                        self.decoding = Decoding::Other(self.charset.decoder());
                     }
                 }
                 _ => self.decoding = Decoding::Utf8,
@@ -142,10 +146,7 @@ impl FileReader {
         }
         match &mut self.decoding {
             Decoding::Other(decoder) => {
-                let room = decoder.max_utf8_buffer_length(self.raw.len()).unwrap_or(self.raw.len() * 3 + 16);
-                let mut text = String::with_capacity(room);
-                let _ = decoder.decode_to_string(&self.raw, &mut text, is_end);
-                self.text.extend_from_slice(text.as_bytes());
+                decoder.decode(&self.raw, is_end, &mut self.text);
                 self.raw.clear();
             }
             _ => self.text.append(&mut self.raw),
@@ -157,29 +158,30 @@ impl FileReader {
         refuse_other_kinds(&self.raw)?;
         let nul = |parity: usize| self.raw.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
         let (even, odd, half) = (nul(0), nul(1), self.raw.len() / 2);
-        let marked = Encoding::for_bom(&self.raw);
-        let encoding = match (self.asked_encoding, marked) {
+        let marked =
+            Encoding::for_bom(&self.raw).and_then(|(encoding, length)| Some((encoding.name().parse().ok()?, length)));
+        let charset = match (self.asked_charset, marked) {
             (Some(asked), _) => Some(asked),
             (None, Some((marked, _))) => Some(marked),
             // without a mark: in UTF-16 every other byte of Latin letters and separators is zero
-            (None, None) if odd >= 4 && odd * 4 > half && even * 20 < odd.max(1) * 2 => Some(UTF_16LE),
-            (None, None) if even >= 4 && even * 4 > half && odd * 20 < even.max(1) * 2 => Some(UTF_16BE),
+            (None, None) if odd >= 4 && odd * 4 > half && even * 20 < odd.max(1) * 2 => Some(Charset::Utf16Le),
+            (None, None) if even >= 4 && even * 4 > half && odd * 20 < even.max(1) * 2 => Some(Charset::Utf16Be),
             (None, None) => None,
         };
-        self.encoding = encoding.unwrap_or(UTF_8);
+        self.charset = charset.unwrap_or(Charset::Utf8);
         if let Some((marked, length)) = marked
-            && marked == self.encoding
+            && marked == self.charset
         {
             self.raw.drain(..length);
         }
-        let is_utf16 = [UTF_16LE, UTF_16BE].contains(&self.encoding);
+        let is_utf16 = matches!(self.charset, Charset::Utf16Le | Charset::Utf16Be);
         if !is_utf16 && self.raw.contains(&0) {
             return Err(FileProblem::NotText.into());
         }
-        self.decoding = match encoding {
+        self.decoding = match charset {
             None => Decoding::Ascii,
-            Some(encoding) if encoding == UTF_8 => Decoding::Utf8,
-            Some(encoding) => Decoding::Other(Box::new(encoding.new_decoder_without_bom_handling())),
+            Some(Charset::Utf8) => Decoding::Utf8,
+            Some(charset) => Decoding::Other(charset.decoder()),
         };
         Ok(())
     }
@@ -200,12 +202,13 @@ impl FileReader {
         let tried: Vec<Header> = SEPARATORS
             .into_iter()
             .filter(|separator| fixed.is_none_or(|fixed| fixed == *separator))
-            .map(|separator| Header::find(&self.text, is_end, separator))
+            .flat_map(|separator| [(separator, false), (separator, true)])
+            .map(|(separator, is_wrapped)| Header::find(&self.text, is_end, separator, is_wrapped))
             .collect::<Result<Vec<_>>>()?
             .into_iter()
             .flatten()
             .collect();
-        // the first of equals: the comma
+        // the first of equals: the comma, rows as they are
         let best = tried.into_iter().rev().max_by_key(Header::rank);
         let header = best.ok_or(FileProblem::HeaderTooLong)?;
         self.text.drain(..header.end);
@@ -226,7 +229,11 @@ impl FileReader {
         let mut record = ByteRecord::new();
         while let Some(row) = rows.next(&mut record)? {
             if !is_blank(&record) {
-                let cells = fit(&record, format.columns.len(), &row);
+                let columns = format.columns.len();
+                if let Some(cells) = unwrapped(&record, separator, Some(columns)) {
+                    record = cells;
+                }
+                let cells = fit(&record, columns, &row);
                 if let Ok(cells) = &cells {
                     ColumnFacts::see(&mut self.facts, cells);
                 }
@@ -249,21 +256,6 @@ impl FileReader {
 /// `Ã©`.
 fn has_utf8_letters(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
-}
-
-/// Are the letters with accents those of Mac OS, in which Excel for the Mac writes CSV? It has them where Windows-1252
-/// has signs, capitals with a caron and nothing (0x83 to 0x9F), and signs where Windows-1252 has letters.
-fn is_mac_roman(bytes: &[u8]) -> bool {
-    let is_mac_letter = |byte: u8| matches!(byte, 0x81 | 0x83 | 0x86..=0x8B | 0x8D..=0x90 | 0x9A | 0x9C..=0x9F);
-    let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
-    let high = bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii());
-    let (mut mac, mut windows) = (0_usize, 0_usize);
-    for (at, byte) in high {
-        // œ, š and ž are rare in Windows-1252 where there are no other letters with accents
-        mac += usize::from(is_mac_letter(*byte) && (is_letter(at.checked_sub(1)) || is_letter(Some(at + 1))));
-        windows += usize::from(*byte >= 0xC0 && *byte != 0xD5);
-    }
-    mac > windows
 }
 
 /// Is it a ZIP archive, as workbooks are? A column may be called `PK`.
@@ -309,6 +301,16 @@ fn declared_separator(text: &[u8]) -> Option<(u8, usize)> {
 
 fn is_blank(record: &ByteRecord) -> bool {
     record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|text| text.trim().is_empty()))
+}
+
+/// The cells of a row that stands in quotes as a whole, if they are as many as the columns: `"ana@example.org,Ana,""Lee, Jr"""`. So a
+/// spreadsheet writes a row that it took for one cell.
+fn unwrapped(record: &ByteRecord, separator: u8, columns: Option<usize>) -> Option<ByteRecord> {
+    let held = record.get(0).filter(|held| record.len() == 1 && held.contains(&separator))?;
+    let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(held);
+    let mut row = ByteRecord::new();
+    let is_read = matches!(reader.read_byte_record(&mut row), Ok(true));
+    (is_read && columns.is_none_or(|columns| row.len() == columns)).then_some(row)
 }
 
 /// The cells of a row for so many columns: missing ones are empty, empty ones too many are left away.
@@ -471,7 +473,8 @@ struct Header {
 }
 
 impl Header {
-    fn find(text: &[u8], is_end: bool, separator: u8) -> Result<Option<Self>> {
+    /// Finds it among the first rows; with `is_wrapped`, in rows that stand in quotes as a whole.
+    fn find(text: &[u8], is_end: bool, separator: u8, is_wrapped: bool) -> Result<Option<Self>> {
         let mut rows = Rows::new(text, separator, is_end, 0);
         let mut record = ByteRecord::new();
         let mut found: Vec<(i64, usize, usize, ByteRecord)> = Vec::new();
@@ -480,14 +483,15 @@ impl Header {
             && let Some(row) = rows.next(&mut record)?
         {
             if !is_blank(&record) {
-                found.push((row.number, start, rows.at, record.clone()));
+                let unwrapped = if is_wrapped { unwrapped(&record, separator, None) } else { None };
+                found.push((row.number, start, rows.at, unwrapped.unwrap_or_else(|| record.clone())));
             }
             start = rows.at;
         }
-        let texts: Vec<Vec<String>> = found
-            .iter()
-            .map(|(.., record)| record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
-            .collect();
+        let trimmed = |record: &ByteRecord| -> Vec<String> {
+            record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
+        };
+        let texts: Vec<Vec<String>> = found.iter().map(|(.., record)| trimmed(record)).collect();
         let at = header_index(&texts);
         let Some((row, start, end, record)) = found.get(at) else { return Ok(None) };
         if end - start > MAX_LINE_BYTES {
@@ -500,23 +504,27 @@ impl Header {
             Some((names, (row, _, end, _))) => (names.into_iter().map(Ok).collect(), *row, *end, at + 2),
             None => (cells.collect(), *row, *end, at + 1),
         };
+        let preview = |(.., record): &(_, _, _, ByteRecord)| {
+            trimmed(unwrapped(record, separator, Some(width)).as_ref().unwrap_or(record))
+        };
         Ok(Some(Self {
             separator,
             row: *row,
             last_row,
             end: body_at,
             cells,
-            preview: texts[after..].iter().take(PREVIEW_ROWS).cloned().collect(),
+            preview: found[after..].iter().take(PREVIEW_ROWS).map(preview).collect(),
             known: known_headers(&texts[at]),
             has_rows_alike: width > 1 && texts[at + 1..].iter().any(|row| row.len() == width),
             separators: count_outside_quotes(&text[*start..*end], separator),
         }))
     }
 
-    /// How well its separator fits the file. Texts may have more semicolons or tabs than the header has commas; a table
-    /// that begins with the first row of the file and has rows of one length counts for more.
-    fn rank(&self) -> (usize, bool, Reverse<i64>, usize) {
-        (self.known, self.has_rows_alike, Reverse(self.row), self.separators)
+    /// How well its separator fits the file. A header in two languages may have more bars than it has columns, and
+    /// texts more semicolons or tabs than the header has commas: rows of its length count first, then known names, then
+    /// a table that begins with the first row of the file.
+    fn rank(&self) -> (bool, usize, Reverse<i64>, usize) {
+        (self.has_rows_alike, self.known, Reverse(self.row), self.separators)
     }
 
     fn format(self) -> Result<FileFormat> {

@@ -39,7 +39,7 @@ use crate::{
     petitions::{
         Petitions, import,
         import_columns::ColumnMapping,
-        signer_file::FileReader,
+        signer_file::{Charset, FileReader},
         state::ImportState,
         store::{
             self, Petition,
@@ -115,8 +115,8 @@ pub(super) struct ImportResource {
     /// What separates the cells of the file; guessed unless it was given.
     #[serde(rename = "muster:separator", skip_serializing_if = "Option::is_none")]
     muster_separator: Option<String>,
-    /// The encoding that the file is read with, such as `UTF-8`, `UTF-16LE`, `windows-1252` or `macintosh`; guessed unless it
-    /// was given.
+    /// The encoding that the file is read with, such as `UTF-8`, `UTF-16LE`, `windows-1252`, `macintosh` or `IBM850`; guessed
+    /// unless it was given.
     #[serde(rename = "muster:encoding", skip_serializing_if = "Option::is_none")]
     muster_encoding: Option<String>,
     /// The sheet of a workbook that is read: of those that can be seen the first whose header names an address,
@@ -236,7 +236,7 @@ async fn list_imports(
         ("id" = String, Path, description = "UUID or slug"),
         ("name" = Option<String>, Query, description = "Name of the file"),
         ("separator" = Option<String>, Query, description = "`,`, `;`, `|`, `tab`, or empty: guessed"),
-        ("encoding" = Option<String>, Query, description = "`utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, `macintosh`, or empty: guessed"),
+        ("encoding" = Option<String>, Query, description = "`UTF-8`, `UTF-16LE`, `UTF-16BE`, `windows-1252`, `ISO-8859-15`, `macintosh`, `IBM850`, or empty: guessed"),
     ),
     request_body(
         content(
@@ -337,19 +337,14 @@ fn parse_upload_query(query: &str) -> Result<(String, FileReader)> {
         "tab" | "\t" => Some(b'\t'),
         _ => return Err(Error::problem(Code::InvalidParameter, "`separator` is `,`, `;`, `|` or `tab`.")),
     };
-    let encoding = match asked("encoding").unwrap_or_default().to_ascii_lowercase().as_str() {
+    let charset = match asked("encoding").unwrap_or_default() {
         "" => None,
-        "utf-8" => Some(encoding_rs::UTF_8),
-        "utf-16le" => Some(encoding_rs::UTF_16LE),
-        "utf-16be" => Some(encoding_rs::UTF_16BE),
-        "windows-1252" => Some(encoding_rs::WINDOWS_1252),
-        "macintosh" => Some(encoding_rs::MACINTOSH),
-        _ => {
-            let detail = "`encoding` is `utf-8`, `utf-16le`, `utf-16be`, `windows-1252` or `macintosh`.";
-            return Err(Error::problem(Code::InvalidParameter, detail));
-        }
+        name => Some(name.parse::<Charset>().map_err(|_| {
+            let names: Vec<&str> = Charset::ALL.iter().map(Into::into).collect();
+            Error::problem(Code::InvalidParameter, format!("`encoding` is one of {}.", names.join(", ")))
+        })?),
     };
-    Ok((name, FileReader::new(separator, encoding)))
+    Ok((name, FileReader::new(separator, charset)))
 }
 
 /// How to import a file.

@@ -190,6 +190,36 @@ const CASES: &[Case] = &[
         "Prénom|email",
         &["2:Sœur d’Éloi|a@example.org"],
     ),
+    (
+        "rows in quotes as a whole",
+        b"\"email,first_name,last_name\"\r\n\"a@example.org,Ana,Lee\"\r\n\"b@example.org,Bo,\"\"Oh, Jr\"\"\"\r\n",
+        "email|first_name|last_name",
+        &["2:a@example.org|Ana|Lee", "3:b@example.org|Bo|Oh, Jr"],
+    ),
+    (
+        "rows in quotes as a whole, semicolons",
+        b"\"Courriel;Nom\"\n\"a@example.org;Ana\"\n",
+        "Courriel|Nom",
+        &["2:a@example.org|Ana"],
+    ),
+    (
+        "rows in quotes as a whole where they have quotes",
+        b"email,first_name,last_name\na@example.org,Ana,Lee\n\"b@example.org,Bo,\"\"Oh, Jr\"\"\"\n\"Oh, Bo\",b@example.org\n\"c@example.org, Cy\"\n",
+        "email|first_name|last_name",
+        &["2:a@example.org|Ana|Lee", "3:b@example.org|Bo|Oh, Jr", "4:Oh, Bo|b@example.org|", "5:c@example.org, Cy||"],
+    ),
+    (
+        "two languages in the header",
+        "Email | Courriel,First Name | Prénom,Group | Groupe\na@example.org,Ana,North\n".as_bytes(),
+        "Email | Courriel|First Name | Prénom|Group | Groupe",
+        &["2:a@example.org|Ana|North"],
+    ),
+    (
+        "CSV of DOS",
+        b"email;Pr\x82nom;Ville\r\na@example.org;Ren\x82;Montr\x82al\r\n",
+        "email|Prénom|Ville",
+        &["2:a@example.org|René|Montréal"],
+    ),
     ("bars", b"email|name\na@example.org|Ana\n", "email|name", &["2:a@example.org|Ana"]),
     (
         "a quote that is never closed",
@@ -262,8 +292,20 @@ fn what_was_assumed_is_told() {
     let format = reader.format().unwrap();
     assert_eq!((format.separator, format.header_row, reader.encoding()), (Some(b';'), 1, "UTF-8"));
     assert_eq!((format.columns.as_slice(), rows.len()), (&["email,a".to_owned(), "b".to_owned()][..], 1));
-    let (reader, _) = read(b"email\n\xE9@example.org\n", 1, None).unwrap();
-    assert_eq!(reader.encoding(), "windows-1252");
+    for (file, encoding) in [
+        (&b"email\n\xE9@example.org\n"[..], "windows-1252"),
+        (b"email,Pr\x82nom\r\na@example.org,Ren\x82\r\n", "IBM850"),
+        (b"email,Pr\x8Enom\ra@example.org,Ren\x8E\r", "macintosh"),
+    ] {
+        assert_eq!(read(file, 1, None).unwrap().0.encoding(), encoding);
+    }
+    let mut asked = FileReader::new(None, Some(Charset::Iso8859_15));
+    let mut rows = Vec::new();
+    asked.push(b"email,note\na@example.org,10 \xA4 c\xBDur\n", true, &mut rows).unwrap();
+    assert_eq!(
+        (asked.encoding(), String::from_utf8(rows).unwrap().as_str()),
+        ("ISO-8859-15", "2,a@example.org,10 € cœur\n")
+    );
 }
 
 #[test]
