@@ -1,6 +1,6 @@
 //! Which column of a file of signers is what: suggested by its name, chosen by the organizer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use validator::Validate;
 
 use super::{
     import_dates::{DateOrder, OrderEvidence},
-    import_headers::{KNOWN, forms, looks_like_address, mentions_email},
+    import_headers::{FORMS, KNOWN, forms, looks_like_address, mentions_email, names_whole},
 };
 use crate::error::{Error, FieldError, Result};
 
@@ -62,6 +62,8 @@ pub(super) struct ColumnMapping {
 pub struct ColumnFacts {
     /// How many have an e-mail address.
     pub(super) addresses: u32,
+    /// How many have anything.
+    pub(super) filled: u32,
     pub(super) dates: OrderEvidence,
 }
 
@@ -72,31 +74,43 @@ impl ColumnFacts {
         for (column, cell) in columns.iter_mut().zip(cells) {
             column.addresses =
                 column.addresses.saturating_add(u32::from(cell.contains('@') && looks_like_address(cell)));
+            column.filled = column.filled.saturating_add(u32::from(!cell.is_empty()));
             column.dates.see(cell);
         }
     }
 }
 
-/// Suggests a mapping from the header, and from what the columns have: `addresses` is how many rows have an address in each
-/// column, where that is known.
-pub(super) fn suggest_mapping(columns: &[String], addresses: &[u32]) -> ColumnMapping {
-    let known_as: Vec<[String; 3]> = columns.iter().map(|column| forms(column)).collect();
+/// Suggests a mapping from the header, and from what the cells of each column tell, where that is known. Tools write
+/// several columns for one thing (a form's e-mail address and that of an account, a mobile and a home number), of which
+/// some are always empty: of those that may be meant, the best name among the columns that have something counts.
+pub(super) fn suggest_mapping(columns: &[String], facts: &[ColumnFacts]) -> ColumnMapping {
+    let known_as: Vec<[String; FORMS]> = columns.iter().map(|column| forms(column)).collect();
+    let is_known = facts.iter().any(|facts| facts.filled > 0);
+    let addresses = |at: usize| facts.get(at).map_or(0, |facts| facts.addresses);
+    let has_some = |at: usize, field: &str| {
+        !is_known
+            || if field == "email" { addresses(at) > 0 } else { facts.get(at).is_some_and(|facts| facts.filled > 0) }
+    };
     let mut suggested = ColumnMapping::default();
+    let mut taken = HashSet::new();
     for (field, words) in &*KNOWN {
-        let at = |form: usize| {
-            let named = |word: &String| known_as.iter().position(|forms| forms[form] == *word && !word.is_empty());
-            words.iter().find_map(named)
+        // the form in which a column's name is known, and the place of that among the known names
+        let rank = |at: usize| {
+            let known = |form: &String| words.iter().position(|word| word == form).filter(|_| !form.is_empty());
+            let named = known_as[at].iter().enumerate().find_map(|(level, form)| Some((level, known(form)?)));
+            named.or_else(|| (*field == "email" && mentions_email(&columns[at])).then_some((FORMS, 0)))
         };
-        let is_question = |name: &String| *field == "email" && mentions_email(name);
-        let found = (0..3).find_map(at).or_else(|| columns.iter().position(is_question));
-        // of forms with several columns for an address, some are always empty
-        let fullest = || {
-            let most = (0..columns.len()).rev().max_by_key(|at| addresses.get(*at).copied().unwrap_or_default())?;
-            let has_none = found.is_none_or(|at| addresses.get(at).is_none_or(|count| *count == 0));
-            (has_none && addresses.get(most).is_some_and(|count| *count > 0)).then_some(most)
-        };
-        let found = if *field == "email" { fullest().or(found) } else { found };
-        let Some(column) = found.and_then(|at| columns.get(at).cloned()) else { continue };
+        let candidates = (0..columns.len()).filter(|at| !taken.contains(at));
+        let best = candidates.filter_map(|at| Some((!has_some(at, field), rank(at)?, at))).min();
+        let mut found = best.map(|(_, _, at)| at);
+        // whatever it is called, a column of addresses is one
+        if *field == "email" && is_known && found.is_none_or(|at| addresses(at) == 0) {
+            let fullest = (0..columns.len()).rev().max_by_key(|at| addresses(*at));
+            found = fullest.filter(|at| addresses(*at) > 0).or(found);
+        }
+        let Some(at) = found else { continue };
+        taken.insert(at);
+        let column = columns[at].clone();
         match *field {
             "email" => suggested.email = column,
             "given_name" => suggested.given_name = Some(column),
@@ -110,6 +124,10 @@ pub(super) fn suggest_mapping(columns: &[String], addresses: &[u32]) -> ColumnMa
             "signed_on" => suggested.signed_on = Some(column),
             _ => suggested.consent_updates = Some(column),
         }
+    }
+    // "Votre nom" asks for the whole name where nothing else does
+    if suggested.given_name.is_none() && suggested.family_name.as_deref().is_some_and(names_whole) {
+        suggested.given_name = suggested.family_name.take();
     }
     suggested
 }
@@ -324,11 +342,109 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_forms_in_two_languages_and_in_parts_are_suggested() {
+        for (tool, header, expected) in [
+            (
+                "a form in two languages",
+                "Courriel / Email;Prénom / First name;Nom de famille / Last name;Code postal / Postal code;\
+                 Téléphone / Phone;Ville / City;Commentaires / Comments",
+                json!({"email": "Courriel / Email", "given_name": "Prénom / First name",
+                    "family_name": "Nom de famille / Last name", "postal_code": "Code postal / Postal code",
+                    "phone": "Téléphone / Phone", "city": "Ville / City", "comments": "Commentaires / Comments"}),
+            ),
+            (
+                "other marks between the languages",
+                "Email | Courriel;Name | Nom;Postal Code (Code postal);Phone – Téléphone;Country - Pays;City Ville",
+                json!({"email": "Email | Courriel", "given_name": "Name | Nom",
+                    "postal_code": "Postal Code (Code postal)", "phone": "Phone – Téléphone",
+                    "country": "Country - Pays", "city": "City Ville"}),
+            ),
+            (
+                "the same word for two names",
+                "Prénom / First name;Nom / Name;Courriel",
+                json!({"email": "Courriel", "given_name": "Prénom / First name", "family_name": "Nom / Name"}),
+            ),
+            (
+                "Gravity Forms",
+                "Name (Prefix);Name (First);Name (Last);Email;Phone;Address (Street Address);Address (City);\
+                 Address (ZIP / Postal Code);Address (Country);Entry Date",
+                json!({"email": "Email", "given_name": "Name (First)", "family_name": "Name (Last)", "phone": "Phone",
+                    "city": "Address (City)", "postal_code": "Address (ZIP / Postal Code)",
+                    "country": "Address (Country)", "signed_on": "Entry Date"}),
+            ),
+            (
+                "Jotform",
+                "Submission Date;Name - First Name;Name - Last Name;Email;Address - City",
+                json!({"email": "Email", "given_name": "Name - First Name", "family_name": "Name - Last Name",
+                    "city": "Address - City", "signed_on": "Submission Date"}),
+            ),
+            (
+                "LimeSurvey",
+                "id. Response ID;submitdate. Date submitted;startlanguage. Start language;G01Q01. Adresse courriel;\
+                 G01Q02. Prénom;G01Q03. Code postal",
+                json!({"email": "G01Q01. Adresse courriel", "given_name": "G01Q02. Prénom",
+                    "postal_code": "G01Q03. Code postal", "language": "startlanguage. Start language",
+                    "signed_on": "submitdate. Date submitted"}),
+            ),
+            (
+                "Typeform",
+                "#;Hi! What's your first name?;And your last name?;Email;Submitted At",
+                json!({"email": "Email", "given_name": "Hi! What's your first name?",
+                    "family_name": "And your last name?", "signed_on": "Submitted At"}),
+            ),
+            (
+                "Meta lead ads",
+                "id;created_time;ad_id;email;full_name;phone_number;post_code",
+                json!({"email": "email", "given_name": "full_name", "phone": "phone_number",
+                    "postal_code": "post_code", "signed_on": "created_time"}),
+            ),
+            (
+                "Spanish names and questions",
+                "¿Cómo te llamas?;Apellido paterno;Apellido materno;Correo electrónico;¿En qué ciudad vives?",
+                json!({"email": "Correo electrónico", "given_name": "¿Cómo te llamas?",
+                    "family_name": "Apellido paterno", "city": "¿En qué ciudad vives?"}),
+            ),
+            ("a whole name", "Courriel;Votre_nom", json!({"email": "Courriel", "given_name": "Votre_nom"})),
+            ("what is consented to", "Opt-in (email);Consent - Phone", json!({"consent_updates": "Opt-in (email)"})),
+        ] {
+            assert_eq!(suggested(header), expected, "{tool}");
+        }
+    }
+
+    #[test]
+    fn columns_that_have_something_are_suggested() {
+        for (header, cells, expected) in [
+            ("email;postal;zip", "a@example.org;M5V 3L9;", json!({"email": "email", "postal_code": "postal"})),
+            (
+                "Courriel;Tél. mobile;Téléphone (domicile)",
+                "a@example.org;514-555-0142;",
+                json!({"email": "Courriel", "phone": "Tél. mobile"}),
+            ),
+            (
+                "ID;Start time;Completion time;Email;Name;Your first name;Your email address",
+                "1;3/1/26 9:00;3/1/26 9:02;anonymous;;Ana;a@example.org",
+                json!({"email": "Your email address", "given_name": "Your first name", "signed_on": "Completion time"}),
+            ),
+            ("email;phone;home_phone", "a@example.org;;514-555-0142", json!({"email": "email", "phone": "home_phone"})),
+            ("email;phone", "a@example.org;", json!({"email": "email", "phone": "phone"})),
+        ] {
+            let columns: Vec<String> = header.split(';').map(str::to_owned).collect();
+            let mut facts = Vec::new();
+            ColumnFacts::see(&mut facts, &cells.split(';').collect::<Vec<_>>());
+            assert_eq!(json!(suggest_mapping(&columns, &facts)), expected, "{header}");
+        }
+    }
+
+    #[test]
     fn column_that_has_the_addresses_is_suggested() {
         let columns = ["Respondent ID", "Email Address", "First Name", "Your details"].map(str::to_owned);
-        assert_eq!(suggest_mapping(&columns, &[0, 0, 0, 7]).email, "Your details");
-        assert_eq!(suggest_mapping(&columns, &[0, 2, 0, 7]).email, "Email Address");
+        let email = |addresses: [u32; 4]| {
+            let facts = addresses.map(|addresses| ColumnFacts { addresses, filled: 9, ..ColumnFacts::default() });
+            suggest_mapping(&columns, &facts).email
+        };
+        assert_eq!(email([0, 0, 0, 7]), "Your details");
+        assert_eq!(email([0, 2, 0, 7]), "Email Address");
+        assert_eq!(email([0, 0, 0, 0]), "Email Address");
         assert_eq!(suggest_mapping(&columns, &[]).email, "Email Address");
-        assert_eq!(suggest_mapping(&columns, &[0, 0, 0, 0]).email, "Email Address");
     }
 }

@@ -120,6 +120,9 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "名",
             "姓名",
             "名字",
+            NAME_OR_NOM,
+            "como te llamas",
+            "como se llama",
         ],
     ),
     (
@@ -153,6 +156,9 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "ਉਪਨਾਮ",
             "姓",
             "姓氏",
+            NAME_OR_NOM,
+            "apellido paterno",
+            "apellidos paternos",
         ],
     ),
     (
@@ -223,6 +229,14 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "手机",
             "手机号码",
             "手機",
+            "telephone portable",
+            "telephone fixe",
+            "tel mobile",
+            "tel fixe",
+            "tel domicile",
+            "numero de portable",
+            "telefono fijo",
+            "whatsapp",
         ],
     ),
     (
@@ -300,6 +314,9 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "ਸ਼ਹਿਰ",
             "城市",
             "市",
+            "can2 user city",
+            "ciudad de residencia",
+            "ville de residence",
         ],
     ),
     (
@@ -332,6 +349,7 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "国家",
             "國家",
             "国家 地区",
+            "pays region",
         ],
     ),
     (
@@ -360,6 +378,8 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "ਪਸੰਦੀਦਾ ਭਾਸ਼ਾ",
             "语言",
             "語言",
+            "start language",
+            "startlanguage",
         ],
     ),
     (
@@ -475,6 +495,15 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "時間戳記",
             "日期",
             "提交时间",
+            "created time",
+            "entry date",
+            "order date",
+            "registration time",
+            "registration date",
+            "connected on",
+            "date de soumission",
+            "date d entree",
+            "submitdate",
         ],
     ),
     (
@@ -512,11 +541,15 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
     ),
 ];
 
+/// What "Nom / Name" stands for: the French word for a family name, the English one for a whole name. It is whichever of
+/// them no other column is.
+const NAME_OR_NOM: &str = "nom ou name";
+
 /// Words that a form adds to a name: "*", "(required)".
 const ADDED: [&str; 8] =
     ["required", "obligatoire", "requis", "obligatorio", "optional", "facultatif", "opcional", "requerido"];
 /// Words that say whose it is, which of several, or ask for it.
-const AROUND: [&str; 67] = [
+const AROUND: [&str; 80] = [
     "primary",
     "preferred",
     "main",
@@ -584,6 +617,19 @@ const AROUND: [&str; 67] = [
     "tu",
     "ingrese",
     "escriba",
+    "hi",
+    "hello",
+    "bonjour",
+    "hola",
+    "and",
+    "also",
+    "et",
+    "ton",
+    "ta",
+    "en",
+    "que",
+    "vives",
+    "vive",
 ];
 
 /// A name without case, accents and punctuation; what a form adds to it is left away.
@@ -623,11 +669,65 @@ fn core(plain: &str) -> String {
     plain.split(' ').filter(|word| !AROUND.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The forms of a name in which it may be known: as it is, without examples, without what stands around.
-pub(super) fn forms(name: &str) -> [String; 3] {
+/// The forms of a name in which it may be known, the best first: as it is; the same in two languages ("Courriel /
+/// Email"); the part of something ("Name (First)", "Address - City", "G01Q02. Prénom"); without examples; without what
+/// stands around. "address" alone is none without the words around it.
+pub(super) fn forms(name: &str) -> [String; FORMS] {
     let bare = plain(&without_examples(name));
     let core = core(&bare);
-    [plain(name), bare, core]
+    [plain(name), in_two_languages(name, &bare), last_part(name), bare, core]
+}
+
+/// Number of the forms of a name.
+pub(super) const FORMS: usize = 5;
+
+/// The field of a name or a part of one, in the form of [`plain`].
+fn field_of(plain: &str) -> Option<&'static str> {
+    FIELDS.get(known_form(plain)?.as_str()).copied()
+}
+
+/// The first half of a name whose halves are known as the same, in its known form; otherwise nothing. What divides them
+/// may be left away: "Courriel Email".
+fn in_two_languages(name: &str, bare: &str) -> String {
+    // longer names are sentences
+    const MAX_WORDS: usize = 8;
+    let known = |halves: &[String]| {
+        let [first, rest @ ..] = halves else { return None };
+        let field = field_of(first).filter(|_| !rest.is_empty())?;
+        if matches!(halves, [a, b] if [("nom", "name"), ("name", "nom")].contains(&(a.as_str(), b.as_str()))) {
+            return Some(NAME_OR_NOM.to_owned());
+        }
+        rest.iter().all(|half| field_of(half) == Some(field)).then(|| known_form(first))?
+    };
+    let parts = name.split(['/', '|', '\n', '(', ')', '[', ']', '\u{2013}', '\u{2014}']);
+    let parts: Vec<String> =
+        parts.flat_map(|part| part.split(" - ")).map(plain).filter(|part| !part.is_empty()).collect();
+    let words: Vec<&str> = bare.split(' ').take(MAX_WORDS + 1).collect();
+    let places = if words.len() > MAX_WORDS { 1..1 } else { 1..words.len() };
+    let halves = || places.into_iter().find_map(|at| known(&[words[..at].join(" "), words[at..].join(" ")]));
+    known(&parts).or_else(halves).unwrap_or_default()
+}
+
+/// What stands in brackets at the end, or after a dash, a point or a bar, in its known form; nothing if it is not known,
+/// or if it is what somebody consents to.
+fn last_part(name: &str) -> String {
+    let name = name.trim_end_matches([')', ']', '*', ' ']);
+    let marks = ["(", "[", " - ", " \u{2013} ", " \u{2014} ", ". ", "|"];
+    let Some(at) = marks.iter().filter_map(|mark| name.rfind(mark)).max() else { return String::new() };
+    let (before, part) = name.split_at(at);
+    let plain_part = plain(part);
+    let known = || known_form(&plain_part).unwrap_or_else(|| in_two_languages(part, &plain_part));
+    if field_of(&plain(before)) == Some("consent_updates") { String::new() } else { known() }
+}
+
+/// The form in which [`KNOWN_HEADERS`] have a name.
+fn known_form(plain: &str) -> Option<String> {
+    [plain, &core(plain)].into_iter().find(|form| FIELDS.contains_key(form)).map(str::to_owned)
+}
+
+/// Is it a name of a column with family names that may also have whole names, as in "Votre nom"?
+pub(super) fn names_whole(name: &str) -> bool {
+    matches!(core(&plain(&without_examples(name))).as_str(), "nom" | "noms")
 }
 
 /// The known names, in the form of [`plain`], by their field.
@@ -654,12 +754,7 @@ pub(super) fn known_field(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > MAX_NAME {
         return None;
     }
-    let field = |form: &str| FIELDS.get(form).copied();
-    // "address" alone is none without the words around it
-    field(&plain(name)).or_else(|| {
-        let bare = plain(&without_examples(name));
-        field(&bare).or_else(|| field(&core(&bare)))
-    })
+    forms(name).iter().find_map(|form| FIELDS.get(form.as_str()).copied())
 }
 
 /// Is it the name of a column with ZIP codes, as they are called in the United States?

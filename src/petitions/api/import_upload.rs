@@ -115,8 +115,7 @@ impl<'a> Upload<'a> {
         let separator = self.format.as_ref().and_then(|format| format.separator);
         let usual = usual_date_order(columns, separator, locale);
         let order = |at: usize| self.facts.get(at).filter(|facts| facts.dates.matters())?.dates.order(usual);
-        let addresses: Vec<u32> = self.facts.iter().map(|facts| facts.addresses).collect();
-        let mut suggested = suggest_mapping(columns, &addresses);
+        let mut suggested = suggest_mapping(columns, &self.facts);
         let dates = columns.iter().position(|column| suggested.signed_on.as_ref() == Some(column));
         suggested.date_order = dates.and_then(order);
         self.import.suggested = json!(suggested);
