@@ -8,8 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::providers::{PROVIDERS, PUBLIC_PROVIDERS};
-use super::{TextError, is_direction, is_invisible, is_mark_of_no_width, slips};
+use super::{TextError, is_invisible, slips, without_marks};
 
+/// ISO 3166 codes, each at the beginning of a line.
+const COUNTRIES: &str = include_str!("../countries.txt");
 /// Maximum length of the local part in octets (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
 /// Maximum length of the address in octets (RFC 5321, section 4.5.3.1.3: a path of 256 with its angle brackets).
@@ -34,7 +36,8 @@ impl EmailAddress {
     /// `required` when empty, `too_long` above RFC 5321's limits, `misspelled_email` for a slip, otherwise
     /// `invalid_email`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
-        let normal: String = typed.nfkc().filter(|c| !is_direction(*c) && !is_mark_of_no_width(*c)).nfkc().collect();
+        let bare: String = typed.nfkc().filter(|c| !matches!(c, '\u{FE00}'..='\u{FE0F}')).collect();
+        let normal: String = without_marks(&bare).nfkc().collect();
         let typed = normal.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         if typed.is_empty() {
             return Err(TextError::required());
@@ -137,9 +140,9 @@ fn lower_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// RFC 5322's dot-atom, extended to UTF-8 by RFC 6532.
+/// RFC 5322's dot-atom, extended to UTF-8 by RFC 6532. What begins with two slashes is a link.
 fn is_dot_atom(local: &str) -> bool {
-    local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    !local.starts_with("//") && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
 
 fn is_atext(c: char) -> bool {
@@ -192,8 +195,23 @@ fn ascii_domain(domain: &str) -> Option<String> {
         .ok()?;
     // a top-level domain is of letters, or an internationalised one; `localhost` has no dot
     let (_, top) = ascii.rsplit_once('.')?;
-    let plausible = top.len() >= 2 && (top.bytes().all(|b| b.is_ascii_alphabetic()) || top.starts_with("xn--"));
-    plausible.then(|| ascii.to_ascii_lowercase())
+    let is_of_letters = top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic());
+    let exists = match top.strip_prefix("xn--") {
+        // these are in other scripts, but for two German words; a Latin letter with an accent is a slip
+        Some(coded) => !coded.contains('-') || coded.starts_with("vermgensberat"),
+        None => is_of_letters && !is_no_top_level(top),
+    };
+    exists.then(|| ascii.to_ascii_lowercase())
+}
+
+/// Is a domain such a one that no mail can be sent to: of two letters that are no country's, or one that is reserved
+/// (RFC 6761, RFC 6762, RFC 7686)? Those for examples and tests are possible.
+fn is_no_top_level(top: &str) -> bool {
+    // with a domain, but not in ISO 3166
+    const FURTHER: [&str; 4] = ["uk", "eu", "su", "ac"];
+    let is_country = |line: &str| line.get(..2).is_some_and(|code| code.eq_ignore_ascii_case(top));
+    let is_known = || FURTHER.contains(&top) || COUNTRIES.lines().any(is_country);
+    (top.len() == 2 && !is_known()) || matches!(top, "invalid" | "localhost" | "local" | "onion")
 }
 
 #[cfg(test)]
@@ -222,6 +240,11 @@ mod tests {
             ("an\u{200b}a@example.org", "ana@example.org"),
             ("\u{202a}ana@example.org\u{202c}", "ana@example.org"),
             ("\u{2068}ana\u{ad}@exam\u{2060}ple.org\u{2069}\u{2028}", "ana@example.org"),
+            ("ana\u{200d}@example.org", "ana@example.org"),
+            ("an\u{200c}a\u{fe0f}@exam\u{200d}ple.org", "ana@example.org"),
+            ("ana@example.co.uk", "ana@example.co.uk"),
+            ("ana@example.eu", "ana@example.eu"),
+            ("ana@example.vermögensberater", "ana@example.xn--vermgensberater-ctb"),
             ("josé@example.org", "josé@example.org"),
             ("مريم@example.org", "مريم@example.org"),
             ("ਹਰਪ੍ਰੀਤ@example.net", "ਹਰਪ੍ਰੀਤ@example.net"),
@@ -276,6 +299,11 @@ mod tests {
             "ana@example.org,Ana",
             "ana@example.org, Ana",
             "ana@example.org2",
+            "ana@example.orǵ",
+            "ana@example.cq",
+            "ana@example.invalid",
+            "ana@printer.local",
+            "//ana@example.org",
             // slips
             "ana’s@example.org",
             "ana–lee@example.org",
@@ -314,6 +342,16 @@ mod tests {
             ("ana@example.org,", "example.org"),
             ("ana@example,org", "example.org"),
             ("ana@example.co,uk", "example.co.uk"),
+            ("ana@gmai.com", "gmail.com"),
+            ("ana@hotmali.com", "hotmail.com"),
+            ("ana@hotmail.co", "hotmail.com"),
+            ("ana@hotmail.cm", "hotmail.com"),
+            ("ana@outlook.co", "outlook.com"),
+            ("ana@me.cm", "me.com"),
+            ("ana@gmail.com.com", "gmail.com"),
+            ("ana@gmail.com.ca", "gmail.com"),
+            ("ana@example.qc", "example.qc.ca"),
+            ("ana@laposte.ft", "laposte.fr"),
         ] {
             let error = EmailAddress::parse(typed).expect_err(typed);
             assert_eq!(error.code, "misspelled_email", "{typed}");

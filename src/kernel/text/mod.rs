@@ -16,12 +16,13 @@ mod slug;
 pub use email::EmailAddress;
 pub use locale::LocaleTag;
 pub use nothing::is_nothing;
-pub use phone::international_phone;
+pub use phone::{international_phone, is_no_number};
 pub use postal_code::{PostalCode, postal_code_of};
 pub use slug::Slug;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Every code a [`TextError`] can carry.
 const CODES: [&str; 8] = [
@@ -84,10 +85,11 @@ impl TextError {
 /// # Errors
 /// `invalid_characters` for control characters, `too_long` above `max_chars` characters.
 pub fn clean_line(text: &str, max_chars: usize) -> Result<String, TextError> {
+    let text = without_office_marks(text);
     if text.chars().any(|c| c.is_control() && !is_break(c)) {
         return Err(TextError::invalid_characters());
     }
-    let normal = without_marks(text);
+    let normal = without_marks(&text);
     let mut line = String::with_capacity(normal.len());
     for word in normal.split_whitespace() {
         if !line.is_empty() {
@@ -98,18 +100,43 @@ pub fn clean_line(text: &str, max_chars: usize) -> Result<String, TextError> {
     limit(line, max_chars)
 }
 
+/// Without the control characters that Word and PDFs leave in copied text: its mark of a hyphen that must not break is a
+/// hyphen, that of the end of a table's cell a space; nobody sees its optional hyphens, anchors and marks of fields.
+fn without_office_marks(text: &str) -> Cow<'_, str> {
+    let replaced = |c: char| match c {
+        '\u{7}' => Some(" "),
+        '\u{1E}' => Some("-"),
+        '\u{1}'..='\u{6}' | '\u{8}' | '\u{13}'..='\u{15}' | '\u{1F}' => Some(""),
+        _ => None,
+    };
+    if !text.contains(|c| replaced(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    for c in text.chars() {
+        match replaced(c) {
+            Some(instead) => kept.push_str(instead),
+            None => kept.push(c),
+        }
+    }
+    Cow::Owned(kept)
+}
+
 /// A text in NFC without marks that nobody sees and that do not belong to its spelling: text direction, soft hyphens,
-/// spaces of no width. Joiners are kept where a script or an emoji needs them: Persian, Punjabi, families.
+/// spaces of no width. Joiners and variants of signs are kept where a script or an emoji needs them: Persian, Punjabi,
+/// families.
 fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut joins = false;
     for c in text.nfc() {
-        let is_joiner = matches!(c, '\u{200C}' | '\u{200D}');
+        let is_variant = matches!(c, '\u{FE00}'..='\u{FE0F}');
+        let is_joiner = is_variant || matches!(c, '\u{200C}' | '\u{200D}' | '\u{34F}' | '\u{180E}');
         if is_direction(c) || (is_joiner && !joins) || is_mark_of_no_width(c) {
             continue;
         }
         // Hebrew is the first script, by code point, whose letters may be joined
-        joins = !is_joiner && c >= '\u{0590}' && !c.is_whitespace() && !('\u{1E00}'..='\u{206F}').contains(&c);
+        let may_join = c >= '\u{0590}' && !c.is_whitespace() && !('\u{1E00}'..='\u{206F}').contains(&c);
+        joins = is_variant || (!is_joiner && may_join);
         kept.push(c);
     }
     // what a mark separated may compose
@@ -130,6 +157,7 @@ pub fn required_line(text: &str, max_chars: usize) -> Result<String, TextError> 
 /// # Errors
 /// `invalid_characters` for other control characters, `too_long` above `max_chars`.
 pub fn clean_text(text: &str, max_chars: usize) -> Result<String, TextError> {
+    let text = without_office_marks(text);
     let unix = text.replace("\r\n", "\n").replace(|c| is_break(c) && c != '\t', "\n");
     if unix.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n')) {
         return Err(TextError::invalid_characters());
@@ -189,10 +217,10 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))
 }
 
-/// Tabs and line breaks: also the vertical tab and form feed of office documents, the next line of mainframes, and
-/// Unicode's separators.
+/// Tabs and line breaks: also the vertical tab, form feed and column break of office documents, the next line of
+/// mainframes, and Unicode's separators.
 fn is_break(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{E}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Embeddings, overrides and isolates of text direction, which telephones put around names and numbers.
@@ -205,9 +233,9 @@ fn is_direction(c: char) -> bool {
     is_embedding(c) || matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}')
 }
 
-/// Soft hyphen, zero-width space, word joiner, byte order mark, deprecated format characters.
+/// Soft hyphen, zero-width space, word joiner, byte order mark, deprecated format characters and tags.
 fn is_mark_of_no_width(c: char) -> bool {
-    matches!(c, '\u{00AD}' | '\u{200B}' | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{FEFF}')
+    matches!(c, '\u{00AD}' | '\u{200B}' | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{FEFF}' | '\u{E0001}')
 }
 
 /// Characters without a visible glyph. Joiners are part of emoji and of Persian and Indic spelling, so they may occur
@@ -270,7 +298,7 @@ mod tests {
 
     #[test]
     fn lines_refuse_what_deceives() {
-        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{86}b"] {
+        for bad in ["a\0b", "a\u{10}b", "a\u{1b}[1mb", "a\u{7f}", "a\u{86}b"] {
             assert_eq!(clean_line(bad, 80).unwrap_err().code, "invalid_characters");
             assert_eq!(clean_text(bad, 80).unwrap_err().code, "invalid_characters");
         }
@@ -294,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn what_word_leaves_in_copied_text_is_no_reason_to_refuse_it() {
+        for (typed, cleaned) in [
+            ("op\u{1f}tion", "option"),
+            ("Jean\u{1e}Luc", "Jean-Luc"),
+            ("a cell\u{7}and another", "a cell and another"),
+            ("a note\u{2} and\u{5} more", "a note and more"),
+            ("\u{13}HYPERLINK\u{14}here\u{15}", "HYPERLINKhere"),
+            ("o\u{8}ne\u{1}", "one"),
+        ] {
+            assert_eq!(clean_line(typed, 80).unwrap(), cleaned, "{typed:?}");
+            assert_eq!(clean_text(typed, 80).unwrap(), cleaned, "{typed:?}");
+        }
+        assert_eq!(clean_text("one\u{e}two", 80).unwrap(), "one\ntwo");
+    }
+
+    #[test]
     fn marks_that_nobody_sees_are_removed() {
         for (typed, cleaned) in [
             // telephone numbers as copied from contacts
@@ -314,6 +358,9 @@ mod tests {
             ("👩\u{200d}👩\u{200d}👧", "👩\u{200d}👩\u{200d}👧"),
             ("❤\u{fe0f}\u{200d}🔥", "❤\u{fe0f}\u{200d}🔥"),
             ("A\u{200d}na \u{200c}Lee", "Ana Lee"),
+            ("Ana\u{fe0f} Lee\u{200d}\u{e0001}", "Ana Lee"),
+            ("A\u{180e}na\u{34f}", "Ana"),
+            ("☎\u{fe0e} 514", "☎\u{fe0e} 514"),
             ("ਹਰਪ੍ਰੀਤ ਕੌਰ 🌸", "ਹਰਪ੍ਰੀਤ ਕੌਰ 🌸"),
         ] {
             assert_eq!(clean_line(typed, 80).unwrap(), cleaned, "{typed:?}");

@@ -83,7 +83,24 @@ const NOTHING: [&str; 76] = [
     "未知",
 ];
 /// Errors of spreadsheets.
-const ERRORS: [&str; 8] = ["#n/a", "#n/d", "#ref!", "#value!", "#valeur!", "#name?", "#null!", "#div/0!"];
+const ERRORS: [&str; 16] = [
+    "#n/a",
+    "#n/d",
+    "#ref!",
+    "#value!",
+    "#valeur!",
+    "#¡valor!",
+    "#name?",
+    "#nom?",
+    "#¿nombre?",
+    "#null!",
+    "#num!",
+    "#nombre!",
+    "#div/0!",
+    "#¡div/0!",
+    "#error!",
+    "#erreur!",
+];
 
 /// Does a text say that there is nothing: no text, a mark such as `-`, words such as "N/A" or "inconnu", a
 /// spreadsheet's error?

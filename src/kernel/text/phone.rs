@@ -3,13 +3,14 @@
 use phonenumber::{Mode, country};
 use unicode_normalization::UnicodeNormalization;
 
-use super::{is_dash, is_invisible};
+use super::{is_dash, is_invisible, is_nothing};
 
 /// A number as E.164 (`+14165550142`) where it is one of its country (ISO 3166, two letters; Canada where it is empty), or has
 /// a country's code itself. What is no such number stays as it was typed: an extension, letters for digits, a number of
-/// a few digits, two numbers in one field.
+/// a few digits, two numbers in one field. Words for nothing, and zeros, which people type where a number is asked for,
+/// are nothing.
 pub fn international_phone(typed: &str, country: &str) -> String {
-    if typed.is_empty() {
+    if is_no_number(typed) {
         // most people give none: the rules of all countries are loaded when somebody does
         return String::new();
     }
@@ -24,10 +25,21 @@ pub fn international_phone(typed: &str, country: &str) -> String {
     }
     let written_in_digits = plain.chars().all(|c| c.is_numeric() || c.is_whitespace() || "+-.()/".contains(c));
     let country: Option<country::Id> = if country.is_empty() { Some(country::CA) } else { country.parse().ok() };
-    match phonenumber::parse(country, &plain) {
-        Ok(number) if written_in_digits && number.is_valid() => number.format().mode(Mode::E164).to_string(),
+    // the prefix that is dialled for other countries in most of the world
+    let abroad = plain.trim_start().strip_prefix("00").map(|rest| format!("+{rest}"));
+    let valid = |plain: &str| phonenumber::parse(country, plain).ok().filter(|number| number.is_valid());
+    match valid(&plain).or_else(|| valid(abroad.as_deref()?)) {
+        Some(number) if written_in_digits => number.format().mode(Mode::E164).to_string(),
         _ => typed.to_owned(),
     }
+}
+
+/// Does it say that there is no number, in words (`n/a`, `non`, `ninguno`) or zeros?
+pub fn is_no_number(typed: &str) -> bool {
+    // more than a text of any kind may mean with it
+    const NO: [&str; 9] = ["no", "non", "nein", "não", "nao", "x", "xx", "xxx", "ਨਹੀਂ"];
+    let is_zeros = typed.contains('0') && typed.chars().all(|c| matches!(c, '0' | ' ' | '-' | '.' | '(' | ')'));
+    is_zeros || is_nothing(typed) || NO.contains(&typed.trim().to_lowercase().as_str())
 }
 
 /// The number after `tel:`, as in links, or after a word for a telephone and a mark: `Tel. 514…`, `Cell: …`, `☎ …`.
@@ -98,6 +110,8 @@ mod tests {
             ("Cell: (416) 555-0142", "", "+14165550142"),
             ("☎\u{fe0e} 416 555 0142", "", "+14165550142"),
             ("☎ +1 416 555 0142", "", "+14165550142"),
+            ("00 33 6 12 34 56 78", "", "+33612345678"),
+            ("00 1 416 555 0142", "CA", "+14165550142"),
         ] {
             assert_eq!(international_phone(typed, country), expected, "{typed} in {country}");
         }
@@ -106,7 +120,6 @@ mod tests {
     #[test]
     fn what_is_no_number_stays_as_it_was_typed() {
         for typed in [
-            "",
             "1",
             "555 0142",
             "416 555 0142 ext. 7",
@@ -121,12 +134,39 @@ mod tests {
         assert_eq!(international_phone("416 555 0142", "ZZ"), "416 555 0142", "a country that is none");
     }
 
+    #[test]
+    fn words_for_no_telephone_are_nothing() {
+        for typed in [
+            "",
+            " ",
+            "n/a",
+            "N.A.",
+            "none",
+            "None",
+            "-",
+            "--",
+            "non",
+            "NON",
+            "no",
+            "aucun",
+            "ninguno",
+            "ninguna",
+            "s.o.",
+            "x",
+            "0",
+            "000-000-0000",
+            "ਨਹੀਂ",
+        ] {
+            assert_eq!(international_phone(typed, ""), "", "{typed}");
+        }
+    }
+
     proptest! {
         #[test]
         fn an_international_number_stays_what_it_is(typed in "[+]?[0-9 ().-]{0,20}", country in "(CA|US|FR|IN|PH|MX|)") {
             let once = international_phone(&typed, &country);
             prop_assert_eq!(international_phone(&once, &country), once.clone());
-            prop_assert_eq!(once == typed || once.starts_with('+'), true);
+            prop_assert_eq!(once == typed || once.starts_with('+') || is_no_number(&typed), true);
         }
 
         #[test]

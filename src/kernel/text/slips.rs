@@ -18,11 +18,14 @@ const ENDINGS: &[(&str, &str)] = &[
     ("nett", "net"),
     ("nte", "net"),
     ("ent", "net"),
+    ("ft", "fr"),
+    ("qc", "qc.ca"),
 ];
 
 /// Misspelled names of providers. Only such as nobody has an address at: mail to them reaches whoever registered them.
 const NAMES: &[(&str, &str)] = &[
     ("gmial", "gmail"),
+    ("gmai", "gmail"),
     ("gamil", "gmail"),
     ("gmaill", "gmail"),
     ("gmaul", "gmail"),
@@ -31,6 +34,7 @@ const NAMES: &[(&str, &str)] = &[
     ("gmali", "gmail"),
     ("ggmail", "gmail"),
     ("hotmial", "hotmail"),
+    ("hotmali", "hotmail"),
     ("hotmal", "hotmail"),
     ("hotmai", "hotmail"),
     ("hotmil", "hotmail"),
@@ -52,8 +56,23 @@ const NAMES: &[(&str, &str)] = &[
     ("icluod", "icloud"),
 ];
 
-/// Providers with one ending, whose other endings are slips: `gmail.cm`.
+/// Providers with one ending, whose other endings are slips: `gmail.cm`, `gmail.com.ca`.
 const ONE_ENDING: [&str; 2] = ["gmail", "icloud"];
+/// Whole domains that no provider has.
+const DOMAINS: &[(&str, &str)] = &[
+    ("hotmail.co", "hotmail.com"),
+    ("hotmail.cm", "hotmail.com"),
+    ("hotmail.om", "hotmail.com"),
+    ("outlook.co", "outlook.com"),
+    ("outlook.cm", "outlook.com"),
+    ("outlook.om", "outlook.com"),
+    ("yahoo.co", "yahoo.com"),
+    ("yahoo.cm", "yahoo.com"),
+    ("yahoo.om", "yahoo.com"),
+    ("live.cm", "live.com"),
+    ("msn.cm", "msn.com"),
+    ("me.cm", "me.com"),
+];
 
 /// The domain that was meant by a misspelled one; `None` when there is nothing to suggest.
 pub(super) fn meant_by(domain: &str) -> Option<String> {
@@ -72,11 +91,14 @@ pub(super) fn meant_by(domain: &str) -> Option<String> {
         list.iter().find(|(slip, _)| *slip == word).map(|(_, right)| *right)
     };
     let right_name = of(NAMES, name).unwrap_or(name);
+    // "gmail.com.com"
+    let right_name = right_name.strip_suffix(".com").filter(|name| ONE_ENDING.contains(name)).unwrap_or(right_name);
     let right_end = match of(ENDINGS, end) {
         Some(right) => right,
         None if ONE_ENDING.contains(&right_name) => "com",
         None => end,
     };
     let meant = format!("{right_name}.{right_end}");
+    let meant = of(DOMAINS, &meant).map_or(meant, str::to_owned);
     (meant != typed && !right_end.is_empty() || has_comma && meant == typed).then_some(meant)
 }
