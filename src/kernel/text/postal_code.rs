@@ -11,21 +11,34 @@ use super::{TextError, clean_line, is_nothing};
 /// Maximum length of a code of any country.
 const MAX_CODE: usize = 20;
 
+/// Maximum length of a Canadian code with its place.
+const MAX_WITH_PLACE: usize = 60;
+
 /// A Canadian postal code in Canada Post's form, `M5V 3L9`.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PostalCode(String);
 
 impl PostalCode {
-    /// Parses any spelling: lower case, without the space, with whatever marks between or around, full-width. The
-    /// letters O and I are in no code, and where a digit belongs O, I and a small L mean 0 and 1.
+    /// Parses any spelling: lower case, without the space, with whatever marks between or around, full-width, or with
+    /// the place. The letters O and I are in no code, and where a digit belongs O, I and a small L mean 0 and 1.
     ///
     /// # Errors
     /// `required` when empty, otherwise `invalid_postal_code`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
-        let signs = typed.nfkc().filter(|c| c.is_alphanumeric()).enumerate();
+        let plain: String = typed.nfkc().collect();
+        if !plain.contains(char::is_alphanumeric) {
+            return Err(TextError::required());
+        }
+        let found = Self::of_signs(&plain).or_else(|| Self::among_words(&plain));
+        found.ok_or_else(|| TextError::new("invalid_postal_code", "A Canadian postal code looks like A1A 1A1."))
+    }
+
+    /// The code that the letters and digits of a text are.
+    fn of_signs(text: &str) -> Option<Self> {
+        let signs = text.chars().filter(|c| c.is_alphanumeric()).enumerate();
         // a small L looks like 1, but at the end of small letters it may be that of another country: e1w 1al
-        let is_mixed = typed.contains(|c: char| c.is_ascii_uppercase());
+        let is_mixed = text.contains(|c: char| c.is_ascii_uppercase());
         let code: String = signs
             .map(|(i, c)| match (i % 2, if c == 'l' { c } else { c.to_ascii_uppercase() }) {
                 (1, 'O') => '0',
@@ -35,19 +48,36 @@ impl PostalCode {
                 (_, c) => c,
             })
             .collect();
-        if code.is_empty() {
-            return Err(TextError::required());
-        }
         let well_formed = code.chars().count() == 6
             && code.chars().enumerate().all(|(i, c)| match i {
                 0 => is_letter(c) && !matches!(c, 'W' | 'Z'),
                 2 | 4 => is_letter(c),
                 _ => c.is_ascii_digit(),
             });
-        if !well_formed {
-            return Err(TextError::new("invalid_postal_code", "A Canadian postal code looks like A1A 1A1."));
+        well_formed.then(|| Self(format!("{} {}", &code[..3], &code[3..])))
+    }
+
+    /// The only code among words without digits, as people write it with a place: `M5V 3L9, Toronto`, `ON M5V 3L9`.
+    fn among_words(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let has_digit = |word: &&str| word.contains(|c: char| c.is_numeric());
+        let first = words.iter().position(has_digit)?;
+        let last = words.iter().rposition(has_digit)?;
+        let half = |word: &str| word.chars().count() == 3;
+        match &words[first..=last] {
+            [word] if !half(word) => Self::of_signs(word),
+            // a half whose digit was typed as a letter: "K1A OBl"
+            [word] => {
+                let after = words
+                    .get(last + 1)
+                    .filter(|after| half(after))
+                    .and_then(|after| Self::of_signs(&format!("{word}{after}")));
+                let before = || first.checked_sub(1).and_then(|at| Self::of_signs(&format!("{}{word}", words[at])));
+                after.or_else(before)
+            }
+            [a, b] if half(a) && half(b) => Self::of_signs(&format!("{a}{b}")),
+            _ => None,
         }
-        Ok(Self(format!("{} {}", &code[..3], &code[3..])))
     }
 
     /// The whole code, `M5V 3L9`. Personal data: it can name a single building.
@@ -82,6 +112,9 @@ impl PostalCode {
     }
 }
 
+/// The only code of the United Kingdom that has another form.
+const GIRO: &str = "GIR 0AA";
+
 /// Postal codes of countries (Universal Postal Union, addressing systems): `9` is a digit, `A` a letter; the rest is
 /// written as it stands. Of several forms of a country, the first that fits.
 const FORMS: &[(&str, &[&str])] = &[
@@ -108,7 +141,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ("ES", &["99999"]),
     ("FI", &["99999"]),
     ("FR", &["99999"]),
-    ("GB", &["A9 9AA", "A99 9AA", "AA9 9AA", "AA99 9AA", "A9A 9AA", "AA9A 9AA"]),
+    ("GB", &["A9 9AA", "A99 9AA", "AA9 9AA", "AA99 9AA", "A9A 9AA", "AA9A 9AA", GIRO]),
     ("GR", &["999 99"]),
     ("GT", &["99999"]),
     ("HN", &["99999"]),
@@ -166,11 +199,13 @@ const FORMS: &[(&str, &[&str])] = &[
 /// # Errors
 /// `invalid_postal_code`, and those of [`clean_line`].
 pub fn postal_code_of(country: &str, typed: &str) -> Result<String, TextError> {
-    let plain = clean_line(typed, MAX_CODE)?;
+    let is_canadian = matches!(country, "" | "CA");
+    // with the place it may be longer
+    let plain = clean_line(typed, if is_canadian { MAX_WITH_PLACE } else { MAX_CODE })?;
     if is_nothing(&plain) {
         return Ok(String::new());
     }
-    if matches!(country, "" | "CA") {
+    if is_canadian {
         return PostalCode::parse(typed).map(|code| code.as_str().to_owned());
     }
     let signs: Vec<char> = typed.nfkc().filter(|c| c.is_alphanumeric()).map(ascii_digit).collect();
@@ -184,6 +219,9 @@ pub fn postal_code_of(country: &str, typed: &str) -> Result<String, TextError> {
 /// round.
 fn fit(signs: &[char], form: &str, may_differ: bool) -> Option<String> {
     let mut signs = signs.iter().map(char::to_ascii_uppercase);
+    if form == GIRO {
+        return signs.eq(form.chars().filter(|c| *c != ' ')).then(|| form.to_owned());
+    }
     let mut code = String::with_capacity(form.len());
     for place in form.chars() {
         let sign = match place {
@@ -270,6 +308,7 @@ mod tests {
             ("GB", "SW1A-1AA", "SW1A 1AA"),
             ("GB", "SWIA IAA", "SW1A 1AA"),
             ("GB", "M1 1AE", "M1 1AE"),
+            ("GB", "gir 0aa", "GIR 0AA"),
             ("GB", "EC1A 1BB", "EC1A 1BB"),
             ("GB", "e1w 1al", "E1W 1AL"),
             ("GB", "OX1 2JD", "OX1 2JD"),
@@ -289,6 +328,7 @@ mod tests {
             ("HT", "HT6110", "HT6110"),
             ("ZZ", "any thing", "any thing"),
             ("CA", "K1A OB1", "K1A 0B1"),
+            ("", "M5V 3L9, Mississauga, Ontario", "M5V 3L9"),
             ("", "k1a-0b1", "K1A 0B1"),
             ("CA", " ", ""),
             ("CA", "n/a", ""),
@@ -310,6 +350,24 @@ mod tests {
     fn letters_where_digits_belong() {
         for typed in ["K1A OB1", "k1a ob1", "KIA 0BI", "K1AOBI", "KlA 0B1", "kla 0b1", "Kla Obl"] {
             assert_eq!(PostalCode::parse(typed).unwrap().as_str(), "K1A 0B1", "{typed}");
+        }
+    }
+
+    #[test]
+    fn codes_with_their_place() {
+        for typed in [
+            "M5V 3L9, Toronto",
+            "ON M5V 3L9",
+            "M5V 3L9 Canada",
+            "M5V3L9 (home)",
+            "Toronto (Ontario) m5v-3l9",
+            "M5V 3l9 Toronto",
+        ] {
+            assert_eq!(PostalCode::parse(typed).unwrap().as_str(), "M5V 3L9", "{typed}");
+        }
+        assert_eq!(PostalCode::parse("Ottawa K1A OB1").unwrap().as_str(), "K1A 0B1");
+        for typed in ["M5V 3L9 or M5V 3L8", "12 M5V 3L9", "M5V 3L9 apt 4", "Toronto M5V", "Toronto 5"] {
+            assert_eq!(PostalCode::parse(typed).unwrap_err().code, "invalid_postal_code", "{typed}");
         }
     }
 
