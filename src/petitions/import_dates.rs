@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use utoipa::ToSchema;
@@ -99,6 +99,8 @@ enum Part {
     /// Number of digits, and value.
     Number(usize, u32),
     Month(u32),
+    /// A sign of a time of day: `h`, `PM`, a colon.
+    Time,
 }
 
 /// A date of three numbers and its separator.
@@ -118,7 +120,7 @@ impl OrderEvidence {
         }
         let is_plain = cell.is_ascii() && !cell.starts_with('=');
         let cell = if is_plain { Cow::Borrowed(cell) } else { Cow::Owned(western(&super::import_cells::text(cell))) };
-        let Some(digits) = digits(cell.trim_start_matches('\'')) else { return };
+        let Some(digits) = digits(without_time_before(cell.trim_start_matches('\''))) else { return };
         match (digits.first > 12, digits.second > 12) {
             (true, false) => self.is_day_first = true,
             (false, true) => self.is_month_first = true,
@@ -159,6 +161,7 @@ pub(super) fn moment(cell: &str, order: Option<DateOrder>) -> Result<DateTime<Ut
     if let Some(at) = of_number(cell) {
         return Ok(at);
     }
+    let cell = without_time_before(cell);
     let day = year_first(cell).or_else(|| with_month_name(cell));
     let day = match (day, digits(cell)) {
         (Some(day), _) => Some(day),
@@ -181,6 +184,18 @@ fn western(cell: &str) -> String {
 
 /// Unix time in seconds or milliseconds; the days since 1899-12-30 as spreadsheets count them; `20260331`.
 fn of_number(cell: &str) -> Option<DateTime<Utc>> {
+    // the basic form of ISO 8601: 20260331T140522Z
+    if let Some((day, time)) = cell.split_once('T')
+        && day.len() == 8
+    {
+        let has_zone = time.ends_with('Z');
+        let formats = ["%Y%m%dT%H%M%S", "%Y%m%dT%H%M"].into_iter();
+        let mut found =
+            formats.filter_map(|format| NaiveDateTime::parse_from_str(cell.trim_end_matches('Z'), format).ok());
+        let at = found.next()?;
+        let at = if has_zone { at } else { at.date().and_time(NaiveTime::MIN) };
+        return Some(at.and_utc());
+    }
     let whole = cell.split(['.', ',']).next()?;
     if cell.matches(['.', ',']).count() > 1 || !cell.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',')) {
         return None;
@@ -192,10 +207,30 @@ fn of_number(cell: &str) -> Option<DateTime<Utc>> {
             let day = NaiveDate::from_ymd_opt(1899, 12, 30)?.checked_add_days(chrono::Days::new(days))?;
             Some(day.and_time(NaiveTime::MIN).and_utc())
         }
-        8 => NaiveDate::parse_from_str(whole, "%Y%m%d").ok().map(|day| day.and_time(NaiveTime::MIN).and_utc()),
+        8 | 14 => {
+            NaiveDate::parse_from_str(&whole[..8], "%Y%m%d").ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
+        }
         10 => DateTime::from_timestamp(number, 0),
         13 => DateTime::from_timestamp_millis(number),
         _ => None,
+    }
+}
+
+/// A date without the time before it, as in `14:05 31/03/2026`.
+fn without_time_before(cell: &str) -> &str {
+    let is_time = |word: &str| {
+        let mut numbers = word.split(':');
+        word.contains(':')
+            && numbers.all(|number| matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit()))
+    };
+    match cell.split_once([' ', ',']) {
+        Some((time, rest)) if is_time(time) => {
+            let rest = rest.trim_start_matches([' ', ',']);
+            let half = rest.split(' ').next().unwrap_or_default();
+            let is_half = matches!(half.to_ascii_lowercase().as_str(), "am" | "pm" | "a.m." | "p.m.");
+            if is_half { rest[half.len()..].trim_start() } else { rest }
+        }
+        _ => cell,
     }
 }
 
@@ -210,10 +245,14 @@ fn number(text: &str) -> Option<(usize, u32, &str)> {
     (1..=4).contains(&length).then(|| text[..length].parse().ok().map(|value| (length, value, &text[length..])))?
 }
 
+/// What stands between two numbers, white space where there is nothing else, and what follows.
 fn separator(text: &str) -> Option<(char, &str)> {
-    let c = text.chars().next().filter(|c| matches!(c, '-' | '/' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}'))?;
-    let rest = text[c.len_utf8()..].trim_start();
-    Some((if matches!(c, '/' | '.') { c } else { '-' }, rest))
+    let trimmed = text.trim_start();
+    match trimmed.chars().next()? {
+        c @ ('/' | '.') => Some((c, trimmed[1..].trim_start())),
+        c @ ('-' | '\u{2010}'..='\u{2015}' | '\u{2212}') => Some(('-', trimmed[c.len_utf8()..].trim_start())),
+        _ => (trimmed.len() < text.len()).then_some((' ', trimmed)),
+    }
 }
 
 /// `2026-03-31`, `2026/3/31`, `2026.03.31.`, `2026年3月31日`.
@@ -221,8 +260,8 @@ fn year_first(cell: &str) -> Option<NaiveDate> {
     let plain: String =
         cell.chars().filter(|c| *c != '日').map(|c| if matches!(c, '年' | '月') { '-' } else { c }).collect();
     let (4, year, rest) = number(&plain)? else { return None };
-    let (1 | 2, month, rest) = number(separator(rest.trim_start())?.1)? else { return None };
-    let (1 | 2, day, rest) = number(separator(rest.trim_start())?.1)? else { return None };
+    let (1 | 2, month, rest) = number(separator(rest)?.1)? else { return None };
+    let (1 | 2, day, rest) = number(separator(rest)?.1)? else { return None };
     let year = i32::try_from(year).ok()?;
     is_end_of_day(rest).then(|| NaiveDate::from_ymd_opt(year, month, day))?
 }
@@ -230,9 +269,9 @@ fn year_first(cell: &str) -> Option<NaiveDate> {
 /// Three numbers of which the last is the year, at the beginning of a cell.
 fn digits(cell: &str) -> Option<Digits> {
     let (1 | 2, first, rest) = number(cell.trim())? else { return None };
-    let (between, rest) = separator(rest.trim_start())?;
+    let (between, rest) = separator(rest)?;
     let (1 | 2, second, rest) = number(rest)? else { return None };
-    let (again, rest) = separator(rest.trim_start())?;
+    let (again, rest) = separator(rest)?;
     let (length @ (2 | 4), year, rest) = number(rest)? else { return None };
     let is_date = again == between && is_end_of_day(rest) && (first, second) != (0, 0);
     is_date.then(|| Some(Digits { first, second, year: whole_year(length, year)?, separator: between }))?
@@ -259,34 +298,72 @@ impl Digits {
     }
 }
 
-/// `March 31, 2026`, `31 mars 2026`, `31-Mar-26`, `Tue, 31 de marzo de 2026, 14:05`.
-fn with_month_name(cell: &str) -> Option<NaiveDate> {
+/// Numbers, months and signs of a time in their order; `None` if a number is too long for any of them.
+fn parts_of(cell: &str) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
-    // a time of day and what follows it: its numbers are no date
-    let without_time = cell.split(':').next().unwrap_or_default();
-    let has_time = without_time.len() < cell.len();
     let is_between = |c: char| !c.is_alphanumeric() && !is_combining_mark(c);
-    for word in without_time.split(is_between).filter(|word| !word.is_empty()) {
-        let length = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
-        if length > 0 {
-            // 1er, 31st, 1º
-            parts.push(Part::Number(length, word[..length].parse().ok().filter(|_| length <= 4)?));
-        } else if let Some(month) = month(word) {
-            parts.push(Part::Month(month));
+    // 14:05:22
+    let is_clock = |word: &str| word.contains(':') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    let words = cell.split([' ', ',']).flat_map(|word| {
+        let (clock, other) = if is_clock(word) { (Some(word), "") } else { (None, word) };
+        clock.into_iter().chain(other.split(is_between))
+    });
+    for word in words.filter(|word| !word.is_empty()) {
+        if is_clock(word) {
+            parts.push(Part::Time);
+            continue;
+        }
+        // 1er, 31st, 1º, 14h05, 2PM
+        let mut rest = word;
+        while !rest.is_empty() {
+            let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (digits, after) = rest.split_at(length);
+            let (letters, next) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+            if length > 4 {
+                return None;
+            }
+            parts.extend(digits.parse().ok().map(|value| Part::Number(length, value)));
+            if let Some(month) = month(letters) {
+                parts.push(Part::Month(month));
+            } else if ["h", "hs", "hrs", "am", "pm"].contains(&letters.to_lowercase().as_str()) {
+                parts.push(Part::Time);
+            }
+            rest = next;
         }
     }
-    let (month, day, length, year) = match parts.as_slice() {
-        [Part::Month(month), Part::Number(1 | 2, day), Part::Number(length @ (2 | 4), year), rest @ ..]
-        | [Part::Number(1 | 2, day), Part::Month(month), Part::Number(length @ (2 | 4), year), rest @ ..]
-            if rest.is_empty() || has_time =>
+    Some(parts)
+}
+
+/// `March 31, 2026`, `31 mars 2026 14 h 05`, `31-Mar-26`, `Tue, 31 de marzo de 2026 2:05 PM`.
+fn with_month_name(cell: &str) -> Option<NaiveDate> {
+    let (times, parts): (Vec<Part>, Vec<Part>) = parts_of(cell)?.into_iter().partition(|part| *part == Part::Time);
+    // a year of four digits first: in "31 Mar 2026 14 h 05" the hour is none
+    let (at, date) = [4, 2].into_iter().find_map(|length| {
+        let mut dates = parts.windows(3).enumerate().filter_map(|(at, parts)| Some((at, date_of(parts, length)?)));
+        dates.next()
+    })?;
+    let (before, after) = (&parts[..at], &parts[at + 3..]);
+    let rest = || before.iter().chain(after);
+    let numbers = rest().filter(|part| matches!(part, Part::Number(..))).count();
+    // numbers are those of a time, if there is one
+    let is_time = numbers == 0 || numbers >= 2 || !times.is_empty();
+    // "mar. 31 mars 2026": the first is a day of the week
+    let is_week_day = |part: &Part| *part == Part::Month(3);
+    let has_one_date = after.iter().all(|part| !matches!(part, Part::Month(_)))
+        && before.iter().filter(|part| matches!(part, Part::Month(_))).all(is_week_day);
+    (is_time && has_one_date).then_some(date)
+}
+
+/// The day that three parts of a text are, with a year of so many digits.
+fn date_of(parts: &[Part], length: usize) -> Option<NaiveDate> {
+    let (month, day, year) = match *parts {
+        [Part::Month(month), Part::Number(1 | 2, day), Part::Number(found, year)]
+        | [Part::Number(1 | 2, day), Part::Month(month), Part::Number(found, year)]
+            if found == length =>
         {
-            (*month, *day, *length, *year)
+            (month, day, year)
         }
-        [Part::Number(4, year), Part::Month(month), Part::Number(1 | 2, day), rest @ ..]
-            if rest.is_empty() || has_time =>
-        {
-            (*month, *day, 4, *year)
-        }
+        [Part::Number(4, year), Part::Month(month), Part::Number(1 | 2, day)] if length == 4 => (month, day, year),
         _ => return None,
     };
     NaiveDate::from_ymd_opt(whole_year(length, year)?, month, day)
@@ -319,6 +396,8 @@ mod tests {
         for (cell, expected) in [
             ("2026-03-31T10:00:00-04:00", "2026-03-31T14:00:00+00:00"),
             ("Tue, 31 Mar 2026 14:05:22 +0000", "2026-03-31T14:05:22+00:00"),
+            ("20260331T140522Z", "2026-03-31T14:05:22+00:00"),
+            ("20260331T1405", "2026-03-31T00:00:00+00:00"),
             ("1774965922", "2026-03-31T14:05:22+00:00"),
             ("1774965922000", "2026-03-31T14:05:22+00:00"),
             ("2026-03-31", "2026-03-31T00:00:00+00:00"),
@@ -367,6 +446,26 @@ mod tests {
             "31. März 2026",
             "31-Mar-26",
             "31-Mar-2026 14:05:22",
+            "31 mars 2026 14 h 05",
+            "le mardi 31 mars 2026 à 14 h 05",
+            "31 mars 2026 à 14h05",
+            "Mardi 31 mars 2026, 14h05",
+            "mar. 31 mars 2026",
+            "mar, 31 mar 2026",
+            "31-mar-26 14.05.22",
+            "31 mars 2026 14 h",
+            "31MAR2026",
+            "Tue Mar 31 14:05:22 2026",
+            "Tue Mar 31 14:05:22 EDT 2026",
+            "20260331140522",
+            "2026 03 31",
+            "31 03 2026",
+            "Mar 31 2026 2PM",
+            "2:05 PM 31 Mar 2026",
+            "14:05, March 31, 2026",
+            "14:05 31/03/2026",
+            "2:05:22 p.m. 31/03/2026",
+            "31 mars 2026 14:05:22 GMT-0400",
             "31 ਮਾਰਚ 2026",
             "2026 Mar 31",
             "MARCH 31 2026",
@@ -386,6 +485,7 @@ mod tests {
             ("5 ਫ਼ਰਵਰੀ 2026", "2026-02-05"),
             ("04.05.2026", "2026-05-04"),
             ("5/5/2026", "2026-05-05"),
+            ("mar. 3 mars 2026", "2026-03-03"),
         ] {
             assert_eq!(day(cell, None), expected, "{cell}");
         }
@@ -411,6 +511,10 @@ mod tests {
             "1/2/3/4",
             "2026-03-311",
             "45 mars 2026",
+            "5 31 mars 2026",
+            "31 mars avril 2026",
+            "31 mars 2026 1 avril 2026",
+            "mars 31 mai 2026 31",
         ] {
             assert_eq!(moment(cell, Some(DateOrder::DayFirst)), Err(DateProblem::Unknown), "{cell}");
         }
@@ -427,6 +531,7 @@ mod tests {
         for (cells, otherwise, expected, matters) in [
             (&["03/04/2026", "31/03/2026 14:05"][..], MonthFirst, Some(DayFirst), true),
             (&["3/4/2026", "3/31/2026 2:05 PM"], DayFirst, Some(MonthFirst), true),
+            (&["03/04/2026", "14:05 31/03/2026"], MonthFirst, Some(DayFirst), true),
             (&["=\"03/04/2026\"", "'31/03/2026"], MonthFirst, Some(DayFirst), true),
             (&["03/04/2026"], DayFirst, Some(DayFirst), true),
             (&["03/04/2026"], MonthFirst, Some(MonthFirst), true),
