@@ -405,6 +405,24 @@ mod tests {
                     "family_name": "Apellido paterno", "city": "¿En qué ciudad vives?"}),
             ),
             ("a whole name", "Courriel;Votre_nom", json!({"email": "Courriel", "given_name": "Votre_nom"})),
+            (
+                "numbers and words around",
+                "1. Email;Q2 First name;Q3: Postal code;Name.Last;N° de téléphone;Date de la signature;Opted in?",
+                json!({"email": "1. Email", "given_name": "Q2 First name", "family_name": "Name.Last",
+                    "postal_code": "Q3: Postal code", "phone": "N° de téléphone",
+                    "signed_on": "Date de la signature", "consent_updates": "Opted in?"}),
+            ),
+            (
+                "whose it is",
+                "Prénom du signataire;Nom de la personne;Code postal à domicile;person[email]",
+                json!({"email": "person[email]", "given_name": "Prénom du signataire",
+                    "family_name": "Nom de la personne", "postal_code": "Code postal à domicile"}),
+            ),
+            (
+                "invisible marks",
+                "E\u{ad}mail;Fi\u{200b}rst Name",
+                json!({"email": "E\u{ad}mail", "given_name": "Fi\u{200b}rst Name"}),
+            ),
             ("what is consented to", "Opt-in (email);Consent - Phone", json!({"consent_updates": "Opt-in (email)"})),
         ] {
             assert_eq!(suggested(header), expected, "{tool}");

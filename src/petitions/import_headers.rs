@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::LazyLock};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::import_dates::DateOrder;
-use crate::kernel::text::LocaleTag;
+use crate::kernel::text::{LocaleTag, is_invisible};
 
 /// Names of columns by field, the best first, in the form of [`plain`]: what forms, campaign tools, contact lists (see
 /// the tests) and Muster's own exports write in English, French and Spanish.
@@ -123,6 +123,9 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             NAME_OR_NOM,
             "como te llamas",
             "como se llama",
+            "您的姓名",
+            "ਤੁਹਾਡਾ ਨਾਂ",
+            "ਤੁਹਾਡਾ ਨਾਮ",
         ],
     ),
     (
@@ -237,6 +240,8 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "numero de portable",
             "telefono fijo",
             "whatsapp",
+            "n de telephone",
+            "n telephone",
         ],
     ),
     (
@@ -504,6 +509,8 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "date de soumission",
             "date d entree",
             "submitdate",
+            "date signature",
+            "ਟਾਈਮਸਟੈਂਪ",
         ],
     ),
     (
@@ -537,6 +544,8 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
             "boletin",
             "novedades",
             "ਸਹਿਮਤੀ",
+            "opted in",
+            "opted in to updates",
         ],
     ),
 ];
@@ -549,7 +558,7 @@ const NAME_OR_NOM: &str = "nom ou name";
 const ADDED: [&str; 8] =
     ["required", "obligatoire", "requis", "obligatorio", "optional", "facultatif", "opcional", "requerido"];
 /// Words that say whose it is, which of several, or ask for it.
-const AROUND: [&str; 80] = [
+const AROUND: [&str; 87] = [
     "primary",
     "preferred",
     "main",
@@ -630,12 +639,20 @@ const AROUND: [&str; 80] = [
     "que",
     "vives",
     "vive",
+    "de",
+    "du",
+    "la",
+    "le",
+    "a",
+    "personne",
+    "signataire",
 ];
 
 /// A name without case, accents and punctuation; what a form adds to it is left away.
 fn plain(name: &str) -> String {
     let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-    let letters: String = name.nfd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).collect();
+    let letters: String =
+        name.nfd().filter(|c| !is_accent(*c) && !is_invisible(*c)).flat_map(char::to_lowercase).collect();
     let is_of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
     let words = letters.split(|c| !is_of_word(c)).filter(|word| !word.is_empty());
     words.filter(|word| !ADDED.contains(word)).collect::<Vec<_>>().join(" ")
@@ -664,9 +681,13 @@ fn without_examples(name: &str) -> String {
     kept
 }
 
-/// Without the words of [`AROUND`].
+/// Without the words of [`AROUND`] and the number of a question.
 fn core(plain: &str) -> String {
-    plain.split(' ').filter(|word| !AROUND.contains(word)).collect::<Vec<_>>().join(" ")
+    let is_number = |word: &str| {
+        let digits = word.trim_start_matches('q');
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    plain.split(' ').filter(|word| !AROUND.contains(word) && !is_number(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The forms of a name in which it may be known, the best first: as it is; the same in two languages ("Courriel /
@@ -712,7 +733,7 @@ fn in_two_languages(name: &str, bare: &str) -> String {
 /// or if it is what somebody consents to.
 fn last_part(name: &str) -> String {
     let name = name.trim_end_matches([')', ']', '*', ' ']);
-    let marks = ["(", "[", " - ", " \u{2013} ", " \u{2014} ", ". ", "|"];
+    let marks = ["(", "[", " - ", " \u{2013} ", " \u{2014} ", ".", ": ", "|"];
     let Some(at) = marks.iter().filter_map(|mark| name.rfind(mark)).max() else { return String::new() };
     let (before, part) = name.split_at(at);
     let plain_part = plain(part);
