@@ -32,7 +32,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        countries::OTHER,
+        countries::{self, OTHER},
         forms::{FieldErrors, FormInput},
         jobs::{self, Job, JobKind, NextStep},
         text::{EmailAddress, LocaleTag, clean_text},
@@ -388,7 +388,7 @@ fn parse_row<'a>(
     };
     let language = LocaleTag::parse(&import_cells::language(given("language"))).unwrap_or(petition.action.locale);
     let mut country = import_cells::country(cell("country"));
-    let is_code = |country: &str| country.is_empty() || country.len() == 2;
+    let is_code = |code: &str| code.is_empty() || code == OTHER || countries::name(code, LocaleTag::En).is_some();
     let mut errors = FieldErrors::default();
     if !is_code(&country) {
         let detail = "No country has this name, or several have. Write it in English, French or Spanish, or as two \

@@ -1,15 +1,57 @@
 //! What spreadsheets and people make of a cell, and what it was before: formulas that hold text, numbers whose end or
 //! beginning was lost, addresses with a name, countries and languages in words.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use percent_encoding::percent_decode_str;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use crate::kernel::{countries::OTHER, formulas::unguard, text::is_nothing as says_nothing};
+use crate::kernel::{
+    countries::{self, OTHER},
+    formulas::unguard,
+    text::{LocaleTag, is_no_number, is_nothing as says_nothing},
+};
 
 /// ISO 3166 codes with names in English, French and Spanish (`scripts/country-names.py`).
 const COUNTRY_NAMES: &str = include_str!("country_names.txt");
+
+/// Names of countries that the list does not have: short ones, abbreviations, slips, and what forms offer beside the
+/// countries.
+const MORE_NAMES: [(&str, &[&str]); 19] = [
+    (
+        OTHER,
+        &[
+            "other",
+            "another country",
+            "autre",
+            "autre pays",
+            "otro",
+            "otra",
+            "otro país",
+            "outro",
+            "international",
+            "kosovo",
+        ],
+    ),
+    ("AE", &["UAE", "Emirates"]),
+    ("SA", &["KSA"]),
+    ("CN", &["PRC"]),
+    ("ZA", &["RSA"]),
+    ("CA", &["CDN"]),
+    ("VA", &["Vatican", "Vatican City", "Vaticano"]),
+    ("TL", &["East Timor", "Timor oriental", "Timor Oriental"]),
+    ("TT", &["Trinidad"]),
+    ("VC", &["Saint Vincent", "St Vincent"]),
+    ("AG", &["Antigua"]),
+    ("PS", &["Palestina", "Palestine"]),
+    ("DO", &["Rep. Dominicana", "Dominican Rep."]),
+    ("HK", &["Hong Kong SAR", "Hong Kong SAR China"]),
+    ("PL", &["Polska"]),
+    ("IE", &["Éire"]),
+    ("HT", &["Ayiti"]),
+    ("JM", &["Jamaica W.I.", "Jamaica West Indies"]),
+    ("PH", &["Phillipines", "Philipines", "Pilipinas"]),
+];
 
 /// Countries whose postal codes are digits only and may begin with 0, with their length.
 const POSTAL_DIGITS: [(&str, usize); 22] = [
@@ -126,6 +168,7 @@ pub(super) fn is_no_name(cell: &str) -> bool {
 /// belong to an address with a space in it, it stays as it is, to be refused.
 pub(super) fn address(cell: &str) -> String {
     let seen: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
+    let seen = without_entities(&seen);
     let whole = first_value(&seen).trim();
     let mut found: Vec<(usize, usize, String)> = Vec::new();
     for (start, end) in tokens(whole) {
@@ -143,11 +186,39 @@ pub(super) fn address(cell: &str) -> String {
     whole.to_owned()
 }
 
+/// A cell of a web page's table with the characters that HTML escapes.
+fn without_entities(text: &str) -> Cow<'_, str> {
+    const ENTITIES: [(&str, &str); 5] = [("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", " "), ("&#64;", "@"), ("&amp;", "&")];
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(ENTITIES.iter().fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign)))
+}
+
 /// Places of what stands between white space, brackets, quotation marks and the marks of lists.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
     let is_edge = |c: char| {
         c.is_whitespace()
-            || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | '"' | '«' | '»' | ',' | ';' | '|' | '•' | '·' | '…')
+            || matches!(
+                c,
+                '<' | '>'
+                    | '('
+                    | ')'
+                    | '['
+                    | ']'
+                    | '{'
+                    | '}'
+                    | '"'
+                    | '«'
+                    | '»'
+                    | ','
+                    | ';'
+                    | '|'
+                    | '#'
+                    | '•'
+                    | '·'
+                    | '…'
+            )
             || matches!(c, '\u{2039}' | '\u{203A}' | '\u{2018}'..='\u{201F}' | '\u{2013}' | '\u{2014}')
     };
     let mut places = Vec::new();
@@ -173,6 +244,10 @@ fn bare_address(token: &str) -> Option<String> {
     while let Some((scheme, after)) = rest.split_once(':').filter(|(scheme, _)| !scheme.contains('@')) {
         is_link |= scheme.eq_ignore_ascii_case("mailto");
         rest = trim_marks(after);
+        // a spreadsheet makes a link of an address: http://ana@example.org
+        if let Some(page) = rest.strip_prefix("//") {
+            rest = Some(page.trim_end_matches('/')).filter(|page| !page.contains(['/', '?', '=']))?;
+        }
     }
     let decoded = is_link.then(|| percent_decode_str(rest).decode_utf8_lossy().into_owned());
     let mut rest = decoded.as_deref().map_or(rest, |decoded| decoded.split('?').next().unwrap_or_default());
@@ -212,6 +287,10 @@ fn is_apart(text: &str, is_before: bool) -> bool {
     let (Some(beside), Some(far)) = (beside, far) else { return true };
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
     if bare.is_empty() {
+        return true;
+    }
+    // the number of an item in a list
+    if is_before && bare.bytes().all(|byte| byte.is_ascii_digit()) && beside.is_whitespace() {
         return true;
     }
     // "ana. lee@example.org" is one address with a slip, as "a@example.co,uk" is; "a@example.org,Ana" is not
@@ -258,13 +337,25 @@ pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     // an apostrophe marks a number as text
     let text = first_value(&text).trim().trim_start_matches('\'').trim_end_matches('\'').trim();
-    if is_nothing(text) || is_zeros(text) {
+    // so Meta marks the numbers of its lead ads as text
+    let text = ["p:", "z:"].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text).trim();
+    if is_no_number(text) {
         return Ok(String::new());
     }
     if text.len() >= 2 && text.bytes().all(|byte| byte == b'#') {
         return Err(DigitsLost);
     }
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // what stands after it in a list, and thousands
+    let text = text.trim_end_matches([',', ';']).trim_end();
+    let groups = || {
+        text.split(',')
+            .enumerate()
+            .all(|(at, group)| is_number(group) && (group.len() == 3 || (at == 0 && group.len() < 3)))
+    };
+    if text.matches(',').count() >= 2 && groups() {
+        return Ok(text.replace(',', ""));
+    }
     if let Some((mantissa, exponent)) = text.split_once(['E', 'e'])
         && let Ok(exponent) = exponent.trim_start_matches('+').trim().parse::<usize>()
         && exponent < 40
@@ -284,11 +375,6 @@ pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
         return Ok(whole.to_owned());
     }
     Ok(text.to_owned())
-}
-
-/// A number of zeros only, which forms that ask for one are given.
-fn is_zeros(text: &str) -> bool {
-    text.contains('0') && text.chars().all(|c| matches!(c, '0' | ' ' | '-' | '.' | '(' | ')'))
 }
 
 /// A postal code; zeros that a spreadsheet took from its beginning are put back where the country's codes have as many
@@ -330,6 +416,11 @@ static COUNTRY_CODES: LazyLock<HashMap<String, Option<&str>>> = LazyLock::new(||
             }
         }
     }
+    for (code, names) in MORE_NAMES {
+        for name in names {
+            codes.entry(plain(name)).or_insert(Some(code));
+        }
+    }
     short_names.remove("");
     for (name, code) in short_names {
         codes.entry(name).or_insert(code);
@@ -349,11 +440,39 @@ pub(super) fn country(cell: &str) -> String {
         return String::new();
     }
     let parts = text.split(['(', ')', '-', '/', '|', ':', ',', ';', '[', ']', '\u{2013}', '\u{2014}']);
-    let mut codes: Vec<String> = parts.filter_map(|part| country_code(part.trim())).collect();
+    let parts: Vec<&str> = parts.map(str::trim).filter(|part| !part.is_empty()).collect();
+    // "Los Angeles, CA, USA": after a place and a state the country stands last
+    if let [_, _, .., last] = parts.as_slice()
+        && last.len() > 2
+        && let Some(code) = country_code(last)
+    {
+        return code;
+    }
+    let mut codes: Vec<String> = parts.into_iter().filter_map(country_code).collect();
     codes.dedup();
     match codes.as_slice() {
         [code] => code.clone(),
         _ => text.to_owned(),
+    }
+}
+
+/// The code that two letters are: a country's, that of the country whose province or state is called so, or they
+/// themselves, which are then refused.
+fn code_of_letters<'a>(letters: &'a str, text: &str) -> &'a str {
+    // those that are no country's code
+    const PROVINCES: [&str; 8] = ["AB", "BC", "MB", "NB", "NS", "NT", "ON", "QC"];
+    const STATES: [&str; 25] = [
+        "AK", "CT", "DC", "FL", "HI", "IA", "KS", "MI", "ND", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR", "RI",
+        "TX", "UT", "VT", "WA", "WI", "WV", "WY",
+    ];
+    match letters {
+        "UK" => "GB",
+        // "É.-U.", and not the European Union
+        "EU" if text.contains('.') => "US",
+        _ if countries::name(letters, LocaleTag::En).is_some() => letters,
+        _ if PROVINCES.contains(&letters) => "CA",
+        _ if STATES.contains(&letters) => "US",
+        _ => letters,
     }
 }
 
@@ -369,7 +488,7 @@ fn country_code(text: &str) -> Option<String> {
         return Some(flag.to_ascii_uppercase());
     }
     if name.len() == 2 && name.is_ascii() && !text.contains(char::is_whitespace) && !text.contains('/') {
-        return Some(if name == "uk" { "GB".to_owned() } else { name.to_ascii_uppercase() });
+        return Some(code_of_letters(&name.to_ascii_uppercase(), text).to_owned());
     }
     let articles = ["the", "les", "le", "la", "los", "el", "l"].iter().filter_map(|article| name.strip_prefix(article));
     let mut names = std::iter::once(name.as_str()).chain(articles);
@@ -380,16 +499,38 @@ fn country_code(text: &str) -> Option<String> {
 /// The tag of a language that is named, or what stands there.
 pub(super) fn language(cell: &str) -> String {
     let text = text(cell).replace('_', "-");
+    // "fr,en": the first of several
+    let tag = text.split(['(', '/', ',', ';']).next().unwrap_or_default().trim();
+    if tag.len() < text.len() && LocaleTag::parse(tag).is_ok() {
+        return tag.to_owned();
+    }
     // "Français (Canada)", "English / anglais"
     let first = text.split(['(', '/', ',', ';', '-']).next().unwrap_or_default();
     let name = plain(first);
-    let known = LANGUAGES.into_iter().find(|(_, names)| names.iter().any(|known| plain(known) == name));
+    let known_as = |name: &str| LANGUAGES.into_iter().find(|(_, names)| names.iter().any(|known| plain(known) == name));
+    // "Canadian French": one of its words
+    let known = known_as(&name).or_else(|| first.split_whitespace().find_map(|word| known_as(&plain(word))));
     known.map_or(text, |(tag, _)| tag.to_owned())
 }
 
 /// Is it a yes: of a list, a checkbox, or the beginning of an answer such as "Yes, keep me posted"?
 pub(super) fn is_yes(cell: &str) -> bool {
-    const YES: [&str; 26] = [
+    const YES: [&str; 41] = [
+        "1.0",
+        "t",
+        "v",
+        "✅",
+        "☒",
+        "yes please",
+        "yes, please",
+        "oui s'il vous plaît",
+        "sí por favor",
+        "acepto",
+        "accepte",
+        "agreed",
+        "opt-in",
+        "opted in",
+        "opted-in",
         "sim",
         "ja",
         "是",
@@ -488,6 +629,16 @@ mod tests {
             ("%20em@example.org", "em@example.org"),
             ("em@example.org\\", "em@example.org"),
             ("em@example.org/", "em@example.org/"),
+            ("http://em@example.org", "em@example.org"),
+            ("https://em@example.org/", "em@example.org"),
+            ("https://example.org/?e=em@example.org", "https://example.org/?e=em@example.org"),
+            ("em@example.org#mailto:em@example.org#", "em@example.org"),
+            ("#em@example.org", "em@example.org"),
+            ("&lt;em@example.org&gt;", "em@example.org"),
+            ("em@example.org&nbsp;", "em@example.org"),
+            ("em&#64;example.org", "em@example.org"),
+            ("1. em@example.org", "em@example.org"),
+            ("{em@example.org}", "em@example.org"),
             ("‹em@example.org›", "em@example.org"),
             ("'em@example.org", "em@example.org"),
             // a space or a comma that slipped in
@@ -532,6 +683,13 @@ mod tests {
             ("n/a", Ok("")),
             ("-", Ok("")),
             ("000-000-0000", Ok("")),
+            ("p:+14165550142", Ok("+14165550142")),
+            ("z:M5V 3L9", Ok("M5V 3L9")),
+            ("non", Ok("")),
+            ("#ERROR!", Ok("")),
+            ("4,165,550,142", Ok("4165550142")),
+            ("416-555-0142,", Ok("416-555-0142")),
+            ("416-555-0142;", Ok("416-555-0142")),
             ("'4165550142", Ok("4165550142")),
         ] {
             assert_eq!(digits(cell), expected.map(str::to_owned), "{cell}");
@@ -618,6 +776,23 @@ mod tests {
             ("Canada/CA", "CA"),
             ("Toronto, Canada", "CA"),
             ("CA - California", "CA - California"),
+            ("ON", "CA"),
+            ("QC", "CA"),
+            ("B.C.", "CA"),
+            ("N.Y.", "US"),
+            ("E.U.", "US"),
+            ("EU", "EU"),
+            ("CA-ON", "CA"),
+            ("Toronto, ON, Canada", "CA"),
+            ("Los Angeles, CA, USA", "US"),
+            ("Other", "ZZ"),
+            ("Autre", "ZZ"),
+            ("U.A.E.", "AE"),
+            ("Vatican", "VA"),
+            ("Rep. Dominicana", "DO"),
+            ("Hong Kong SAR", "HK"),
+            ("Éire", "IE"),
+            ("Phillipines", "PH"),
             ("DR Congo", "CD"),
             ("Congo (DRC)", "CD"),
             ("République démocratique du Congo", "CD"),
@@ -650,6 +825,10 @@ mod tests {
             ("Klingon", "Klingon"),
             ("ਅੰਗਰੇਜ਼ੀ", "en"),
             ("Français / French", "fr"),
+            ("français canadien", "fr"),
+            ("Canadian French", "fr"),
+            ("fr,en", "fr"),
+            ("EN/FR", "EN"),
         ] {
             assert_eq!(language(cell), expected, "{cell}");
         }
@@ -667,9 +846,24 @@ mod tests {
 
     #[test]
     fn yes_in_words() {
-        for yes in
-            ["Yes", "OUI", "sí", "TRUE", "VRAI", "VERDADERO", "1", "x", "Oui, tenez-moi au courant", "subscribed"]
-        {
+        for yes in [
+            "Yes",
+            "T",
+            "1.0",
+            "✅",
+            "Yes please",
+            "Acepto",
+            "opted in",
+            "OUI",
+            "sí",
+            "TRUE",
+            "VRAI",
+            "VERDADERO",
+            "1",
+            "x",
+            "Oui, tenez-moi au courant",
+            "subscribed",
+        ] {
             assert!(is_yes(yes), "{yes}");
         }
         for no in ["", "no", "false", "0", "unsubscribed", "non", "yesterday", "si no"] {
