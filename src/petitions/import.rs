@@ -335,9 +335,7 @@ async fn process_row(
             let detail = match code {
                 "too_long" => "The line is too long.".to_owned(),
                 "invalid_characters" => "Not UTF-8.".to_owned(),
-                "unclosed_quote" => {
-                    "A quotation mark in it is never closed; all lines after it are missing.".to_owned()
-                }
+                "unclosed_quote" => "A quotation mark in it is never closed.".to_owned(),
                 _ => format!("It has more cells than the {} columns of the header.", import.columns.len()),
             };
             // the API's code for what has no code of its own

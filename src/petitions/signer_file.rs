@@ -8,15 +8,15 @@
 
 use std::cmp::Reverse;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::ByteRecord;
 use encoding_rs::Encoding;
 
 use super::{
     csv_reader::{MAX_LINE_BYTES, write_row},
     import_columns::ColumnFacts,
-    import_headers::known_headers,
+    import_headers::{known_headers, looks_like_address},
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub(super) mod sheet;
 
@@ -27,7 +27,8 @@ mod problem;
 pub(super) use self::charset::Charset;
 use self::charset::Decoder;
 pub use self::header::FileFormat;
-use self::header::{HEAD_ROWS, PREVIEW_ROWS, header_index, with_second_row};
+pub(super) use self::header::PREVIEW_ROWS;
+use self::header::{HEAD_ROWS, header_index, with_second_row};
 pub use self::problem::FileProblem;
 
 /// Bytes from which encoding, separator and header are guessed.
@@ -62,6 +63,7 @@ pub struct FileReader {
     /// Number of rows before `text`.
     rows_before: i64,
     is_endless: bool,
+    padding: Option<char>,
     facts: Vec<ColumnFacts>,
 }
 
@@ -78,6 +80,7 @@ impl FileReader {
             format: None,
             rows_before: 0,
             is_endless: false,
+            padding: None,
             facts: Vec::new(),
         }
     }
@@ -187,6 +190,9 @@ impl FileReader {
     }
 
     fn find_header(&mut self, is_end: bool) -> Result<()> {
+        if self.text.contains(&0) {
+            return Err(FileProblem::NotText.into());
+        }
         // some programs write a second mark
         while self.text.starts_with("\u{FEFF}".as_bytes()) {
             self.text.drain(..3);
@@ -213,6 +219,7 @@ impl FileReader {
         let header = best.ok_or(FileProblem::HeaderTooLong)?;
         self.text.drain(..header.end);
         self.rows_before = header.last_row;
+        self.padding = header.padding;
         self.format = Some(header.format()?);
         Ok(())
     }
@@ -225,15 +232,16 @@ impl FileReader {
             return Ok(());
         }
         let separator = format.separator.unwrap_or(b',');
+        let columns = format.columns.len();
         let mut rows = Rows::new(&self.text, separator, is_end, self.rows_before);
+        rows.columns = Some(columns);
         let mut record = ByteRecord::new();
-        while let Some(row) = rows.next(&mut record)? {
+        while let Some(row) = rows.next(&mut record) {
             if !is_blank(&record) {
-                let columns = format.columns.len();
                 if let Some(cells) = unwrapped(&record, separator, Some(columns)) {
                     record = cells;
                 }
-                let cells = fit(&record, columns, &row);
+                let cells = fit(&record, columns, &row, self.padding);
                 if let Ok(cells) = &cells {
                     ColumnFacts::see(&mut self.facts, cells);
                 }
@@ -303,18 +311,28 @@ fn is_blank(record: &ByteRecord) -> bool {
     record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|text| text.trim().is_empty()))
 }
 
-/// The cells of a row that stands in quotes as a whole, if they are as many as the columns: `"ana@example.org,Ana,""Lee, Jr"""`. So a
-/// spreadsheet writes a row that it took for one cell.
+/// The cells of a row that a spreadsheet took for one cell and put into quotes as a whole (`"ana@example.org,Ana,""Lee,
+/// Jr"""`), or that has another separator than the file, if they are as many as the columns.
 fn unwrapped(record: &ByteRecord, separator: u8, columns: Option<usize>) -> Option<ByteRecord> {
-    let held = record.get(0).filter(|held| record.len() == 1 && held.contains(&separator))?;
-    let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(held);
-    let mut row = ByteRecord::new();
-    let is_read = matches!(reader.read_byte_record(&mut row), Ok(true));
-    (is_read && columns.is_none_or(|columns| row.len() == columns)).then_some(row)
+    let held = record.get(0).filter(|_| record.len() == 1)?;
+    let split = |by: u8| {
+        let mut row = ByteRecord::new();
+        let mut rows = Rows::new(held, by, true, 0);
+        let is_one = rows.next(&mut row).is_some_and(|read| !read.is_unclosed) && rows.at == held.len();
+        is_one.then_some(row).filter(|row| row.len() > 1 && columns.is_none_or(|columns| row.len() == columns))
+    };
+    // another separator only where the columns are known
+    let others = SEPARATORS.into_iter().filter(|by| *by != separator && columns.is_some());
+    split(separator).or_else(|| others.filter_map(split).find(|row| row.iter().any(is_address)))
 }
 
 /// The cells of a row for so many columns: missing ones are empty, empty ones too many are left away.
-fn fit<'a>(record: &'a ByteRecord, columns: usize, row: &Row) -> Result<Vec<&'a str>, &'static str> {
+fn fit<'a>(
+    record: &'a ByteRecord,
+    columns: usize,
+    row: &Row,
+    padding: Option<char>,
+) -> Result<Vec<&'a str>, &'static str> {
     if record.as_slice().len() > MAX_LINE_BYTES {
         return Err("too_long");
     }
@@ -323,6 +341,9 @@ fn fit<'a>(record: &'a ByteRecord, columns: usize, row: &Row) -> Result<Vec<&'a 
     }
     let cells: Result<Vec<&str>, _> = record.iter().map(|cell| std::str::from_utf8(cell).map(str::trim)).collect();
     let mut cells = cells.map_err(|_| "invalid_characters")?;
+    if let (Some(padding), Some(last)) = (padding, cells.last_mut()) {
+        *last = last.trim_end_matches(padding);
+    }
     if cells.iter().skip(columns).any(|cell| !cell.is_empty()) {
         return Err("invalid_value");
     }
@@ -330,58 +351,92 @@ fn fit<'a>(record: &'a ByteRecord, columns: usize, row: &Row) -> Result<Vec<&'a 
     Ok(cells)
 }
 
-/// A row: its number, and whether a quote in it is never closed.
+/// A row: its number, and whether a quotation mark in it opens a cell that is never closed.
 struct Row {
     number: i64,
     is_unclosed: bool,
 }
 
-/// The complete rows of a text.
+/// How a cell is read that begins with a quotation mark.
+enum Quoted {
+    /// The end of its text, and where the next separator or line end stands.
+    Closed(usize, usize),
+    /// The mark is a part of the text: `"6" tall`.
+    Text,
+    /// Nothing closes it where a cell can end.
+    Unclosed,
+    /// The next piece of the file may close it.
+    Incomplete,
+}
+
+/// The complete rows of a text (RFC 4180), and what programs and people write instead: spaces between separators and
+/// quotation marks, quotation marks that are not doubled or have a backslash before them. A mark that is never closed
+/// costs its own row only: the lines after it are rows again.
 struct Rows<'a> {
     text: &'a [u8],
-    reader: csv::Reader<&'a [u8]>,
     separator: u8,
     is_end: bool,
+    /// Number of columns, once they are known.
+    columns: Option<usize>,
     /// Bytes that are done.
     at: usize,
     /// Rows that are done.
     number: i64,
+    /// The end of a line in which no further mark closes a cell, so that it is searched once only.
+    no_closing_before: usize,
 }
 
 impl<'a> Rows<'a> {
     fn new(text: &'a [u8], separator: u8, is_end: bool, number: i64) -> Self {
-        let reader = ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text);
-        Self { text, reader, separator, is_end, at: 0, number }
+        Self { text, separator, is_end, columns: None, at: 0, number, no_closing_before: 0 }
     }
 
-    fn next(&mut self, record: &mut ByteRecord) -> Result<Option<Row>> {
-        // the parser skips empty lines; the spreadsheet counts them
+    /// Reads the next row; `None` at the end, or where the next piece may continue it.
+    fn next(&mut self, record: &mut ByteRecord) -> Option<Row> {
+        // empty lines are no rows, but the spreadsheet counts them
         while let Some(end) = self.line_end(self.at) {
             self.at = end;
             self.number += 1;
         }
-        if !self.reader.read_byte_record(record).map_err(Error::internal)? {
-            return Ok(None);
+        record.clear();
+        let mut at = self.at;
+        if at >= self.text.len() {
+            return None;
         }
-        let mut end = usize::try_from(self.reader.position().byte()).map_err(Error::internal)?;
-        // the last row of a piece may continue in the next one
-        if end >= self.text.len() && !self.is_end {
-            return Ok(None);
+        let mut is_unclosed = false;
+        loop {
+            let quote = at + self.spaces(at);
+            let quoted = if self.text.get(quote) == Some(&b'"') { self.quoted(quote) } else { Quoted::Text };
+            match quoted {
+                Quoted::Closed(end, next) => {
+                    record.push_field(&unescaped(&self.text[quote + 1..end]));
+                    at = next;
+                }
+                Quoted::Text | Quoted::Unclosed => {
+                    is_unclosed |= matches!(quoted, Quoted::Unclosed);
+                    let rest = &self.text[at..];
+                    let is_cell_end = |byte: &u8| *byte == self.separator || matches!(byte, b'\r' | b'\n');
+                    let length = rest.iter().position(is_cell_end).unwrap_or(rest.len());
+                    record.push_field(&rest[..length]);
+                    at += length;
+                }
+                Quoted::Incomplete => return None,
+            }
+            match self.text.get(at) {
+                Some(byte) if *byte == self.separator => at += 1,
+                Some(_) => {
+                    self.at = self.line_end(at)?;
+                    break;
+                }
+                None if self.is_end => {
+                    self.at = at;
+                    break;
+                }
+                None => return None,
+            }
         }
-        if self.text[end - 1] == b'\r' && self.text.get(end) == Some(&b'\n') {
-            end += 1;
-        }
-        let is_unclosed = end >= self.text.len() && self.is_unclosed(&self.text[self.at..]);
-        if let Some(plain) = without_spaces_at_quotes(&self.text[self.at..end], self.separator)
-            && !is_unclosed
-        {
-            let mut reader =
-                ReaderBuilder::new().delimiter(self.separator).has_headers(false).flexible(true).from_reader(&*plain);
-            reader.read_byte_record(record).map_err(Error::internal)?;
-        }
-        self.at = end;
         self.number += 1;
-        Ok(Some(Row { number: self.number, is_unclosed }))
+        Some(Row { number: self.number, is_unclosed })
     }
 
     /// Where the line end at a place ends; none if there is none, or if the next piece may continue it.
@@ -394,64 +449,93 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Does the last row end within quotes? Then a row that is put after it becomes a part of it.
-    fn is_unclosed(&self, row: &[u8]) -> bool {
-        let more = [row, b"\nx\n"].concat();
-        let mut reader =
-            ReaderBuilder::new().delimiter(self.separator).has_headers(false).flexible(true).from_reader(&*more);
-        let mut record = ByteRecord::new();
-        let mut rows = 0;
-        while rows < 2 && matches!(reader.read_byte_record(&mut record), Ok(true)) {
-            rows += 1;
+    fn spaces(&self, at: usize) -> usize {
+        self.text[at..].iter().take_while(|byte| **byte == b' ').count()
+    }
+
+    /// Does a cell end after a place, apart from spaces? `None` if the next piece tells.
+    fn ends_after(&self, at: usize) -> Option<bool> {
+        match self.text.get(at + self.spaces(at)) {
+            Some(byte) => Some(*byte == self.separator || matches!(byte, b'\r' | b'\n')),
+            None => self.is_end.then_some(true),
         }
-        rows < 2
+    }
+
+    /// The cell whose quotation mark stands at `open`.
+    fn quoted(&mut self, open: usize) -> Quoted {
+        let (mut at, mut has_escapes) = (open + 1, false);
+        let limit = self.text.len().min(at + MAX_LINE_BYTES);
+        while at < limit
+            && let Some(mark) = self.text[at..limit].iter().position(|byte| *byte == b'"').map(|length| at + length)
+        {
+            if self.text.get(mark + 1) == Some(&b'"') {
+                at = mark + 2;
+                continue;
+            }
+            match self.ends_after(mark + 1) {
+                None => return Quoted::Incomplete,
+                // MySQL writes \" for a mark within the text
+                Some(is_end) if self.text[mark - 1] == b'\\' && mark > open + 1 && (has_escapes || !is_end) => {
+                    has_escapes = true;
+                    at = mark + 1;
+                }
+                Some(true) if self.holds_rows(open + 1, mark) => return Quoted::Unclosed,
+                Some(true) => return Quoted::Closed(mark, mark + 1 + self.spaces(mark + 1)),
+                Some(false) => return self.closed_in_line(open, mark),
+            }
+        }
+        if limit < self.text.len() || self.is_end { Quoted::Unclosed } else { Quoted::Incomplete }
+    }
+
+    /// The cell whose text has a quotation mark that is not doubled: `"he said "no" to it"`. It ends in its line, or is
+    /// no quoted one.
+    fn closed_in_line(&mut self, open: usize, first: usize) -> Quoted {
+        if self.text[open..first].iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+            return Quoted::Unclosed;
+        }
+        if first < self.no_closing_before {
+            return Quoted::Text;
+        }
+        let end = self.text[first..].iter().position(|byte| matches!(byte, b'\r' | b'\n')).map(|length| first + length);
+        let Some(end) = end.or(self.is_end.then_some(self.text.len())) else { return Quoted::Incomplete };
+        let mut marks = (first..end).filter(|at| self.text[*at] == b'"');
+        let Some(mark) = marks.find(|mark| self.ends_after(mark + 1) == Some(true)) else {
+            self.no_closing_before = end;
+            return Quoted::Text;
+        };
+        Quoted::Closed(mark, mark + 1 + self.spaces(mark + 1))
+    }
+
+    /// Are further rows with an address in the text of a cell? Then the mark before it was no opening one: they would
+    /// become a part of somebody's comment.
+    fn holds_rows(&self, from: usize, to: usize) -> bool {
+        let Some(columns) = self.columns.filter(|columns| *columns > 1) else { return false };
+        let lines = self.text[from..to].split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
+        lines.into_iter().any(|line| {
+            let mut cells = line.split(|byte| *byte == self.separator);
+            cells.clone().count() >= columns && cells.any(is_address)
+        })
     }
 }
 
-/// A row whose quoted cells are set off from the separators by spaces (`a, "b, c" , d`), without these spaces; `None`
-/// for any other row.
-fn without_spaces_at_quotes(row: &[u8], separator: u8) -> Option<Vec<u8>> {
-    if separator == b' ' || !row.windows(2).any(|pair| pair == b" \"" || pair == b"\" ") {
-        return None;
-    }
-    let is_end = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == separator || matches!(byte, b'\r' | b'\n'));
-    let spaces = |from: usize| row[from..].iter().take_while(|byte| **byte == b' ').count();
-    let mut plain = Vec::with_capacity(row.len());
-    let (mut at, mut is_changed) = (0, false);
-    loop {
-        let quote = at + spaces(at);
-        let mut end = if row.get(quote) == Some(&b'"') {
-            // the quote that closes the cell, after pairs of them
-            let mut close = quote + 1;
-            while let Some(byte) = row.get(close) {
-                match (byte, row.get(close + 1)) {
-                    (b'"', Some(b'"')) => close += 2,
-                    (b'"', _) => break,
-                    _ => close += 1,
-                }
-            }
-            row.get(close).map(|_| close + 1).filter(|after| is_end(row.get(after + spaces(*after))))
-        } else {
-            None
-        };
-        if let Some(after) = end {
-            plain.extend_from_slice(&row[quote..after]);
-            let rest = after + spaces(after);
-            is_changed |= quote > at || rest > after;
-            end = Some(rest);
+/// Is a cell an address, and nothing else?
+fn is_address(cell: &[u8]) -> bool {
+    let text = std::str::from_utf8(cell).unwrap_or_default().trim().trim_matches('"');
+    !text.contains(char::is_whitespace) && looks_like_address(text)
+}
+
+/// The text of a quoted cell.
+fn unescaped(held: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(held.len());
+    let mut at = 0;
+    while let Some(byte) = held.get(at) {
+        if matches!(byte, b'"' | b'\\') && held.get(at + 1) == Some(&b'"') {
+            at += 1;
         }
-        let end = end.unwrap_or_else(|| {
-            let end = row[at..].iter().position(|byte| *byte == separator).map_or(row.len(), |length| at + length);
-            plain.extend_from_slice(&row[at..end]);
-            end
-        });
-        match row.get(end) {
-            Some(byte) => plain.push(*byte),
-            None => break,
-        }
-        at = end + 1;
+        text.push(held[at]);
+        at += 1;
     }
-    is_changed.then_some(plain)
+    text
 }
 
 /// A header as one separator gives it.
@@ -463,6 +547,8 @@ struct Header {
     /// Bytes up to the end of that row.
     end: usize,
     cells: Vec<Result<String, ()>>,
+    /// The separator of another program at the end of each line, which had taken the lines for one cell.
+    padding: Option<char>,
     preview: Vec<Vec<String>>,
     /// How many names of columns are known.
     known: usize,
@@ -480,7 +566,7 @@ impl Header {
         let mut found: Vec<(i64, usize, usize, ByteRecord)> = Vec::new();
         let mut start = 0;
         while found.len() < HEAD_ROWS
-            && let Some(row) = rows.next(&mut record)?
+            && let Some(row) = rows.next(&mut record)
         {
             if !is_blank(&record) {
                 let unwrapped = if is_wrapped { unwrapped(&record, separator, None) } else { None };
@@ -504,6 +590,8 @@ impl Header {
             Some((names, (row, _, end, _))) => (names.into_iter().map(Ok).collect(), *row, *end, at + 2),
             None => (cells.collect(), *row, *end, at + 1),
         };
+        let others = SEPARATORS.into_iter().filter(|by| *by != separator).map(char::from);
+        let padding = texts[at].last().and_then(|last| others.into_iter().find(|by| last.ends_with(*by)));
         let preview = |(.., record): &(_, _, _, ByteRecord)| {
             trimmed(unwrapped(record, separator, Some(width)).as_ref().unwrap_or(record))
         };
@@ -513,6 +601,7 @@ impl Header {
             last_row,
             end: body_at,
             cells,
+            padding,
             preview: found[after..].iter().take(PREVIEW_ROWS).map(preview).collect(),
             known: known_headers(&texts[at]),
             has_rows_alike: width > 1 && texts[at + 1..].iter().any(|row| row.len() == width),
@@ -529,7 +618,10 @@ impl Header {
 
     fn format(self) -> Result<FileFormat> {
         let cells: Result<Vec<String>, ()> = self.cells.into_iter().collect();
-        let cells = cells.map_err(|()| FileProblem::NotUtf8)?;
+        let mut cells = cells.map_err(|()| FileProblem::NotUtf8)?;
+        if let (Some(padding), Some(last)) = (self.padding, cells.last_mut()) {
+            last.truncate(last.trim_end_matches(padding).len());
+        }
         FileFormat::new(Some(self.separator), self.row, &cells, self.preview)
     }
 }

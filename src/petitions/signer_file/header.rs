@@ -11,7 +11,7 @@ use crate::{
 /// Rows among which the header is looked for.
 pub(super) const HEAD_ROWS: usize = 30;
 /// Number of rows in the preview.
-pub(super) const PREVIEW_ROWS: usize = 5;
+pub(in crate::petitions) const PREVIEW_ROWS: usize = 5;
 /// Maximum number of columns.
 const MAX_COLUMNS: usize = 1_000;
 
@@ -107,8 +107,9 @@ fn name_columns(cells: &[String]) -> Vec<String> {
     let mut next: HashMap<String, usize> = HashMap::new();
     let mut names: Vec<String> = Vec::with_capacity(cells.len());
     for (index, cell) in cells.iter().enumerate() {
-        // a line break in a name would not come back from a form as it was
-        let name = cell.split_whitespace().collect::<Vec<_>>().join(" ");
+        // a line break in a name would not come back from a form as it was, and NUL cannot be stored
+        let words = cell.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        let name = words.collect::<Vec<_>>().join(" ");
         let name = if name.is_empty() { format!("Column {}", letters(index)) } else { name };
         let mut unique = name.clone();
         while !taken.insert(unique.clone()) {

@@ -220,12 +220,53 @@ const CASES: &[Case] = &[
         "email|Prénom|Ville",
         &["2:a@example.org|René|Montréal"],
     ),
+    (
+        "separators of another program at the end of each line",
+        b"email,given_name;;\r\na@example.org,Ana;;\r\nb@example.org,Bo\r\n",
+        "email|given_name",
+        &["2:a@example.org|Ana", "3:b@example.org|Bo"],
+    ),
     ("bars", b"email|name\na@example.org|Ana\n", "email|name", &["2:a@example.org|Ana"]),
     (
         "a quote that is never closed",
         b"email,name\na@example.org,\"Ana\nb@example.org,Bo\n",
         "email|name",
-        &["2!unclosed_quote"],
+        &["2!unclosed_quote", "3:b@example.org|Bo"],
+    ),
+    (
+        "a quote that the next quoted cell seems to close",
+        b"email,comment\na@example.org,\"oops\nb@example.org,ok\nc@example.org,\"hello\"\nd@example.org,end\n",
+        "email|comment",
+        &["2!unclosed_quote", "3:b@example.org|ok", "4:c@example.org|hello", "5:d@example.org|end"],
+    ),
+    (
+        "a quote that the end of another row seems to close",
+        b"email,given_name,comment\na@example.org,\"Ana,hi\nb@example.org,Bo,ok\nc@example.org,Cy,5\"\nd@example.org,Di,end\n",
+        "email|given_name|comment",
+        &["2!unclosed_quote", "3:b@example.org|Bo|ok", "4:c@example.org|Cy|5\"", "5:d@example.org|Di|end"],
+    ),
+    (
+        "a comment of several lines with an address",
+        b"email,name,comment\na@example.org,Ana,\"Hello,\nwrite to b@example.org, please\nb@example.org\"\n",
+        "email|name|comment",
+        &["2:a@example.org|Ana|Hello,\nwrite to b@example.org, please\nb@example.org"],
+    ),
+    (
+        "quotes that are not doubled",
+        b"email,note\na@example.org,\"he said \"hi\" there\"\nb@example.org,\"6\" tall\nc@example.org,\"she said \\\"no\\\", ok\"\nd@example.org,\"C:\\\"\n",
+        "email|note",
+        &[
+            "2:a@example.org|he said \"hi\" there",
+            "3:b@example.org|\"6\" tall",
+            "4:c@example.org|she said \"no\", ok",
+            "5:d@example.org|C:\\",
+        ],
+    ),
+    (
+        "rows with another separator",
+        b"email;name\na@example.org;Ana\nb@example.org,Bo\n\"c@example.org\tCy\"\nx,y\n",
+        "email|name",
+        &["2:a@example.org|Ana", "3:b@example.org|Bo", "4:c@example.org|Cy", "5:x,y|"],
     ),
     ("Windows-1252", b"Pr\xE9nom,email\nRen\xE9,a@example.org\n", "Prénom|email", &["2:René|a@example.org"]),
     (
@@ -277,6 +318,8 @@ fn other_files_are_refused() {
         (b"<html><table>", "web page"),
         (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "address book"),
         (b"a\0b", "not a text file"),
+        (b"\xFF\xFE\0\0e\0\0\0m\0\0\0", "not a text file"),
+        (b"\xFF\xFEe\0\0\0m\0,\0x\0", "not a text file"),
         (b"a@example.org,Ana\nb@example.org,Bo\n", "first row"),
     ] {
         let Err(error) = read(file, 1000, None) else { panic!("{reason}") };
@@ -314,6 +357,9 @@ fn many_rows_with_carriage_returns_and_an_endless_row() {
     let rows = rows.concat();
     let (_, read_back) = read(format!("email,name\r{rows}").as_bytes(), 9_000, None).unwrap();
     assert_eq!((read_back.len(), read_back.last().unwrap().0), (20_000, 20_001));
+    let unclosed = format!("email,comment\nx@example.org,\"oops\n{rows}").replace('\r', "\n");
+    let (_, read_back) = read(unclosed.as_bytes(), 9_000, None).unwrap();
+    assert_eq!((read_back.len(), &read_back[0]), (20_001, &(2, Err("unclosed_quote"))));
     let mut endless = b"email\na@example.org\n\"".to_vec();
     endless.resize(3 * 1024 * 1024, b'y');
     let mut reader = FileReader::new(None, None);
