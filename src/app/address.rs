@@ -21,7 +21,10 @@ const TOKEN_LETTERS: usize = 52;
 const MAX_BYTES: usize = 8_000;
 
 /// Names of query parameters by which advertisers, mail senders and social networks follow people from page to page.
-const TRACKING: [&str; 41] = [
+const TRACKING: [&str; 44] = [
+    "__tn__",
+    "sfnsn",
+    "si",
     "__hsfp",
     "__hssc",
     "__hstc",
@@ -65,7 +68,7 @@ const TRACKING: [&str; 41] = [
     "yclid",
 ];
 /// Beginnings of such names.
-const TRACKING_PREFIXES: [&str; 7] = ["utm_", "fb_", "mtm_", "pk_", "piwik_", "hsa_", "sc_"];
+const TRACKING_PREFIXES: [&str; 8] = ["__cft__", "utm_", "fb_", "mtm_", "pk_", "piwik_", "hsa_", "sc_"];
 /// Parameters of ours whose values have letters, digits and hyphens only.
 const WORDS: [&str; 3] = ["lang", "ref", "source"];
 
@@ -106,8 +109,16 @@ fn page_path(path: &str) -> Option<(String, bool)> {
         return Some((format!("/{}{rest}", first.to_ascii_lowercase()), false));
     }
     let plain = plain_path(path)?;
-    // parameters, a fragment or a session that an encoder has made a part of the path
+    // parameters, a fragment or a session that an encoder has made a part of the path, a tag, quoted-printable
     let plain = plain.find(['?', '&', '#', ';']).map_or(plain.as_str(), |at| &plain[..at]);
+    let tags = plain.match_indices('<').map(|(at, _)| at);
+    let tag = tags.into_iter().find(|at| plain[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()));
+    let plain = tag.map_or(plain, |at| &plain[..at]);
+    // a token may follow the sign as quoted-printable has it
+    let plain = if plain.contains("/t/") { plain } else { plain.split('=').next().unwrap_or_default() };
+    // as static pages are called
+    let plain =
+        ["/index.html", "/index.htm", ".html", ".htm"].iter().find_map(|end| plain.strip_suffix(end)).unwrap_or(plain);
     let mut segments: Vec<Cow<'_, str>> =
         plain.split('/').map(|s| Cow::Borrowed(trim_marks(s))).filter(|s| !s.is_empty()).collect();
     let first = segments.first()?;
@@ -136,7 +147,7 @@ fn plain_path(path: &str) -> Option<String> {
     }
     let is_kept = |c: &char| !c.is_whitespace() && !is_invisible(*c);
     let plain = decoded.nfkc().filter(is_kept).flat_map(char::to_lowercase).map(|c| match c {
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '_' => '-',
         c => c,
     });
     Some(plain.collect())
@@ -270,6 +281,14 @@ mod tests {
             ("/p/fr-basic%E2%80%8E%E2%80%AC", "/p/fr-basic"),
             ("/p/fr-basic%EF%BB%BF/", "/p/fr-basic"),
             ("/p/fr-basic.", "/p/fr-basic"),
+            ("/p/fr-basic=20", "/p/fr-basic"),
+            ("/p/fr-basic=3D", "/p/fr-basic"),
+            ("/p/fr-basic%3Cbr%3E", "/p/fr-basic"),
+            ("/p/fr-basic%3C/a%3E", "/p/fr-basic"),
+            ("/p/fr-basic.html", "/p/fr-basic"),
+            ("/p/fr-basic/index.html", "/p/fr-basic"),
+            ("/go/fr_heat", "/go/fr-heat"),
+            ("/p/fr-basic?__cft__%5B0%5D=AZ&__tn__=x&si=y&lang=fr", "/p/fr-basic?lang=fr"),
             ("/p/fr-basic,", "/p/fr-basic"),
             ("/p/fr-basic).", "/p/fr-basic"),
             ("/p/(fr-basic)", "/p/fr-basic"),
