@@ -11,6 +11,7 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::{
+    body::as_utf8,
     extract::too_large,
     i18n,
     rate_limit::Proof,
@@ -35,7 +36,7 @@ pub struct FormInput(BTreeMap<String, String>);
 impl FormInput {
     /// Parses an `application/x-www-form-urlencoded` body.
     pub fn of(form: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(form).into_owned().collect())
+        Self(url::form_urlencoded::parse(&as_utf8(form)).into_owned().collect())
     }
 
     /// A field's value; empty when it was not sent.
@@ -222,6 +223,7 @@ mod tests {
         let form =
             FormInput::of(b"given_name=Ana+Mar%C3%ADa&website=x&altcha=a&wait_ticket=t&partner-union=true&updates=");
         assert_eq!((form.text("given_name"), form.text("email")), ("Ana Mar\u{ed}a", ""));
+        assert_eq!(FormInput::of(b"name=Zo%E9+M\xFCller+%80").text("name"), "Zoé Müller €");
         assert_eq!((form.given("updates"), form.ticked("partner-union")), (None, true));
         assert_eq!(form.with_prefix("partner-").collect::<Vec<_>>(), [("union", "true")]);
         let names: Vec<String> = form.to_show(&["email"]).0.into_keys().collect();

@@ -1,6 +1,10 @@
 //! Bodies as HTML forms and the HTTP libraries of scripts encode them: `person[given_name]=Ana`,
 //! `person[email_addresses][0][address]=…` or `[][address]`, `person.given_name=Ana`, `person={"given_name":"Ana"}`.
 
+use std::borrow::Cow;
+
+use encoding_rs::WINDOWS_1252;
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -18,11 +22,32 @@ pub(in crate::kernel) fn is_form(bytes: &[u8]) -> bool {
         && name.iter().all(is_name)
 }
 
+/// A form in UTF-8: one that is not is taken for Windows-1252, in which older pages and mail programs send theirs.
+pub(in crate::kernel) fn as_utf8(form: &[u8]) -> Cow<'_, [u8]> {
+    if percent_decode(form).decode_utf8().is_ok() {
+        return Cow::Borrowed(form);
+    }
+    let mut text = Vec::with_capacity(form.len() * 2);
+    let mut at = 0;
+    while let Some(byte) = form.get(at) {
+        let coded = form.get(at..at + 3).filter(|_| *byte == b'%').and_then(|coded| percent_decode(&coded[..3]).next());
+        let high = [coded.unwrap_or(*byte)];
+        if high.is_ascii() {
+            text.push(*byte);
+            at += 1;
+        } else {
+            text.extend_from_slice(WINDOWS_1252.decode_without_bom_handling(&high).0.as_bytes());
+            at += if *byte == b'%' { 3 } else { 1 };
+        }
+    }
+    Cow::Owned(text)
+}
+
 /// The tree of a form. Fields without a value are as if absent; of two of the same name the last one counts; what is
 /// nested deeper or stands behind more fields than any form has is left out.
 pub(super) fn parse_form(bytes: &[u8]) -> Map<String, Value> {
     let mut root = Map::new();
-    for (name, value) in form_urlencoded::parse(bytes).take(MAX_FIELDS) {
+    for (name, value) in form_urlencoded::parse(&as_utf8(bytes)).take(MAX_FIELDS) {
         let path = path_of(&name);
         let is_named = path.first().is_some_and(|first| !first.is_empty());
         if value.is_empty() || !is_named || path.len() > MAX_DEPTH {

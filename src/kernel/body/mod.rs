@@ -13,7 +13,7 @@ use serde::{
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
-pub(super) use form::is_form;
+pub(super) use form::{as_utf8, is_form};
 
 use self::{form::parse_form, node::Node};
 use crate::error::{Error, FieldError, Result};
