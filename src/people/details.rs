@@ -11,6 +11,7 @@ use super::labels::{self, Extras, Labels};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
+        countries,
         forms::{FormFields, FormInput},
         text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line, international_phone, postal_code_of},
     },
@@ -296,7 +297,7 @@ pub struct PostalBody {
     pub region: String,
     /// Two letters (ISO 3166-1); Canada if absent.
     #[serde(default)]
-    #[validate(length(max = 2))]
+    #[validate(length(max = 100))]
     pub country: String,
     /// Preferred over the others?
     #[serde(default)]
@@ -501,12 +502,19 @@ fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool, is_given: impl Fn(
     given().find(|(_, entry)| is_primary(entry)).or_else(|| given().next()).or_else(|| all().next())
 }
 
+/// The code of a country (ISO 3166-1), or [`countries::OTHER`].
 fn country(input: &str) -> Result<String, TextError> {
     let code = input.trim().to_ascii_uppercase();
-    if code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())) {
+    // as the British and the European Union write them
+    let code = match code.as_str() {
+        "UK" => "GB".to_owned(),
+        "EL" => "GR".to_owned(),
+        _ => code,
+    };
+    if code.is_empty() || code == countries::OTHER || countries::name(&code, LocaleTag::En).is_some() {
         Ok(code)
     } else {
-        Err(TextError { code: "unknown_value", detail: "A country has two letters, such as CA.".to_owned() })
+        Err(TextError { code: "unknown_value", detail: "A country is two letters (ISO 3166), such as CA.".to_owned() })
     }
 }
 
