@@ -408,13 +408,13 @@ impl SessionDocument {
             None => starts_at,
         };
         let mut rrule = errors.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200));
+        let (starts_at, ends_at) = (starts_at?, ends_at?);
         if !rrule.is_empty() {
-            match super::rrule::canonical(&rrule, starts_at.unwrap_or_default(), zone) {
+            match super::rrule::canonical(&rrule, starts_at, zone) {
                 Ok(canonical) => rrule = canonical,
                 Err(why) => errors.add(at("rrule"), "invalid_value", why),
             }
         }
-        let (starts_at, ends_at) = (starts_at?, ends_at?);
         if ends_at < starts_at {
             errors.add(at("end_date"), "out_of_range", "A session does not end before it starts.");
         }

@@ -14,7 +14,6 @@ use super::{
     ics,
     kind::{AttendanceKind, AttendanceSubmissions},
     plan::Event,
-    rrule,
     state::EventStatus,
     submission::{Events, NewAttendance, access_needs, interpretation, party_size},
 };
@@ -96,10 +95,7 @@ impl ActionPage for Events {
         let sessions: Vec<serde_json::Value> = plan
             .sessions
             .iter()
-            .map(|s| {
-                let when = i18n::period(locale, s.starts_at, s.ends_at, plan.zone);
-                json!({"title": s.title, "when": when, "repeats": rrule::in_words(&s.rrule, locale)})
-            })
+            .map(|s| json!({"title": s.title, "when": event.when_session(s, locale, self.kernel.env.now())}))
             .collect();
         let languages: Vec<serde_json::Value> =
             plan.interpretation.iter().map(|tag| json!({"code": tag, "name": name_of_language(tag)})).collect();

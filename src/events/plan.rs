@@ -282,6 +282,14 @@ impl Event {
         i18n::period(locale, self.plan.starts_at, self.plan.ends_at, self.plan.zone)
     }
 
+    /// When a session takes place, and how it repeats.
+    pub fn when_session(&self, session: &Session, locale: LocaleTag, now: DateTime<Utc>) -> String {
+        let zone = self.plan.zone;
+        let when = i18n::period(locale, session.starts_at, session.ends_at, zone);
+        let repeats = rrule::in_words(&session.rrule, session.starts_at, zone, locale, now);
+        if repeats.is_empty() { when } else { format!("{when}, {repeats}") }
+    }
+
     /// Where it takes place, or "".
     pub fn place(&self) -> String {
         if self.plan.format == Format::Online { String::new() } else { self.plan.place.line() }

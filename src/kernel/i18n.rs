@@ -120,6 +120,17 @@ pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Z
     }
 }
 
+/// A list in a sentence: "Monday, Tuesday and Wednesday".
+pub fn list(locale: LocaleTag, items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => {
+            text_with(locale, "list-and", &strings([("list", rest.join(", ")), ("last", last.clone())]))
+        }
+    }
+}
+
 /// The day of a moment in a zone, written out.
 pub fn day_of(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
     date(locale, at.with_timezone(&zone).date_naive())

@@ -10,6 +10,8 @@ time-of-day = { $half ->
    *[pm] { $hour12 }:{ $minutes } p.m.
 }
 zone-name = { $zone }
+# what stands before the last of a list: "Monday, Tuesday and Wednesday"
+list-and = { $list } and { $last }
 month-1 = January
 month-2 = February
 month-3 = March

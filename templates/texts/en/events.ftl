@@ -86,4 +86,25 @@ repeats-count = { $count ->
    *[other] { $n } times
 }
 repeats-until = until { $date }
+repeats-on = { $every } on { $days }
+repeats-weekday = { $weekday }
+repeats-nth-weekday = { $nth ->
+    [1] the first { $weekday }
+    [2] the second { $weekday }
+    [3] the third { $weekday }
+    [4] the fourth { $weekday }
+   *[last] the last { $weekday }
+}
+repeats-month-day = { $day ->
+    [1] the 1st
+    [2] the 2nd
+    [3] the 3rd
+    [21] the 21st
+    [22] the 22nd
+    [23] the 23rd
+   *[other] the { $day }th
+}
+repeats-last-day = the last day
+repeats-dates = next dates: { $dates }
+repeats-dates-more = next dates: { $dates }; and later
 event-state-pending = Not confirmed

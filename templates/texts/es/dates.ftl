@@ -23,6 +23,8 @@ zone-name = { $known ->
     [NDT-2] hora de Terranova
    *[other] { $zone }
 }
+# what stands before the last of a list: "Monday, Tuesday and Wednesday"
+list-and = { $list } y { $last }
 month-1 = enero
 month-2 = febrero
 month-3 = marzo

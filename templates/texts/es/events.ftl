@@ -86,4 +86,17 @@ repeats-count = { $count ->
    *[other] { $n } veces
 }
 repeats-until = hasta el { $date }
+repeats-on = { $every }, { $days }
+repeats-weekday = el { $weekday }
+repeats-nth-weekday = { $nth ->
+    [1] el primer { $weekday }
+    [2] el segundo { $weekday }
+    [3] el tercer { $weekday }
+    [4] el cuarto { $weekday }
+   *[last] el último { $weekday }
+}
+repeats-month-day = el día { $day }
+repeats-last-day = el último día
+repeats-dates = próximas fechas: { $dates }
+repeats-dates-more = próximas fechas: { $dates }; y más adelante
 event-state-pending = Sin confirmar

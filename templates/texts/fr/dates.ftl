@@ -26,6 +26,8 @@ zone-name = { $known ->
     [NDT-2] HAT
    *[other] { $zone }
 }
+# what stands before the last of a list: "Monday, Tuesday and Wednesday"
+list-and = { $list } et { $last }
 month-1 = janvier
 month-2 = février
 month-3 = mars

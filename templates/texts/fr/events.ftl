@@ -86,4 +86,20 @@ repeats-count = { $count ->
    *[other] { $n } fois
 }
 repeats-until = jusqu’au { $date }
+repeats-on = { $every }, { $days }
+repeats-weekday = le { $weekday }
+repeats-nth-weekday = { $nth ->
+    [1] le premier { $weekday }
+    [2] le deuxième { $weekday }
+    [3] le troisième { $weekday }
+    [4] le quatrième { $weekday }
+   *[last] le dernier { $weekday }
+}
+repeats-month-day = { $day ->
+    [1] le 1er
+   *[other] le { $day }
+}
+repeats-last-day = le dernier jour
+repeats-dates = prochaines dates : { $dates }
+repeats-dates-more = prochaines dates : { $dates }; et plus tard
 event-state-pending = Non confirmée

@@ -9,6 +9,8 @@ time-of-day = { $half ->
    *[pm] { $hour12 }:{ $minutes } PM
 }
 zone-name = { $zone }
+# what stands before the last of a list: "Monday, Tuesday and Wednesday"
+list-and = { $list } ਅਤੇ { $last }
 month-1 = ਜਨਵਰੀ
 month-2 = ਫ਼ਰਵਰੀ
 month-3 = ਮਾਰਚ

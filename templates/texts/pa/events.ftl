@@ -86,4 +86,17 @@ repeats-count = { $count ->
    *[other] { $n } ਵਾਰ
 }
 repeats-until = { $date } ਤੱਕ
+repeats-on = { $every } { $days } ਨੂੰ
+repeats-weekday = { $weekday }
+repeats-nth-weekday = { $nth ->
+    [1] ਪਹਿਲੇ { $weekday }
+    [2] ਦੂਜੇ { $weekday }
+    [3] ਤੀਜੇ { $weekday }
+    [4] ਚੌਥੇ { $weekday }
+   *[last] ਆਖ਼ਰੀ { $weekday }
+}
+repeats-month-day = { $day } ਤਾਰੀਖ਼
+repeats-last-day = ਆਖ਼ਰੀ ਦਿਨ
+repeats-dates = ਅਗਲੀਆਂ ਤਾਰੀਖ਼ਾਂ: { $dates }
+repeats-dates-more = ਅਗਲੀਆਂ ਤਾਰੀਖ਼ਾਂ: { $dates }; ਅਤੇ ਬਾਅਦ ਵਿੱਚ
 event-state-pending = ਪੁਸ਼ਟੀ ਨਹੀਂ ਹੋਈ
