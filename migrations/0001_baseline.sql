@@ -1136,7 +1136,7 @@ CREATE TABLE events (
     accessibility       text NOT NULL DEFAULT '',
     instructions        text NOT NULL DEFAULT '', -- the join link: only for the registered, never on a public page
     contacts            jsonb NOT NULL DEFAULT '[]', -- [{"name", "phone", "email"}] of hosts who agreed to be named
-    sessions            jsonb NOT NULL DEFAULT '[]', -- [{"title", "starts_at", "ends_at", "rrule"}]
+    sessions            jsonb NOT NULL DEFAULT '[]', -- [{"id", "title", "starts_at", "ends_at", "rrule"}]
     interpretation      text[] NOT NULL DEFAULT '{}', -- languages that are interpreted
     capacity            integer, -- seats; null: no limit
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
@@ -1149,12 +1149,13 @@ CREATE TABLE events (
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes, or it is called off
     last_changes        text[] NOT NULL DEFAULT '{}', -- what its mails say has changed
+    dropped_sessions    jsonb NOT NULL DEFAULT '[]', -- as sessions: calendar entries that were public and no longer belong to it
     CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
     CONSTRAINT events_format_check CHECK (format IN ('in_person', 'online', 'hybrid')),
     CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
     CONSTRAINT events_capacity_check CHECK (capacity >= 1),
     CONSTRAINT events_seats_check CHECK (seats_taken >= 0 AND (capacity IS NULL OR seats_taken <= capacity)),
-    CONSTRAINT events_last_changes_check CHECK (last_changes <@ ARRAY['time', 'place', 'join']),
+    CONSTRAINT events_last_changes_check CHECK (last_changes <@ ARRAY['time', 'place', 'format', 'program', 'join']),
     CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);

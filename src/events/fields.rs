@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 use validator::Validate;
 
 use super::{
@@ -166,7 +167,10 @@ pub(super) fn set_dates(action: &mut NewAction, plan: &Plan) {
             .extend([("/start_date", plan.starts_at), ("/end_date", plan.ends_at)].map(|(p, at)| (p.to_owned(), at)));
     }
     let sessions = plan.sessions.iter().enumerate();
-    action.dates.extend(sessions.map(|(i, session)| (format!("/muster:sessions/{i}/end_date"), session.ends_at)));
+    action.dates.extend(sessions.map(|(i, session)| {
+        let member = if session.rrule.is_empty() { "end_date" } else { "rrule" };
+        (format!("/muster:sessions/{i}/{member}"), session.last_end(plan.zone))
+    }));
 }
 
 /// Refuses to publish an event without a chosen start.
@@ -418,7 +422,8 @@ impl SessionDocument {
         if ends_at < starts_at {
             errors.add(at("end_date"), "out_of_range", "A session does not end before it starts.");
         }
-        Some(Session { title, starts_at, ends_at, rrule })
+        // its id is set once it is known which earlier one it stands for
+        Some(Session { id: Uuid::nil(), title, starts_at, ends_at, rrule })
     }
 }
 

@@ -4,10 +4,13 @@
 //! Never in a calendar file: the join link (calendars are synced to other devices and people), and attendees. That of a
 //! protected event says when, and nothing else.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
 
-use super::plan::Event;
+use super::{
+    plan::{Event, Session},
+    rrule::day_code,
+};
 use crate::kernel::{
     i18n,
     text::LocaleTag,
@@ -18,7 +21,8 @@ use crate::kernel::{
 pub(super) const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
 /// The calendar file of an event: an entry for the event, or one for each of its sessions with the rule by which it
-/// repeats. `domain` is the right-hand side of the UIDs; `page` is the URL of the event's page.
+/// repeats; and those that no longer belong to it, as cancelled. `domain` is the right-hand side of the UIDs; `page` is the URL
+/// of the event's page.
 pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str) -> String {
     let plan = &event.plan;
     let neutral = event.action.protected;
@@ -33,45 +37,49 @@ pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &st
         calendar.append_property(Property::new(name, value));
     }
     let description = if text.summary.is_empty() { page.to_owned() } else { format!("{}\n\n{page}", text.summary) };
-    let status = if event.is_called_off() { EventStatus::Cancelled } else { EventStatus::Confirmed };
     let place = event.place();
-    let entry = |uid: &str, title: &str, starts_at, ends_at| {
-        let uid = if neutral { uid.to_owned() } else { format!("{uid}@{domain}") };
+    let entry = |session: &Session, is_cancelled: bool| {
+        let id = session.id;
+        let uid = if neutral { id.to_string() } else { format!("{id}@{domain}") };
+        let title = if neutral || session.title.is_empty() {
+            text.title.clone()
+        } else {
+            format!("{} – {}", text.title, session.title)
+        };
         let mut entry = Entry::with_uid(&uid);
         entry
             // when this copy came to be, so that a file that did not change is the same file
             .timestamp(event.action.modified_at)
             .sequence(event.calendar_sequence.unsigned_abs())
-            .summary(title)
-            .starts(in_zone(starts_at, plan.zone))
-            .ends(in_zone(ends_at, plan.zone))
-            .status(status);
+            .summary(&title)
+            .starts(in_zone(session.starts_at, plan.zone))
+            .ends(in_zone(session.ends_at, plan.zone))
+            .status(if is_cancelled { EventStatus::Cancelled } else { EventStatus::Confirmed });
+        if !session.rrule.is_empty() {
+            entry.append_property(Property::new("RRULE", &session.rrule));
+        }
         if !neutral {
             entry.url(page).description(&description);
             if !place.is_empty() {
                 entry.location(&place);
             }
         }
-        entry
+        entry.done()
     };
-    let id = event.action.id;
-    for (n, session) in (1..).zip(&plan.sessions) {
-        let title = if neutral { text.title.clone() } else { format!("{} – {}", text.title, session.title) };
-        let mut entry = entry(&format!("{n}.{id}"), &title, session.starts_at, session.ends_at);
-        if !session.rrule.is_empty() {
-            entry.append_property(Property::new("RRULE", &session.rrule));
-        }
-        calendar.push(entry.done());
+    let entries = event.calendar_entries(plan);
+    for session in &entries {
+        calendar.push(entry(session, event.is_called_off()));
     }
-    if plan.sessions.is_empty() {
-        calendar.push(entry(&id.to_string(), &text.title, plan.starts_at, plan.ends_at).done());
+    for dropped in &event.dropped_sessions {
+        calendar.push(entry(dropped, true));
     }
+    let first = entries.iter().map(|entry| entry.starts_at).fold(plan.starts_at, DateTime::min);
     let text = folded(&calendar.to_string());
     if is_utc(plan.zone) {
         return text;
     }
     // inserted as text: the library writes a UID into every component, which a VTIMEZONE must not have
-    let rules = timezone(plan.zone, plan.starts_at, plan.ends_at);
+    let rules = timezone(plan.zone, first, plan.last_end());
     text.replacen("BEGIN:VEVENT\r\n", &format!("{rules}BEGIN:VEVENT\r\n"), 1)
 }
 
@@ -206,10 +214,6 @@ fn yearly(changes: &[Observance], years: i32) -> Option<Vec<(Observance, String)
         ));
     }
     Some(rules)
-}
-
-fn day_code(day: Weekday) -> &'static str {
-    ["MO", "TU", "WE", "TH", "FR", "SA", "SU"][day.num_days_from_monday() as usize]
 }
 
 #[cfg(test)]
@@ -347,7 +351,8 @@ mod tests {
     #[test]
     fn sessions_are_entries_with_their_rules() {
         let mut event = super::super::tests::event();
-        let session = |title: &str, rrule: &str| crate::events::plan::Session {
+        let session = |title: &str, rrule: &str| Session {
+            id: uuid::Uuid::from_u128(title.len() as u128),
             title: title.to_owned(),
             starts_at: at("2026-12-06T19:00:00Z"),
             ends_at: at("2026-12-06T21:00:00Z"),
@@ -358,7 +363,7 @@ mod tests {
         let text = calendar(&event, LocaleTag::En, "example.org", "https://example.org/e/x").replace("\r\n ", "");
         assert_eq!(text.matches("BEGIN:VEVENT").count(), 2, "{text}");
         assert_eq!(text.matches("STATUS:CANCELLED").count(), 2);
-        for line in [format!("UID:1.{}@example.org", event.action.id), "RRULE:FREQ=WEEKLY;COUNT=6".to_owned()] {
+        for line in [format!("UID:{}@example.org", event.plan.sessions[0].id), "RRULE:FREQ=WEEKLY;COUNT=6".to_owned()] {
             assert!(text.split("\r\n").any(|found| found == line), "{line}\n{text}");
         }
     }

@@ -54,8 +54,9 @@ pub async fn create_event(
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
-    new: NewEvent,
+    mut new: NewEvent,
 ) -> Result<()> {
+    new.plan.identify_sessions([].iter(), || kernel.env.id());
     campaigns::create_action(conn, kernel, organization, id, &new.action).await?;
     store::insert(conn, id, &new.plan).await
 }
@@ -75,7 +76,7 @@ pub(super) async fn update_event(
 ) -> Result<Event> {
     let now = kernel.env.now();
     let id = event.action.id;
-    let (mut new, plan) = both(action.parse(Kind::Event, true), document.parse(&event.plan, now))?;
+    let (mut new, mut plan) = both(action.parse(Kind::Event, true), document.parse(&event.plan, now))?;
     set_dates(&mut new, &plan);
     let link = if plan.instructions.0.is_empty() || event.action.confirms {
         Ok(())
@@ -87,11 +88,16 @@ pub(super) async fn update_event(
         ))
     };
     both(link, if new.state.is_public() { require_date(&plan) } else { Ok(()) })?;
+    // the entry of the whole event is no session's
+    let earlier = event.plan.sessions.iter().chain(event.dropped_sessions.iter().filter(|entry| entry.id != id));
+    plan.identify_sessions(earlier, || kernel.env.id());
     let changed = event.plan.changes(&plan);
     campaigns::put_action(conn, kernel, actor, &event.action, new).await?;
-    store::save(conn, id, &plan, &changed).await.on_constraint("events_seats_check", || {
-        Error::field("/capacity", "out_of_range", "More seats than that are taken.")
-    })?;
+    store::save(conn, id, &plan, &event.dropped_by(&plan, now), &changed)
+        .await
+        .on_constraint("events_seats_check", || {
+            Error::field("/capacity", "out_of_range", "More seats than that are taken.")
+        })?;
     after_change(conn, kernel, &event).await?;
     store::promote_waitlist(conn, id, now).await?;
     store::event(conn, id).await

@@ -5,8 +5,12 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::state::{EventStatus, SeatStatus};
+use super::{
+    rrule,
+    state::{EventStatus, SeatStatus},
+};
 use crate::{
     campaigns::{Action, State},
     kernel::{
@@ -15,6 +19,9 @@ use crate::{
         zones::{self, Zone},
     },
 };
+
+/// Dropped calendar entries that are kept.
+const MAX_DROPPED: usize = 100;
 
 /// Duration of an event without an end.
 pub(super) const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
@@ -122,6 +129,8 @@ pub struct Contact {
 /// A part of the programme.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
+    /// The same for as long as the session stands, whatever changes: calendars know it by this.
+    pub id: Uuid,
     /// Title.
     pub title: String,
     /// Its start.
@@ -133,13 +142,22 @@ pub struct Session {
     pub rrule: String,
 }
 
+impl Session {
+    /// The end of its last repetition.
+    pub fn last_end(&self, zone: Zone) -> DateTime<Utc> {
+        let first = self.starts_at.with_timezone(&zone).date_naive();
+        let last = rrule::last_day(&self.rrule, self.starts_at, zone).unwrap_or(first);
+        self.ends_at + (last - first)
+    }
+}
+
 /// What attendees are told of a change: `events.last_changes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum PlanChange {
     /// Start, end or time zone.
     Time,
-    /// Format or place.
+    /// Place.
     Place,
     /// The private link or instructions.
     Join,
@@ -197,13 +215,45 @@ impl Plan {
     /// Which differences between the plans do attendees need to know of?
     pub fn changes(&self, newer: &Self) -> Vec<PlanChange> {
         let time = |plan: &Self| (plan.starts_at, plan.ends_at, plan.zone);
-        let place = |plan: &Self| (plan.format, plan.place.clone());
         let differs = [
             (PlanChange::Time, time(self) != time(newer)),
             (PlanChange::Place, place(self) != place(newer)),
             (PlanChange::Join, self.instructions != newer.instructions),
         ];
         differs.into_iter().filter_map(|(change, differs)| differs.then_some(change)).collect()
+    }
+
+    /// Gives each session its id: that of the earlier session that it stands for, by its title and start, by its title, or by its
+    /// start; else a new one.
+    pub fn identify_sessions<'a>(
+        &mut self,
+        earlier: impl Iterator<Item = &'a Session>,
+        mut new_id: impl FnMut() -> Uuid,
+    ) {
+        let mut left: Vec<&Session> = earlier.collect();
+        let same: [fn(&Session, &Session) -> bool; 3] = [
+            |a, b| a.title == b.title && a.starts_at == b.starts_at,
+            |a, b| a.title == b.title,
+            |a, b| a.starts_at == b.starts_at,
+        ];
+        for session in &mut self.sessions {
+            session.id = Uuid::nil();
+        }
+        for same in same {
+            for session in self.sessions.iter_mut().filter(|session| session.id.is_nil()) {
+                if let Some(found) = left.iter().position(|earlier| same(earlier, session)) {
+                    session.id = left.remove(found).id;
+                }
+            }
+        }
+        for session in self.sessions.iter_mut().filter(|session| session.id.is_nil()) {
+            session.id = new_id();
+        }
+    }
+
+    /// When all of it is over: its end, or that of its last session. A repetition without an end is taken to last a year.
+    pub fn last_end(&self) -> DateTime<Utc> {
+        self.sessions.iter().map(|session| session.last_end(self.zone)).fold(self.ends_at, DateTime::max)
     }
 
     /// Does the difference between the plans need a mail to attendees?
@@ -227,6 +277,8 @@ pub struct Event {
     pub calendar_sequence: i32,
     /// What attendees were last told of, as `PlanChange`.
     pub last_changes: Vec<String>,
+    /// Calendar entries that were public and are no longer part of it: its files say that they are cancelled.
+    pub dropped_sessions: Vec<Session>,
 }
 
 impl Event {
@@ -250,6 +302,28 @@ impl Event {
     /// Was it called off, after it was public?
     pub fn is_called_off(&self) -> bool {
         matches!(self.action.state, State::Cancelled | State::Archived)
+    }
+
+    /// Its entries in a calendar: its sessions, or itself.
+    pub fn calendar_entries(&self, plan: &Plan) -> Vec<Session> {
+        if !plan.sessions.is_empty() {
+            return plan.sessions.clone();
+        }
+        let (title, rrule) = (String::new(), String::new());
+        vec![Session { id: self.action.id, title, starts_at: plan.starts_at, ends_at: plan.ends_at, rrule }]
+    }
+
+    /// The entries that calendars are to drop once this plan is in force: those that were public, and are not over.
+    pub fn dropped_by(&self, newer: &Plan, now: DateTime<Utc>) -> Vec<Session> {
+        if self.action.state == State::Draft {
+            return Vec::new();
+        }
+        let kept = self.calendar_entries(newer);
+        let mut dropped = self.dropped_sessions.clone();
+        dropped.extend(self.calendar_entries(&self.plan));
+        dropped.retain(|entry| !kept.iter().any(|kept| kept.id == entry.id) && entry.last_end(self.plan.zone) > now);
+        dropped.drain(..dropped.len().saturating_sub(MAX_DROPPED));
+        dropped
     }
 
     /// What its page says of it.

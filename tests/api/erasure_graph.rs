@@ -88,7 +88,7 @@ const LEADS: [(&str, Fate); 47] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 81] = [
+const OTHERS: [&str; 82] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -110,6 +110,7 @@ const OTHERS: [&str; 81] = [
     "emails.claim_token",
     "emails.organization_id",
     "events.contacts",
+    "events.dropped_sessions",
     "events.sessions",
     "images.bytes",
     "images.id",

@@ -40,7 +40,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
                 instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
                 waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence,
-                last_changes
+                last_changes, dropped_sessions AS "dropped_sessions: Json<Vec<Session>>"
          FROM events WHERE id = $1"#,
         action.id
     )
@@ -78,6 +78,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         published_status: row.published_status,
         calendar_sequence: row.calendar_sequence,
         last_changes: row.last_changes,
+        dropped_sessions: row.dropped_sessions.0,
     })
 }
 
@@ -138,10 +139,11 @@ pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Re
     )
     .execute(&mut *conn)
     .await?;
-    Ok(save(conn, id, plan, &[]).await?)
+    Ok(save(conn, id, plan, &[], &[]).await?)
 }
 
-/// Updates all columns that organizers set; what attendees need to know is noted and raises iCalendar's SEQUENCE.
+/// Updates all columns that organizers set, and the entries that calendars are to drop; what attendees need to know is noted and
+/// raises iCalendar's SEQUENCE.
 ///
 /// # Errors
 /// A breach of `events_seats_check` when fewer seats remain than are taken.
@@ -149,6 +151,7 @@ pub(crate) async fn save(
     conn: &mut PgConnection,
     id: Uuid,
     plan: &Plan,
+    dropped_sessions: &[Session],
     changes: &[PlanChange],
 ) -> Result<(), sqlx::Error> {
     let changes: Vec<String> = changes.iter().map(|change| change.as_str().to_owned()).collect();
@@ -157,7 +160,7 @@ pub(crate) async fn save(
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
                            contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, allow_smaller_parties_first = $22,
                            calendar_sequence = calendar_sequence + least(cardinality($23::text[]), 1),
-                           last_changes = CASE WHEN cardinality($23) > 0 THEN $23 ELSE last_changes END
+                           last_changes = CASE WHEN cardinality($23) > 0 THEN $23 ELSE last_changes END, dropped_sessions = $24
          WHERE id = $1",
         id,
         plan.kind as EventKind,
@@ -181,7 +184,8 @@ pub(crate) async fn save(
         plan.capacity,
         plan.waitlist,
         plan.allow_smaller_parties_first,
-        &changes
+        &changes,
+        Json(dropped_sessions) as _
     )
     .execute(conn)
     .await?;

@@ -79,6 +79,7 @@ pub(super) fn event() -> Event {
         published_status: SeatStatus::Open,
         calendar_sequence: 0,
         last_changes: Vec::new(),
+        dropped_sessions: Vec::new(),
     }
 }
 
@@ -354,6 +355,7 @@ async fn waitlist_is_promoted_in_order(db: PgPool) {
         &mut db.acquire().await.unwrap(),
         event_fixture.event,
         &Plan { capacity: Some(1), has_date: true, ..Plan::empty(event_fixture.now) },
+        &[],
         &[],
     )
     .await;

@@ -2,4 +2,5 @@
 
 pub mod announcements;
 pub mod seats;
+pub mod sessions;
 pub mod time_zones;
