@@ -1,5 +1,7 @@
 //! What events bring to the life of submissions: theirs are registrations.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use minijinja::context;
 use serde_json::{Value, json};
@@ -41,8 +43,8 @@ pub(super) type LoadedAttendance = Loaded<AttendanceKind>;
 pub struct ConfirmedAttendance {
     /// The registration.
     pub registration: LoadedAttendance,
-    /// It was declined, and an earlier one of the person stays: there was no room for a larger party.
-    pub keeps_place: bool,
+    /// It was declined, and an earlier one of the person stays, with this party: there was no room for a larger one.
+    pub kept_party: Option<i16>,
 }
 
 impl ConfirmedAttendance {
@@ -50,10 +52,10 @@ impl ConfirmedAttendance {
     pub(super) async fn all(conn: &mut PgConnection, registrations: Vec<LoadedAttendance>) -> Result<Vec<Self>> {
         let declined = registrations.iter().map(|c| &c.row).filter(|row| row.state == AttendanceState::Declined);
         let declined: Vec<Uuid> = declined.map(|row| row.id).collect();
-        let kept = if declined.is_empty() { Vec::new() } else { store::beside_active(conn, &declined).await? };
+        let kept = if declined.is_empty() { HashMap::new() } else { store::parties_kept(conn, &declined).await? };
         let confirmed = |registration: LoadedAttendance| {
-            let keeps_place = kept.contains(&registration.row.id);
-            Self { registration, keeps_place }
+            let kept_party = kept.get(&registration.row.id).copied();
+            Self { registration, kept_party }
         };
         Ok(registrations.into_iter().map(confirmed).collect())
     }

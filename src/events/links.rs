@@ -25,8 +25,8 @@ pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
 /// Purpose of links to what else of the same address waits to be confirmed.
 pub const WAITING_ATTENDANCES: Purpose = Purpose::new(19);
 
-/// What was typed.
-pub(super) fn details(c: &LoadedAttendance) -> Vec<Detail> {
+/// What was typed; the party is the one that counts.
+pub(super) fn details(c: &LoadedAttendance, party_size: i16) -> Vec<Detail> {
     let mut details = Vec::new();
     let mut add = |label: &str, value: String| {
         if !value.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn details(c: &LoadedAttendance) -> Vec<Detail> {
     add("detail-when", c.parent.when(c.locale));
     add("detail-place", c.parent.place());
     add("detail-name", c.payload.details.full_name());
-    add("detail-party_size", c.row.party_size.to_string());
+    add("detail-party_size", party_size.to_string());
     add("detail-interpretation", c.payload.interpretation.clone());
     add("detail-access_needs", c.payload.access_needs.clone());
     if c.payload.consents.updates {
@@ -64,14 +64,14 @@ pub(super) fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -
     let c = &confirmed.registration;
     let state = match c.row.state {
         AttendanceState::Pending | AttendanceState::Cancelled => return c.done_page("manage"),
-        AttendanceState::Declined if confirmed.keeps_place => "kept",
+        AttendanceState::Declined if confirmed.kept_party.is_some() => "kept",
         state => state.as_str(),
     };
     let mut page = c.text_page("event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);
     page.done = true;
     page.lines.extend(join_link(kernel, c));
     if !c.is_neutral() {
-        page.details = details(c);
+        page.details = details(c, confirmed.kept_party.unwrap_or(c.row.party_size));
         page.links = event_link(c);
     }
     page
@@ -88,7 +88,7 @@ pub(super) async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &Loade
     page.lines.extend(join_link(kernel, c));
     let value = text(c.locale, &format!("event-state-{}", c.row.state.as_str()));
     page.details.push(Detail { label: text(c.locale, "detail-status"), value });
-    page.details.extend(details(c));
+    page.details.extend(details(c, c.row.party_size));
     if !c.is_neutral() {
         page.links = event_link(c);
     }

@@ -12,13 +12,14 @@ use super::{
     ics,
     kind::{AttendanceKind, LoadedAttendance},
     links::MANAGE_ATTENDANCE,
+    plan::Format,
     state::AttendanceState,
     store::{self, AttendanceRow},
 };
 use crate::{
     actions::submission::{addressee, load},
     error::Result,
-    kernel::{Kernel, text::EmailAddress},
+    kernel::{Kernel, i18n::text, text::EmailAddress},
     mail::{
         self, Addressee, Attachment, Class, Composition, DeliveryStatus, Draft, MailKind, MergedWith, QueuedEmail,
         SendBasis,
@@ -154,7 +155,9 @@ impl EventMail {
             unconfirmed => !action.confirms,
             vouched => c.row.vouched,
             manage_url => c.link(kernel, MANAGE_ATTENDANCE),
+            kept => (self.kind == EventMailKind::Declined && kind != self.kind).then_some(c.row.party_size),
             changes => c.parent.last_changes.clone(),
+            format => (c.parent.plan.format != Format::InPerson).then(|| text(c.locale, &format!("event-format-{}", c.parent.plan.format.as_str()))),
             reason => action.state_reason.as_str(),
             has_place,
             ics,

@@ -159,6 +159,10 @@ pub enum PlanChange {
     Time,
     /// Place.
     Place,
+    /// At a place, online, or both.
+    Format,
+    /// Sessions.
+    Program,
     /// The private link or instructions.
     Join,
 }
@@ -217,7 +221,9 @@ impl Plan {
         let time = |plan: &Self| (plan.starts_at, plan.ends_at, plan.zone);
         let differs = [
             (PlanChange::Time, time(self) != time(newer)),
-            (PlanChange::Place, place(self) != place(newer)),
+            (PlanChange::Program, self.sessions != newer.sessions),
+            (PlanChange::Place, self.place != newer.place),
+            (PlanChange::Format, self.format != newer.format),
             (PlanChange::Join, self.instructions != newer.instructions),
         ];
         differs.into_iter().filter_map(|(change, differs)| differs.then_some(change)).collect()

@@ -1,5 +1,7 @@
 //! The table `attendances`: reading, listing and erasing registrations; queuing mails about them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -282,16 +284,17 @@ pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<
     Ok(())
 }
 
-/// Those of these registrations whose people have an active one for the same event.
-pub(crate) async fn beside_active(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT n.id FROM attendances n
-         WHERE n.id = ANY ($1) AND EXISTS (SELECT FROM attendances o WHERE o.event_id = n.event_id AND o.person_id = n.person_id
-                                                                     AND o.state IN ('accepted', 'waitlisted'))",
+/// The party sizes of the active registrations of the same people for the same events, by these registrations.
+pub(crate) async fn parties_kept(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, i16>> {
+    let rows = sqlx::query!(
+        "SELECT n.id, o.party_size FROM attendances n
+         JOIN attendances o ON o.event_id = n.event_id AND o.person_id = n.person_id AND o.state IN ('accepted', 'waitlisted')
+         WHERE n.id = ANY ($1)",
         ids
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.party_size)).collect())
 }
 
 /// Those that are registered or wait among the next `most` registrations after an id, and the last id that was read if there may be

@@ -14,8 +14,8 @@ mod waitlist;
 
 pub(crate) use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, active, active_after, active_of_person,
-    attendance, attendances, attendances_by_id, beside_active, by_address, delete_of_person, delete_pending,
-    erase_declined, keys, lock_attendance, lock_attendances, of_person, replace_sealed, take_due_reminders, void_links,
+    attendance, attendances, attendances_by_id, by_address, delete_of_person, delete_pending, erase_declined, keys,
+    lock_attendance, lock_attendances, of_person, parties_kept, replace_sealed, take_due_reminders, void_links,
     waiting_parties,
 };
 pub(crate) use counts::Attendances;

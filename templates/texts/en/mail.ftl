@@ -48,6 +48,11 @@ mail-event-promoted-1 = A spot opened up: you are now registered for “{ $title
 mail-event-promoted-1-neutral = A spot opened up: you are now registered.
 mail-event-when = When:
 mail-event-place = Where:
+mail-event-format = Format:
+mail-event-kept = There is no room for a larger group. Your earlier registration stays as it is: { $count ->
+    [one] one person
+   *[other] { $count } people
+}.
 mail-event-join = How to join (for you only, please do not share):
 mail-event-ics = Open the attached file to add the event to your calendar.
 mail-event-manage = If you can’t come, please cancel here so that someone else can take your spot:
@@ -69,6 +74,8 @@ mail-event-changed-on = “{ $title }” takes place after all.
 mail-event-changed-what = New:
 mail-event-changed-time = date and time
 mail-event-changed-place = place
+mail-event-changed-format = how it takes place: in person or online
+mail-event-changed-program = program
 mail-event-changed-join = how to join
 mail-event-changed-waitlisted = You are still on the waitlist.
 mail-event-called-off-1 = “{ $title }” ({ $when }) is cancelled. It will not take place.

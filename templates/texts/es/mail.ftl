@@ -47,6 +47,11 @@ mail-event-promoted-1 = Se liberó un lugar: su inscripción en «{ $title }» e
 mail-event-promoted-1-neutral = Se liberó un lugar: su inscripción está confirmada.
 mail-event-when = Cuándo:
 mail-event-place = Dónde:
+mail-event-format = Modalidad:
+mail-event-kept = No hay lugar para un grupo más grande. Su inscripción anterior sigue igual: { $count ->
+    [1] una persona
+   *[other] { $count } personas
+}.
 mail-event-join = Cómo participar (solo para usted, por favor no lo comparta):
 mail-event-ics = Abra el archivo adjunto para agregar el evento a su calendario.
 mail-event-manage = Si no puede venir, cancele aquí para que otra persona tenga su lugar:
@@ -68,6 +73,8 @@ mail-event-changed-on = «{ $title }» se realizará después de todo.
 mail-event-changed-what = Nuevo:
 mail-event-changed-time = fecha y hora
 mail-event-changed-place = lugar
+mail-event-changed-format = en persona o en línea
+mail-event-changed-program = el programa
 mail-event-changed-join = cómo participar
 mail-event-changed-waitlisted = Usted sigue en la lista de espera.
 mail-event-called-off-1 = «{ $title }» ({ $when }) se canceló. No se realizará.

@@ -47,6 +47,11 @@ mail-event-promoted-1 = Une place s’est libérée : votre inscription à « 
 mail-event-promoted-1-neutral = Une place s’est libérée : votre inscription est maintenant confirmée.
 mail-event-when = Quand :
 mail-event-place = Où :
+mail-event-format = Format :
+mail-event-kept = Il n’y a pas de place pour un plus grand groupe. Votre inscription précédente reste telle quelle : { $count ->
+    [1] une personne
+   *[other] { $count } personnes
+}.
 mail-event-join = Comment participer (pour vous seulement, ne partagez pas ces renseignements) :
 mail-event-ics = Ouvrez le fichier joint pour ajouter l’événement à votre calendrier.
 mail-event-manage = Si vous ne pouvez pas venir, annulez ici pour libérer votre place :
@@ -68,6 +73,8 @@ mail-event-changed-on = « { $title } » a finalement lieu.
 mail-event-changed-what = Nouveau :
 mail-event-changed-time = la date et l’heure
 mail-event-changed-place = le lieu
+mail-event-changed-format = en personne ou en ligne
+mail-event-changed-program = le programme
 mail-event-changed-join = comment participer
 mail-event-changed-waitlisted = Vous êtes toujours sur la liste d’attente.
 mail-event-called-off-1 = « { $title } » ({ $when }) est annulé et n’aura pas lieu.

@@ -47,6 +47,11 @@ mail-event-promoted-1 = ਇੱਕ ਥਾਂ ਖ਼ਾਲੀ ਹੋਈ: ਹੁਣ
 mail-event-promoted-1-neutral = ਇੱਕ ਥਾਂ ਖ਼ਾਲੀ ਹੋਈ: ਹੁਣ ਤੁਹਾਡੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਹੋ ਗਈ ਹੈ।
 mail-event-when = ਕਦੋਂ:
 mail-event-place = ਕਿੱਥੇ:
+mail-event-format = ਤਰੀਕਾ:
+mail-event-kept = ਵੱਡੇ ਸਮੂਹ ਲਈ ਥਾਂ ਨਹੀਂ ਹੈ। ਤੁਹਾਡੀ ਪਹਿਲੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਉਸੇ ਤਰ੍ਹਾਂ ਕਾਇਮ ਹੈ: { $count ->
+    [1] 1 ਵਿਅਕਤੀ
+   *[other] { $count } ਵਿਅਕਤੀ
+}।
 mail-event-join = ਕਿਵੇਂ ਜੁੜਨਾ ਹੈ (ਸਿਰਫ਼ ਤੁਹਾਡੇ ਲਈ, ਕਿਰਪਾ ਕਰਕੇ ਸਾਂਝਾ ਨਾ ਕਰੋ):
 mail-event-ics = ਸਮਾਗਮ ਨੂੰ ਆਪਣੇ ਕੈਲੰਡਰ ਵਿੱਚ ਪਾਉਣ ਲਈ ਨਾਲ ਲੱਗੀ ਫ਼ਾਈਲ ਖੋਲ੍ਹੋ।
 mail-event-manage = ਜੇ ਤੁਸੀਂ ਨਹੀਂ ਆ ਸਕਦੇ ਤਾਂ ਕਿਰਪਾ ਕਰਕੇ ਇੱਥੇ ਰੱਦ ਕਰੋ, ਤਾਂ ਜੋ ਥਾਂ ਕਿਸੇ ਹੋਰ ਨੂੰ ਮਿਲ ਸਕੇ:
@@ -68,6 +73,8 @@ mail-event-changed-on = “{ $title }” ਹੁਣ ਹੋ ਰਿਹਾ ਹੈ।
 mail-event-changed-what = ਨਵਾਂ:
 mail-event-changed-time = ਤਾਰੀਖ ਅਤੇ ਸਮਾਂ
 mail-event-changed-place = ਥਾਂ
+mail-event-changed-format = ਆ ਕੇ ਜਾਂ ਔਨਲਾਈਨ
+mail-event-changed-program = ਪ੍ਰੋਗਰਾਮ
 mail-event-changed-join = ਕਿਵੇਂ ਸ਼ਾਮਲ ਹੋਣਾ ਹੈ
 mail-event-changed-waitlisted = ਤੁਸੀਂ ਅਜੇ ਵੀ ਉਡੀਕ ਸੂਚੀ ਵਿੱਚ ਹੋ।
 mail-event-called-off-1 = “{ $title }” ({ $when }) ਰੱਦ ਹੋ ਗਿਆ ਹੈ। ਇਹ ਨਹੀਂ ਹੋਵੇਗਾ।
