@@ -430,7 +430,7 @@ async fn poster<P: ActionPage>(
 fn standing_context(action: &Action, locale: LocaleTag, now: chrono::DateTime<chrono::Utc>) -> Value {
     let (state, opens) = match action.availability(now) {
         None | Some(Availability::Open) => return Value::from(()),
-        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::day_of(locale, opens, *zones::DEFAULT)),
+        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::date_time(locale, opens, action.zone)),
         Some(Availability::Unavailable(state)) => (state.as_str(), String::new()),
     };
     let since = action.state_since.filter(|_| action.state != campaigns::State::Published);

@@ -1,6 +1,6 @@
 //! States of an action: which may follow which, and whether it takes submissions now.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::action::{Action, Kind, State};
 use crate::error::{Code, Error, Result};
@@ -72,7 +72,9 @@ impl Action {
         self.require_not_ended()?;
         let mut reason = match availability {
             Availability::Open => return Ok(()),
-            Availability::NotYetOpen(opens) => format!("not open yet: it opens at {}.", opens.to_rfc3339()),
+            Availability::NotYetOpen(opens) => {
+                format!("not open yet: it opens at {}.", opens.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+            }
             Availability::Unavailable(State::Paused) => "paused: it takes nobody for the moment.".to_owned(),
             Availability::Unavailable(State::Won) => "won: thank you, it has reached its aim.".to_owned(),
             Availability::Unavailable(State::Lost) => "lost: it is over.".to_owned(),

@@ -12,7 +12,7 @@ use super::{
     state::{EventStatus, SeatStatus},
 };
 use crate::{
-    campaigns::{Action, State},
+    campaigns::{Action, Availability, State},
     kernel::{
         i18n,
         text::LocaleTag,
@@ -346,6 +346,7 @@ impl Event {
     /// `muster:availability`.
     pub fn availability(&self, now: DateTime<Utc>) -> SeatStatus {
         match self.status(now) {
+            _ if self.action.availability(now) != Some(Availability::Open) => SeatStatus::Closed,
             EventStatus::Open => SeatStatus::Open,
             EventStatus::Waitlist => SeatStatus::Waitlist,
             EventStatus::Closed | EventStatus::Cancelled | EventStatus::Past => SeatStatus::Closed,

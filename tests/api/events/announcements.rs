@@ -96,6 +96,39 @@ async fn a_change_is_named_and_those_who_wait_hear_of_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn an_event_that_goes_online_says_so(pool: PgPool) {
+    let place = json!({"venue": "Union hall"});
+    let (app, token) = hall(pool, json!({"location": place})).await;
+    app.put(EVENT, Some(&token), &json!({"muster:format": "online"})).await.expect(200);
+    let online = told(&app, "ana").await.pop().unwrap().2;
+    assert!(online.contains("- how it takes place: in person or online"), "{online}");
+    assert!(online.contains("Format: Online") && !online.contains("- place"), "{online}");
+    app.put(EVENT, Some(&token), &json!({"muster:format": "in_person"})).await.expect(200);
+    let back = told(&app, "ana").await.pop().unwrap().2;
+    assert!(back.contains("- how it takes place: in person or online") && back.contains("Where: Union hall"), "{back}");
+    assert!(!back.contains("Format:"), "{back}");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn what_opens_later_says_so(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let now = app.kernel.env.now();
+    let at = |days: i64| (now + TimeDelta::days(days)).to_rfc3339();
+    event(&app, &token, json!({"start_date": "2099-05-01 18:00", "muster:opens_at": "2099-01-05T15:00:00Z"})).await;
+    let availability = async || app.get(EVENT, None).await.expect(200)["muster:availability"].clone();
+    assert_eq!(availability().await, "closed");
+    let refused = app.post(REGISTER, None, &signer("ana@example.org")).await;
+    refused.problem(409, "action_closed", &[]);
+    assert!(refused.text().contains("2099-01-05T15:00:00Z"), "{}", refused.text());
+    let page = app.get("/e/assembly", None).await.text().replace('\u{a0}', " ");
+    assert!(page.contains("Opens on Monday, January 5, 2099, 10:00 a.m. EST."), "{page}");
+    app.put(EVENT, Some(&token), &json!({"muster:opens_at": at(-1)})).await.expect(200);
+    app.expire_caches();
+    assert_eq!(availability().await, "open");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mails_about_a_protected_event_name_nothing(pool: PgPool) {
     let (app, token) = hall(pool, json!({"muster:privacy": "protected"})).await;
     let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
