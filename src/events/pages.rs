@@ -104,7 +104,7 @@ impl ActionPage for Events {
                 when => event.when(locale),
                 when_iso => local(plan.starts_at),
                 end_iso => local(plan.ends_at),
-                city => plan.zone.city(),
+                city => plan.zone.city().unwrap_or_default(),
                 place => event.place(),
                 map_url => plan.map_url.as_str(),
                 accessibility => plan.accessibility.as_str(),

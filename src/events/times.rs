@@ -10,9 +10,12 @@ const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m
 /// Accepted formats of a time with an offset: RFC 3339, and what Python's `%z` and PHP's `O` write.
 const WITH_OFFSET: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"];
 
-/// A time with an offset, or with `UTC` or `GMT` after it.
+/// A time with an offset, or with `UTC` or `GMT` after it; Java and Temporal add the zone in brackets.
 fn with_offset(text: &str) -> Option<DateTime<Utc>> {
-    let mut text = text.to_ascii_uppercase().replacen(' ', "T", 1).replace(' ', "");
+    let text = text.strip_suffix(']').and_then(|text| text.split_once('[')).map_or(text, |(time, _)| time);
+    let (date, time) = text.split_at_checked("2027-05-01".len())?;
+    let time = time.strip_prefix(['T', 't', ' '])?;
+    let mut text = format!("{date}T{}", time.to_ascii_uppercase().replace(' ', ""));
     for name in ["UTC", "GMT", "Z"] {
         if let Some(time) = text.strip_suffix(name) {
             text = format!("{time}+00:00");
@@ -81,10 +84,19 @@ mod tests {
             "2027-05-01 18:00:00 UTC",
             "2027-05-01 18:00 GMT",
             "2027-05-01 14:00:00 -0400",
+            "2027-05-01T14:00:00 -04:00",
+            "2027-05-01T18:00:00 UTC",
+            "2027-05-01T14:00:00-04:00[America/Toronto]",
         ] {
             assert_eq!(utc(text).as_deref(), Ok("2027-05-01T18:00:00Z"), "{text}");
         }
-        for text in ["2027-05-01 18:00:00 XYZ", "2027-05-01", "18:00Z", "2027-05-01T18:00:00+"] {
+        for text in [
+            "2027-05-01 18:00:00 XYZ",
+            "2027-05-01",
+            "18:00Z",
+            "2027-05-01T18:00:00+",
+            "2027-05-01T18:00:00[America/Toronto]",
+        ] {
             assert!(utc(text).is_err(), "{text}");
         }
     }

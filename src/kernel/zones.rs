@@ -172,9 +172,16 @@ impl Zone {
         })
     }
 
-    /// The place whose time it is, as people say it: `America/Toronto` is Toronto's.
-    pub fn city(self) -> String {
-        self.name().rsplit('/').next().unwrap_or_default().replace('_', " ")
+    /// The place whose time it is, as people say it: `America/Toronto` is Toronto's. `None` for names that are no place: `UTC`,
+    /// `EST5EDT`, `Etc/GMT+5` (whose sign is the opposite of what it says), `US/Eastern`.
+    pub fn city(self) -> Option<String> {
+        let (area, place) = self.name().rsplit_once('/')?;
+        match (area, place) {
+            ("Etc" | "SystemV" | "US" | "Canada" | "Mexico" | "Brazil" | "Chile", _) => None,
+            (_, "St_Johns") => Some("St. John’s".to_owned()),
+            (_, "Montreal") => Some("Montréal".to_owned()),
+            _ => Some(place.replace('_', " ")),
+        }
     }
 
     /// Allocates an entry for the process's lifetime. Unknown names come only from stored rows, so there are few.
@@ -378,6 +385,21 @@ mod tests {
         let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap();
         let zone: Zone = zone.parse().unwrap();
         zone.from_local_datetime(&local).single().unwrap().to_utc().format("%FT%TZ").to_string()
+    }
+
+    #[test]
+    fn a_zone_is_called_by_its_city_where_it_has_one() {
+        let city = |name: &str| Zone::find(name).unwrap().city();
+        for (name, said) in [
+            ("America/Toronto", "Toronto"),
+            ("America/Argentina/Buenos_Aires", "Buenos Aires"),
+            ("America/St_Johns", "St. John’s"),
+        ] {
+            assert_eq!(city(name).as_deref(), Some(said), "{name}");
+        }
+        for name in ["UTC", "Etc/GMT+5"] {
+            assert_eq!(city(name), None, "{name}");
+        }
     }
 
     #[test]
