@@ -485,6 +485,7 @@ CREATE TABLE actions (
     confirmation      text NOT NULL DEFAULT 'email',
     state             text NOT NULL DEFAULT 'draft',
     state_reason      text NOT NULL DEFAULT '', -- why it is in this state, as the page says it
+    identifiers       text[] NOT NULL DEFAULT '{}', -- in other systems, as organizers gave them
     opens_at          timestamptz, -- null: when it is published
     closes_at         timestamptz, -- null: when somebody closes it
     ends_at           timestamptz, -- events: a copy of events.ends_at; null for others

@@ -197,6 +197,8 @@ pub struct Action {
     pub state: State,
     pub state_reason: String,
     pub state_since: Option<DateTime<Utc>>,
+    /// Identifiers in other systems, as organizers gave them.
+    pub identifiers: Vec<String>,
     pub opens_at: Option<DateTime<Utc>>,
     pub closes_at: Option<DateTime<Utc>>,
     pub next: Option<NextAction>,

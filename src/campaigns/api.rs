@@ -33,6 +33,7 @@ use crate::{
         cache::{Cache, SharedCache},
         cache_invalidation::CacheInvalidation,
         extract::{ListQuery, PathParams},
+        filter::{FieldSet, Filter},
         hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
@@ -40,7 +41,21 @@ use crate::{
         text::{LocaleTag, Slug},
     },
     organizers::{self, Actor, Authenticator, MaybeActor, Scope, audit},
+    people::plain_index,
 };
+
+/// The filter of a list of actions. Identifiers in other systems are compared for organizers only: what the public reads does not
+/// show them.
+///
+/// # Errors
+/// `invalid_filter` (400).
+pub fn action_filter(query: &ListQuery, fields: FieldSet, reader: Option<&Actor>) -> Result<Option<Filter>> {
+    let mut filter = query.filter(fields)?;
+    if let Some(filter) = filter.as_mut().filter(|_| reader.is_some()) {
+        filter.resolve_labels(|_, typed| plain_index(typed));
+    }
+    Ok(filter)
+}
 
 /// State of this slice's handlers, and what other slices use of it.
 #[derive(Clone, Debug, FromRef)]

@@ -24,6 +24,7 @@ use crate::{
         text::{LocaleTag, Slug, TextError, clean_line, clean_text, required_line},
         zones::{self, Zone},
     },
+    people::other_identifiers,
 };
 
 /// What organizers write of every action. A PUT lays its members over the document as it is; absent members stay.
@@ -107,6 +108,10 @@ pub struct ActionDocument {
     /// day that was set. Organizers only.
     #[serde(default, rename = "muster:destroy_after", skip_serializing_if = "Option::is_none")]
     pub muster_destroy_after: Option<NaiveDate>,
+    /// `muster:` and the UUID; then those in other systems, such as `google_id:17`, at most 100 of 200 characters, which only
+    /// organizers see. Replaced as a whole; ours is left out of what is written.
+    #[serde(default)]
+    pub identifiers: Vec<String>,
     /// A PUT names `muster:next_action`: null also clears one that is not shown because it is not published.
     #[serde(skip)]
     pub(super) sets_next: bool,
@@ -115,8 +120,6 @@ pub struct ActionDocument {
 /// The members of every action that answers have beside its [`ActionDocument`].
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ActionResource {
-    /// `muster:` and the UUID.
-    pub identifiers: Vec<String>,
     /// URL of the page.
     pub browser_url: String,
     /// When it was created.
@@ -141,7 +144,6 @@ impl ActionResource {
     pub fn new(kernel: &Kernel, action: &Action, links: Links) -> Self {
         let image = action.image.as_ref();
         Self {
-            identifiers: identifiers(action.id),
             browser_url: kernel.url(&action.path()),
             created_date: action.created_at,
             modified_date: action.modified_at,
@@ -205,6 +207,7 @@ pub struct NewAction {
     pub next_action: Option<String>,
     pub sets_next: bool,
     pub destroy_after: Option<NaiveDate>,
+    pub identifiers: Vec<String>,
     /// The zone in which its days are counted.
     pub zone: Zone,
     /// Its dates, each with the JSON pointer of its field: none may lie after its last day.
@@ -215,6 +218,7 @@ impl ActionDocument {
     /// The document of an action; members for organizers are left out for the public.
     pub fn of(action: &Action, is_organizer: bool) -> Self {
         let campaign = action.campaign.as_ref().filter(|campaign| is_organizer || campaign.is_public);
+        let others = action.identifiers.iter().filter(|_| is_organizer).cloned();
         Self {
             title: action.title.clone(),
             muster_summary: action.summary.clone(),
@@ -237,6 +241,7 @@ impl ActionDocument {
             muster_closes_at: action.closes_at,
             muster_next_action: action.next.as_ref().map(super::lifecycle::NextAction::path),
             muster_destroy_after: action.destroy_after.filter(|_| is_organizer),
+            identifiers: identifiers(action.id).into_iter().chain(others).collect(),
             sets_next: false,
         }
     }
@@ -275,6 +280,7 @@ impl ActionDocument {
             self.muster_texts,
             &mut errors,
         );
+        let identifiers = other_identifiers(&self.identifiers, &mut errors);
         let mut take = |pointer: &str, parsed: Result<String, TextError>| {
             parsed.unwrap_or_else(|e| {
                 errors.push(FieldError::new(pointer, e.code, e.detail));
@@ -332,6 +338,7 @@ impl ActionDocument {
                 next_action: self.muster_next_action,
                 sets_next: self.sets_next,
                 destroy_after: self.muster_destroy_after,
+                identifiers,
                 zone: *zones::DEFAULT,
                 dates,
             }),

@@ -29,7 +29,7 @@ mod submission;
 mod updates;
 
 pub use action::{Action, ActionText, CampaignState, Confirmation, Kind, Privacy, State, Texts};
-pub use api::{CampaignDocument, Campaigns, router, save_new_campaign};
+pub use api::{CampaignDocument, Campaigns, action_filter, router, save_new_campaign};
 pub use counts::{
     Cells, Dimension, MIN_TOTAL_FOR_BREAKDOWN, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells,
     publish_breakdowns, published_cells,
@@ -45,9 +45,9 @@ pub use ops::{
 pub use pages::{CampaignLink, PublicPages, campaign_context, home_context, link_page, pages};
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
-    OpenEnd, PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, by_slug, campaign_exists, close_due, close_end,
-    delete_short_link, lock, log_state, open_ends, organization_exists, page_of_actions, protected_actions,
-    short_links, state_changes, try_lock, void_previews,
+    IDENTIFIER_FIELD, OpenEnd, PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, by_slug, campaign_exists,
+    close_due, close_end, delete_short_link, lock, log_state, open_ends, organization_exists, page_of_actions,
+    protected_actions, short_links, state_changes, try_lock, void_previews,
 };
 pub use submission::{SubmissionMode, SubmissionOutcome};
 pub use updates::{Figure, UpdateDocument, UpdateKind, save_update};

@@ -53,8 +53,11 @@ pub enum FieldKind {
     /// A label that people have, found by a keyed index that the caller computes ([`Filter::resolve_labels`]); `eq` and `ne`.
     /// The column is what the index is compared with, in a subquery.
     Label,
-    /// `uuid`, written as OSDI's `muster:<uuid>`; all operators. Identifiers of other systems match no row.
+    /// `uuid`, written as OSDI's `muster:<uuid>` or alone; all operators. Identifiers of other systems match no row.
     Identifier,
+    /// The same, and identifiers of other systems, which are labels: what their index is compared with, in a subquery; `eq` and
+    /// `ne`.
+    Identifiers(&'static str),
 }
 
 /// A field that filters may refer to.
@@ -235,6 +238,7 @@ impl Comparison {
                 return;
             }
             Value::Label(_, index) => {
+                let column = if let FieldKind::Identifiers(labels) = self.field.kind { labels } else { column };
                 query.push(if is_eq { "(EXISTS (SELECT FROM " } else { "(NOT EXISTS (SELECT FROM " });
                 query.push(format_args!("{column} = ")).push_bind(index.clone()).push("))");
                 return;
@@ -342,7 +346,7 @@ impl<'a> Parser<'a> {
 
         let start = self.at;
         let name = self.word();
-        let Some(field) = self.fields.0.iter().find(|field| field.name == name) else {
+        let Some(field) = self.fields.0.iter().find(|field| field.is_called(name)) else {
             let names: Vec<_> = self.fields.0.iter().map(|field| field.name).collect();
             let detail = format!("expected one of the fields {}", names.join(", "));
             return Err(self.error_at(start, detail));
@@ -368,7 +372,7 @@ impl<'a> Parser<'a> {
         if value == Value::Null && operator.is_order() {
             return Err(self.error_at(start, "null can only be compared with eq and ne"));
         }
-        if matches!(value, Value::Virtual(..)) && operator.is_order() {
+        if matches!(value, Value::Virtual(..) | Value::Label(..)) && operator.is_order() {
             return Err(self.error_at(start, "only identifiers of the form 'muster:<uuid>' have an order"));
         }
         Ok(Comparison { field, operator, value })
@@ -451,14 +455,24 @@ fn one_or(mut parts: Vec<Expr>, many: fn(Vec<Expr>) -> Expr) -> Expr {
     }
 }
 
+impl Field {
+    /// OSDI filters by `identifier` what its answers call `identifiers`.
+    fn is_called(&self, name: &str) -> bool {
+        let is_identifier = matches!(self.kind, FieldKind::Identifier | FieldKind::Identifiers(_));
+        self.name == name || is_identifier && matches!(name, "identifier" | "identifiers")
+    }
+}
+
 impl FieldKind {
     fn has_order(self) -> bool {
-        matches!(self, Self::Text | Self::Timestamp | Self::Integer | Self::Identifier)
+        matches!(self, Self::Text | Self::Timestamp | Self::Integer | Self::Identifier | Self::Identifiers(_))
     }
 
     fn value(self, literal: Literal<'_>) -> Option<Value> {
         let text = match literal {
-            Literal::Bare("null") => return (self != Self::Label).then_some(Value::Null),
+            Literal::Bare("null") => {
+                return (!matches!(self, Self::Label | Self::Identifiers(_))).then_some(Value::Null);
+            }
             Literal::Bare(bare) => {
                 return match self {
                     Self::Integer => bare.parse().ok().map(Value::Integer),
@@ -466,7 +480,12 @@ impl FieldKind {
                     // later versions of OData write these two without quotes
                     Self::Timestamp => timestamp(bare).map(Value::Timestamp),
                     Self::Uuid => Uuid::try_parse(bare).ok().map(Value::Uuid),
-                    Self::Text | Self::Enum(_) | Self::Virtual | Self::Label | Self::Identifier => None,
+                    Self::Text
+                    | Self::Enum(_)
+                    | Self::Virtual
+                    | Self::Label
+                    | Self::Identifier
+                    | Self::Identifiers(_) => None,
                 };
             }
             Literal::Quoted(text) => text,
@@ -482,9 +501,12 @@ impl FieldKind {
             Self::Enum(known) => known.contains(&text.as_str()).then_some(Value::Text(text)),
             Self::Virtual => Some(Value::Virtual(text, None)),
             Self::Label => Some(Value::Label(text, Vec::new())),
-            Self::Identifier => {
-                let id = text.strip_prefix("muster:").and_then(|id| Uuid::try_parse(id).ok());
-                Some(id.map_or(Value::Virtual(text, None), Value::Uuid))
+            Self::Identifier | Self::Identifiers(_) => {
+                let id = Uuid::try_parse(text.strip_prefix("muster:").unwrap_or(&text)).ok();
+                let other = |text| {
+                    if self == Self::Identifier { Value::Virtual(text, None) } else { Value::Label(text, Vec::new()) }
+                };
+                Some(id.map_or_else(|| other(text), Value::Uuid))
             }
             Self::Integer | Self::Boolean => None,
         }
@@ -495,7 +517,9 @@ impl fmt::Display for FieldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text | Self::Virtual | Self::Label => f.write_str("a text in single quotes"),
-            Self::Identifier => f.write_str("an identifier in single quotes, such as 'muster:<uuid>'"),
+            Self::Identifier | Self::Identifiers(_) => {
+                f.write_str("an identifier in single quotes, such as 'muster:<uuid>'")
+            }
             Self::Uuid => f.write_str("a UUID in single quotes"),
             Self::Timestamp => f.write_str("an RFC 3339 date or time in single quotes"),
             Self::Integer => f.write_str("a whole number"),

@@ -124,14 +124,14 @@ impl Labels {
 
     /// The keyed indexes under which the person is found.
     pub(super) fn indexes(&self, vault: &Vault) -> Vec<Vec<u8>> {
-        let identifiers = self.identifiers.iter().map(|label| vault.label_index(IDENTIFIER, &form(label)));
         let tags = self.tags.iter().map(|tag| tag_index(vault, tag));
         identifiers.chain(tags).collect()
     }
 }
 
-/// Kinds of labels that are found, as the names of their filter fields.
-pub(super) const IDENTIFIER: &str = "identifiers";
+/// Kinds of labels that are found.
+const IDENTIFIER: &str = "identifiers";
+/// Also the name of its filter field.
 const TAG: &str = "muster:tags";
 
 /// The keyed index of a tag.
@@ -141,7 +141,12 @@ pub fn tag_index(vault: &Vault, tag: &str) -> Vec<u8> {
 
 /// The keyed index of a value of a filter field.
 pub(super) fn filter_index(vault: &Vault, field: &str, typed: &str) -> Vec<u8> {
-    vault.label_index(field, &form(typed))
+    vault.label_index(if field == TAG { TAG } else { IDENTIFIER }, &form(typed))
+}
+
+/// What is compared with an identifier in another system that is no secret: that of an action.
+pub fn plain_index(typed: &str) -> Vec<u8> {
+    form(typed).into_bytes()
 }
 
 /// What makes two labels the same: people write tags with and without capitals.

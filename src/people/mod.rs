@@ -37,12 +37,12 @@ pub use details::{
     Consents, ContactDetails, CustomValue, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody, PersonLinks,
 };
 pub use erasure_log::{has_erasure_log, record as record_erasure, replay_erasures};
-pub use labels::{Extras, Labels, tag_index};
+pub use labels::{Extras, Labels, add as add_labels, other_identifiers, parse_identifiers, plain_index, tag_index};
 pub use links::{ERASE_PERSON, MY_DATA, VOID_LINKS, open, own_links, register_links};
 pub use ops::{
     ConsentContext, GivenConsents, LocatedPerson, VouchedPerson, append_all_consents, append_consents, apply_extras,
-    locate, locate_by_address, merge_confirmed_details, prepare_vouched_person, resolve_addresses, rounds,
-    set_updates_consent, submitted_person,
+    index_submission, locate, locate_by_address, merge_confirmed_details, prepare_vouched_person, resolve_filter,
+    rounds, set_updates_consent, submitted_person,
 };
 pub use records::{AllRecords, PersonRecord, PersonRecords, UnreadRows, require_links};
 pub use store::TABLE as PEOPLE;

@@ -23,12 +23,11 @@ pub const TABLE: &str = "people";
 
 /// Fields by which people can be filtered.
 pub(super) const FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "id", kind: FieldKind::Identifier },
+    Field { name: "identifier", column_sql: "id", kind: FieldKind::Identifiers(LABELLED) },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "modified_at", kind: FieldKind::Timestamp },
     Field { name: "email_address", column_sql: "id", kind: FieldKind::Virtual },
     Field { name: "preferred_language", column_sql: "locale", kind: FieldKind::Text },
-    Field { name: "identifiers", column_sql: LABELLED, kind: FieldKind::Label },
     Field { name: "muster:tags", column_sql: LABELLED, kind: FieldKind::Label },
 ]);
 

@@ -114,7 +114,7 @@ async fn list_petitions(
     query: ListQuery,
 ) -> Result<Response> {
     let actor = reader.reader();
-    let filter = query.filter(store::PETITION_FIELDS)?;
+    let filter = campaigns::action_filter(&query, store::PETITION_FIELDS, actor.as_ref())?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let (rows, extent) =
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;

@@ -14,7 +14,7 @@ use super::super::{
 use crate::{
     error::{Code, Error, Result},
     kernel::{
-        filter::{Filter, Index},
+        filter::{Field, FieldKind, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
         text::LocaleTag,
@@ -56,6 +56,7 @@ struct ActionRow {
     state: State,
     state_reason: String,
     state_since: Option<DateTime<Utc>>,
+    identifiers: Vec<String>,
     opens_at: Option<DateTime<Utc>>,
     closes_at: Option<DateTime<Utc>>,
     next_kind: Option<Kind>,
@@ -91,6 +92,7 @@ impl TryFrom<ActionRow> for Action {
             state: row.state,
             state_reason: row.state_reason,
             state_since: row.state_since,
+            identifiers: row.identifiers,
             opens_at: row.opens_at,
             closes_at: row.closes_at,
             next: match (row.next_kind, row.next_slug, row.next_title) {
@@ -185,7 +187,7 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
         r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, c.slug AS "campaign_slug?",
                 c.state = 'published' AS "campaign_is_public?", a.vault_id, v.destroy_after AS "vault_destroy_after?", a.destroy_after AS chosen_destroy_after, o.retention_months, a.ends_at, a.timezone, e.ended_at AS "ended_at?", a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary,
                 a.description, a.texts, a.button, a.thanks, a.share_text, a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by, a.privacy AS "privacy: Privacy", a.confirmation AS "confirmation: Confirmation", a.state AS "state: State", a.state_reason,
-                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
+                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.identifiers, a.opens_at, a.closes_at,
                 n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
                 a.send_thanks, a.published_count, a.published_at, a.verified_at, a.created_at, a.modified_at
          FROM actions a JOIN organizations o ON o.id = a.organization_id
@@ -211,7 +213,7 @@ pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>
         r#"SELECT a.id AS "id!", a.organization_id AS "organization_id!", o.name AS "organization_name!", a.campaign_id, c.slug AS "campaign_slug?",
                 c.state = 'published' AS "campaign_is_public?", a.vault_id AS "vault_id!", v.destroy_after AS "vault_destroy_after?", a.destroy_after AS chosen_destroy_after, o.retention_months AS "retention_months!", a.ends_at, a.timezone, e.ended_at AS "ended_at?", a.kind AS "kind!: Kind", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
                 a.description AS "description!", a.texts AS "texts!", a.button AS "button!", a.thanks AS "thanks!", a.share_text AS "share_text!", a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by AS "hosted_by!", a.privacy AS "privacy!: Privacy", a.confirmation AS "confirmation!: Confirmation", a.state AS "state!: State", a.state_reason AS "state_reason!",
-                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
+                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.identifiers AS "identifiers!", a.opens_at, a.closes_at,
                 n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation AS "preview_generation!",
                 a.send_thanks AS "send_thanks!", a.published_count AS "published_count!", a.published_at, a.verified_at, a.created_at AS "created_at!", a.modified_at AS "modified_at!"
          FROM actions a JOIN organizations o ON o.id = a.organization_id
@@ -227,6 +229,13 @@ pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>
     .await?;
     in_order(rows, ids, |row| row.id).into_iter().map(Action::try_from).collect()
 }
+
+/// The filter field of the identifiers of an action.
+pub const IDENTIFIER_FIELD: Field = Field {
+    name: "identifier",
+    column_sql: "a.id",
+    kind: FieldKind::Identifiers("unnest(a.identifiers) i WHERE convert_to(lower(i), 'UTF8')"),
+};
 
 /// Newest first.
 const KEY: &[KeyColumn] = &[KeyColumn { sql: "a.id", kind: KeyKind::Uuid }];
@@ -289,8 +298,8 @@ pub(crate) async fn insert_action(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
-                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id, state_reason, destroy_after)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22, $23, $24)",
+                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id, state_reason, destroy_after, identifiers)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22, $23, $24, $25)",
         id,
         organization,
         campaign,
@@ -314,7 +323,8 @@ pub(crate) async fn insert_action(
         new.share_text,
         new.image,
         new.state_reason,
-        new.destroy_after.filter(|_| new.privacy == Privacy::Standard)
+        new.destroy_after.filter(|_| new.privacy == Privacy::Standard),
+        &new.identifiers
     )
     .execute(conn)
     .await?;
@@ -334,7 +344,8 @@ pub(crate) async fn save_action(
     sqlx::query!(
         "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, state_reason = $9,
                             opens_at = $10, closes_at = $11, modified_at = $12, share_text = $13, image_id = $14, hosted_by = $15,
-                            campaign_id = $16, destroy_after = CASE WHEN privacy = 'standard' THEN coalesce($17, destroy_after) END
+                            campaign_id = $16, destroy_after = CASE WHEN privacy = 'standard' THEN coalesce($17, destroy_after) END,
+                            identifiers = $18
          WHERE id = $1",
         id,
         new.title,
@@ -352,7 +363,8 @@ pub(crate) async fn save_action(
         new.image,
         new.hosted_by,
         campaign,
-        chosen_end
+        chosen_end,
+        &new.identifiers
     )
     .execute(conn)
     .await?;

@@ -194,7 +194,7 @@ pub(super) async fn list_events(
     query: ListQuery,
 ) -> Result<Response> {
     let actor = reader.reader();
-    let filter = query.filter(store::EVENT_FIELDS)?;
+    let filter = campaigns::action_filter(&query, store::EVENT_FIELDS, actor.as_ref())?;
     let mut conn = events.kernel.db.acquire().await?;
     let (rows, extent) =
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;

@@ -20,7 +20,7 @@ use crate::{
 
 /// Fields of `filter` in the list of events.
 pub(crate) const EVENT_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
+    campaigns::IDENTIFIER_FIELD,
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "start_date", column_sql: "k.starts_at", kind: FieldKind::Timestamp },
     Field { name: "end_date", column_sql: "k.ends_at", kind: FieldKind::Timestamp },

@@ -61,6 +61,7 @@ pub(super) fn event() -> Event {
         state: State::Published,
         state_reason: String::new(),
         state_since: None,
+        identifiers: Vec::new(),
         opens_at: None,
         closes_at: None,
         next: None,

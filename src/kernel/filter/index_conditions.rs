@@ -41,7 +41,7 @@ impl Index {
 
     fn answers(&self, comparison: &Comparison) -> bool {
         let is_indexed = match &comparison.value {
-            Value::Null => false,
+            Value::Null | Value::Label(..) => false,
             Value::Text(text) => self.values.is_empty() || self.values.contains(&text.as_str()),
             _ => true,
         };

@@ -235,6 +235,26 @@ fn identifiers_are_compared_as_ids() {
     assert!(parse("identifier lt 'other'").unwrap_err().detail.contains("muster:<uuid>"));
     let mut filter = parse("identifier eq 'other'").unwrap();
     assert_eq!(filter.virtual_texts(), Vec::<String>::new());
+    // as answers show it, or without the prefix; under OSDI's name and that of the member
+    for alike in [format!("identifiers eq 'muster:{id}'"), format!("identifier eq '{id}'")] {
+        assert_eq!(sql_of(&alike), "(p.id = $1)");
+    }
+}
+
+#[test]
+fn identifiers_of_other_systems_are_labels() {
+    const FIELDS: FieldSet =
+        FieldSet(&[field("identifier", "p.id", FieldKind::Identifiers("labels l WHERE l.id = p.id AND l.label"))]);
+    let sql_of = |input: &str| sql(&Filter::parse(input, FIELDS).unwrap());
+    let id = "018f0000-0000-7000-8000-000000000001";
+    for own in [format!("identifiers eq 'muster:{id}'"), format!("identifier eq '{id}'")] {
+        assert_eq!(sql_of(&own), "(p.id = $1)");
+    }
+    let other = "(EXISTS (SELECT FROM labels l WHERE l.id = p.id AND l.label = $1))";
+    assert_eq!(sql_of("identifiers eq 'newsletter:17'"), other);
+    assert!(Filter::parse("identifier gt 'newsletter:17'", FIELDS).is_err());
+    let filter = Filter::parse("identifier eq 'newsletter:17'", FIELDS).unwrap();
+    assert!(filter.index_conditions(&[Index::equal("p.id")]).is_empty());
 }
 
 #[test]

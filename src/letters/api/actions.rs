@@ -274,7 +274,7 @@ pub(super) async fn list_letter_actions(
     query: ListQuery,
 ) -> Result<Response> {
     let (kernel, actor) = (&letters.kernel, reader(actor));
-    let filter = query.filter(store::ACTION_FIELDS)?;
+    let filter = campaigns::action_filter(&query, store::ACTION_FIELDS, actor.as_ref())?;
     let mut conn = kernel.db.acquire().await?;
     let organization = actor.as_ref().map(|a| a.organization_id);
     let (rows, extent) = store::list(&mut conn, organization, filter.as_ref(), &query.page, letters.today()).await?;

@@ -20,7 +20,7 @@ use crate::{
 
 /// Fields of `filter` in the list of letter actions.
 pub(crate) const ACTION_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
+    campaigns::IDENTIFIER_FIELD,
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
     Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(State::NAMES) },

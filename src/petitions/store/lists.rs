@@ -17,7 +17,7 @@ use crate::{
 
 /// Filter fields of petitions.
 pub(crate) const PETITION_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
+    campaigns::IDENTIFIER_FIELD,
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
     Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(State::NAMES) },
