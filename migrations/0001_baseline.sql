@@ -285,6 +285,18 @@ CREATE TABLE person_labels (
 );
 CREATE INDEX person_labels_label_index_idx ON person_labels (label_index);
 
+-- Keyed indexes of the identifiers in other systems that organizers gave a signature, registration or letter. The identifiers
+-- themselves are sealed in its row. Protected vaults have none.
+CREATE TABLE submission_labels (
+    submission_id uuid NOT NULL, -- its row deletes these (delete_submission_labels)
+    person_id     uuid NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    label_index   bytea NOT NULL, -- as that of a person
+    CONSTRAINT submission_labels_pkey PRIMARY KEY (submission_id, label_index),
+    CONSTRAINT submission_labels_index_check CHECK (octet_length(label_index) = 32)
+);
+CREATE INDEX submission_labels_label_index_idx ON submission_labels (label_index);
+CREATE INDEX submission_labels_person_id_idx ON submission_labels (person_id);
+
 -- Suppressed addresses, which get no mail. The global list ("never mail me again") is hashed under a key of its own,
 -- so that it cannot be joined with the people of a vault.
 CREATE TABLE suppressions (

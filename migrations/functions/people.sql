@@ -171,3 +171,10 @@ BEGIN
     INSERT INTO people_rewrites (xid) VALUES (pg_current_xact_id());
     RETURN cardinality(persons);
 END $$;
+
+-- Drops what a submission was found by, once it or what was typed into it is gone.
+CREATE OR REPLACE FUNCTION delete_submission_labels() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM submission_labels WHERE submission_id = OLD.id;
+    RETURN NULL;
+END $$;

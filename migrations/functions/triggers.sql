@@ -43,3 +43,14 @@ CREATE OR REPLACE TRIGGER emails_settled_deleted AFTER DELETE ON emails_settled 
     FOR EACH STATEMENT EXECUTE FUNCTION count_settled_mail();
 CREATE OR REPLACE TRIGGER mail_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
 CREATE OR REPLACE TRIGGER mail_organization_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_organization_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
+
+-- identifiers of submissions
+CREATE OR REPLACE TRIGGER signatures_labels_deleted AFTER DELETE ON signatures FOR EACH ROW EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER signatures_labels_dropped AFTER UPDATE OF sealed ON signatures FOR EACH ROW WHEN (OLD.sealed IS NOT NULL AND NEW.sealed IS NULL)
+    EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER attendances_labels_deleted AFTER DELETE ON attendances FOR EACH ROW EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER attendances_labels_dropped AFTER UPDATE OF sealed ON attendances FOR EACH ROW WHEN (OLD.sealed IS NOT NULL AND NEW.sealed IS NULL)
+    EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER letters_labels_deleted AFTER DELETE ON letters FOR EACH ROW EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER letters_labels_dropped AFTER UPDATE OF sealed ON letters FOR EACH ROW WHEN (OLD.sealed IS NOT NULL AND NEW.sealed IS NULL)
+    EXECUTE FUNCTION delete_submission_labels();

@@ -78,6 +78,10 @@ impl SubmissionPayload for AttendancePayload {
     fn locale(&self) -> Option<LocaleTag> {
         self.locale
     }
+
+    fn identifiers_mut(&mut self) -> &mut Vec<String> {
+        &mut self.identifiers
+    }
 }
 
 impl AsRef<Action> for Event {
@@ -194,6 +198,7 @@ impl SubmissionKind for AttendanceKind {
     fn record(c: &LoadedAttendance) -> Value {
         json!({
             "state": c.row.state,
+            "identifiers": c.payload.identifiers,
             "start_date": c.parent.plan.starts_at,
             "party_size": c.row.party_size,
             "interpretation": c.payload.interpretation,
@@ -216,7 +221,11 @@ impl SubmissionKind for AttendanceKind {
     }
 
     fn details(c: &LoadedAttendance) -> Result<Vec<Detail>> {
-        Ok(links::details(c))
+        Ok(links::details(c, c.row.party_size))
+    }
+
+    async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<bool> {
+        store::replace_sealed(conn, id, sealed).await
     }
 
     fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -> LinkPage {

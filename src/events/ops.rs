@@ -32,6 +32,9 @@ use crate::{
 pub struct AttendancePayload {
     /// The person's details.
     pub details: Details,
+    /// Identifiers in other systems, which only organizers give.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<String>,
     /// Requested language of interpretation (BCP 47), or "".
     #[serde(skip_serializing_if = "String::is_empty")]
     pub interpretation: String,

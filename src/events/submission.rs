@@ -282,6 +282,7 @@ impl Events {
         let pick = |old: String, newer: &str| if newer.is_empty() { old } else { newer.to_owned() };
         let now = AttendancePayload {
             details: before.details.merged(new.person.details.clone()),
+            identifiers: before.identifiers,
             interpretation: pick(before.interpretation, &new.interpretation),
             access_needs: pick(before.access_needs, &new.access_needs),
             consents: new.consents.clone(),
@@ -314,6 +315,7 @@ impl Events {
         let locale = new.person.locale.unwrap_or(action.locale);
         let payload = AttendancePayload {
             details: new.person.details.clone(),
+            identifiers: Vec::new(),
             interpretation: new.interpretation.clone(),
             access_needs: new.access_needs.clone(),
             consents: new.consents.clone(),

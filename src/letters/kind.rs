@@ -62,6 +62,10 @@ impl SubmissionPayload for LetterPayload {
     fn locale(&self) -> Option<LocaleTag> {
         Some(self.locale)
     }
+
+    fn identifiers_mut(&mut self) -> &mut Vec<String> {
+        &mut self.identifiers
+    }
 }
 
 impl AsRef<Action> for LetterAction {
@@ -182,6 +186,7 @@ impl SubmissionKind for LetterKind {
         let (subject, message) = composed.unwrap_or_else(|| (c.payload.subject.clone(), c.payload.message.clone()));
         json!({
             "state": c.row.state,
+            "identifiers": c.payload.identifiers,
             "offices": c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect::<Vec<_>>(),
             "subject": subject,
             "message": message,
@@ -204,6 +209,11 @@ impl SubmissionKind for LetterKind {
 
     fn details(c: &LoadedLetter) -> Result<Vec<Detail>> {
         links::details(c)
+    }
+
+    async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<bool> {
+        store::replace_sealed(conn, id, sealed).await?;
+        Ok(true)
     }
 
     fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedLetter) -> LinkPage {

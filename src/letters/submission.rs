@@ -37,6 +37,9 @@ pub const LETTERS: &str = "letters";
 pub struct LetterPayload {
     /// The person's details.
     pub details: Details,
+    /// Identifiers in other systems, which only organizers give.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<String>,
     /// The subject; "" for one of the template's.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub subject: String,
@@ -284,6 +287,7 @@ impl Letters {
         let email_index = vault.email_index(&new.person.email);
         let payload = LetterPayload {
             details: new.person.details,
+            identifiers: Vec::new(),
             subject: new.subject,
             message: new.message,
             greeting: new.greeting,

@@ -168,8 +168,7 @@ async fn list_people(
     let mut filter = query.filter(store::FIELDS)?;
     let mut conn = people.kernel.db.acquire().await?;
     if let Some(filter) = &mut filter {
-        ops::resolve_addresses(&mut conn, &vault, filter).await?;
-        ops::resolve_labels(&vault, filter);
+        ops::resolve_filter(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
     let items = PersonResource::read(&people.kernel, &mut conn, &vault, &rows).await?;

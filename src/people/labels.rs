@@ -63,6 +63,33 @@ impl Extras {
     }
 }
 
+/// Checks the identifiers in other systems that a document names; each is kept once, and ours are left out.
+pub fn other_identifiers(typed: &[String], errors: &mut Vec<FieldError>) -> Vec<String> {
+    let mut kept = Vec::new();
+    add(&mut kept, &lines(typed, "/identifiers", errors));
+    kept
+}
+
+/// As [`other_identifiers`], of a body's member `identifiers`.
+///
+/// # Errors
+/// 422 with a pointer for each refused one.
+pub fn parse_identifiers(typed: &[String]) -> Result<Vec<String>> {
+    let mut errors = Vec::new();
+    let identifiers = other_identifiers(typed, &mut errors);
+    if errors.is_empty() { Ok(identifiers) } else { Err(Error::Fields(errors)) }
+}
+
+/// Adds labels that are not there; the newest are kept when they become too many.
+pub fn add(own: &mut Vec<String>, newer: &[String]) {
+    for label in newer {
+        if !own.iter().any(|known| same(known, label)) {
+            own.push(label.clone());
+        }
+    }
+    own.drain(..own.len().saturating_sub(MAX_LABELS));
+}
+
 /// Checks a list of labels. Identifiers of ours are left out: they say what is known.
 pub(super) fn lines(typed: &[String], at: &str, errors: &mut Vec<FieldError>) -> Vec<String> {
     if typed.len() > MAX_LABELS {
@@ -108,12 +135,7 @@ impl Labels {
             (&mut self.tags, &said.labels.tags),
             (&mut self.languages, &said.labels.languages),
         ] {
-            for label in newer {
-                if !own.iter().any(|known| same(known, label)) {
-                    own.push(label.clone());
-                }
-            }
-            own.drain(..own.len().saturating_sub(MAX_LABELS));
+            add(own, newer);
         }
         self.custom_fields.extend(said.labels.custom_fields.clone());
         while self.custom_fields.len() > MAX_LABELS {
@@ -125,7 +147,7 @@ impl Labels {
     /// The keyed indexes under which the person is found.
     pub(super) fn indexes(&self, vault: &Vault) -> Vec<Vec<u8>> {
         let tags = self.tags.iter().map(|tag| tag_index(vault, tag));
-        identifiers.chain(tags).collect()
+        identifier_indexes(vault, &self.identifiers).chain(tags).collect()
     }
 }
 
@@ -133,6 +155,11 @@ impl Labels {
 const IDENTIFIER: &str = "identifiers";
 /// Also the name of its filter field.
 const TAG: &str = "muster:tags";
+
+/// The keyed indexes of identifiers in other systems.
+pub(super) fn identifier_indexes(vault: &Vault, identifiers: &[String]) -> impl Iterator<Item = Vec<u8>> {
+    identifiers.iter().map(|label| vault.label_index(IDENTIFIER, &form(label)))
+}
 
 /// The keyed index of a tag.
 pub fn tag_index(vault: &Vault, tag: &str) -> Vec<u8> {

@@ -81,13 +81,22 @@ pub fn rounds<T>(acts: impl IntoIterator<Item = T>, person_of: impl Fn(&T) -> Uu
     rounds
 }
 
-/// Replaces the labels in a filter of people by their keyed indexes.
-pub(super) fn resolve_labels(vault: &Vault, filter: &mut Filter) {
-    filter.resolve_labels(|field, typed| labels::filter_index(vault, field, typed));
+/// Replaces the indexes by which a submission is found: those of its identifiers in other systems.
+pub async fn index_submission(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    person: Uuid,
+    submission: Uuid,
+    identifiers: &[String],
+) -> Result<()> {
+    let indexes: Vec<Vec<u8>> = labels::identifier_indexes(vault, identifiers).collect();
+    store::save_submission_labels(conn, person, submission, &indexes).await
 }
 
-/// Replaces the addresses in a filter (virtual field `email_address`) by the ids of the people who have them.
-pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
+/// Replaces what is sealed in a filter by what it is found by: addresses (virtual field `email_address`) by the ids of the people who
+/// have them, labels by their keyed indexes.
+pub async fn resolve_filter(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
+    filter.resolve_labels(|field, typed| labels::filter_index(vault, field, typed));
     let index_of = |input: &str| EmailAddress::parse(input).ok().map(|address| vault.email_index(&address));
     let indexes: Vec<Vec<u8>> = filter.virtual_texts().iter().filter_map(|input| index_of(input)).collect();
     if indexes.is_empty() {

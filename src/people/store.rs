@@ -232,6 +232,31 @@ pub(super) async fn save_labels(conn: &mut PgConnection, person: Uuid, indexes: 
     Ok(())
 }
 
+/// Replaces the keyed indexes by which a submission is found.
+pub(super) async fn save_submission_labels(
+    conn: &mut PgConnection,
+    person: Uuid,
+    submission: Uuid,
+    indexes: &[Vec<u8>],
+) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM submission_labels WHERE submission_id = $1 AND label_index <> ALL ($2)",
+        submission,
+        indexes
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO submission_labels (submission_id, person_id, label_index) SELECT $1, $2, i FROM unnest($3::bytea[]) i ON CONFLICT DO NOTHING",
+        submission,
+        person,
+        indexes
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Which of these people agreed to updates last, and which ended them; those who said neither are left out.
 pub(super) async fn wishes(conn: &mut PgConnection, people: &[Uuid]) -> Result<HashMap<Uuid, bool>> {
     let rows = sqlx::query!(

@@ -162,6 +162,7 @@ fn merged_payload(kernel: &Kernel, newer: &LoadedSignature, effective: &Signatur
     let payload = &newer.payload;
     let now = SignaturePayload {
         details: before.details.merged(payload.details.clone()),
+        identifiers: before.identifiers,
         comments: if payload.comments.is_empty() { before.comments } else { payload.comments.clone() },
         answers: before.answers.into_iter().chain(payload.answers.clone()).collect(),
         ..payload.clone()

@@ -60,6 +60,10 @@ impl SubmissionPayload for SignaturePayload {
     fn locale(&self) -> Option<LocaleTag> {
         self.locale
     }
+
+    fn identifiers_mut(&mut self) -> &mut Vec<String> {
+        &mut self.identifiers
+    }
 }
 
 impl AsRef<Action> for Petition {
@@ -184,6 +188,7 @@ impl SubmissionKind for SignatureKind {
     fn record(c: &LoadedSignature) -> Value {
         json!({
             "state": c.row.state,
+            "identifiers": c.payload.identifiers,
             "display": c.row.display,
             "counted_date": c.row.counted_at,
             "comments": c.payload.comments,
@@ -216,6 +221,11 @@ impl SubmissionKind for SignatureKind {
 
     fn mail_context(c: &LoadedSignature) -> minijinja::Value {
         context! { has_letter => c.row.letter_id.is_some() }
+    }
+
+    async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<bool> {
+        store::replace_sealed(conn, id, sealed).await?;
+        Ok(true)
     }
 
     fn confirmed_page(kernel: &Kernel, c: &LoadedSignature) -> LinkPage {

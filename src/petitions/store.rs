@@ -377,3 +377,9 @@ pub(super) async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by:
     .await?;
     Ok(())
 }
+
+/// Replaces the sealed content of a signature, which is locked.
+pub(super) async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE signatures SET sealed = $2 WHERE id = $1", id, sealed).execute(conn).await?;
+    Ok(())
+}

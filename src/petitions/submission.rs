@@ -53,6 +53,9 @@ pub const SIGNATURES: &str = "signatures";
 pub struct SignaturePayload {
     /// The person's details.
     pub details: Details,
+    /// Identifiers in other systems, which only organizers give.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<String>,
     /// The comment.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub comments: String,
@@ -481,6 +484,7 @@ impl Petitions {
             sealed: (!dropped).then(|| {
                 let payload = SignaturePayload {
                     details: new.person.details,
+                    identifiers: Vec::new(),
                     comments: new.comments,
                     consents: new.consents,
                     answers: new.answers,

@@ -35,11 +35,13 @@ enum Fate {
 use Fate::{Emptied, Hashed, RowGoes, Stays};
 
 /// Every column of ids, bytes or JSON without a foreign key that can lead to a person, and what erasure does with it.
-const LEADS: [(&str, Fate); 47] = [
+const LEADS: [(&str, Fate); 49] = [
     ("people.id", RowGoes),
     ("people.email_index", RowGoes),
     ("people.sealed", RowGoes),
     ("person_labels.label_index", RowGoes),
+    ("submission_labels.label_index", RowGoes),
+    ("submission_labels.submission_id", RowGoes),
     ("consents.id", RowGoes),
     ("signatures.id", RowGoes),
     ("signatures.sealed", RowGoes),
@@ -290,6 +292,9 @@ async fn everything(app: &TestApp, token: &str) -> Uuid {
     let key = [("Idempotency-Key", "one")];
     let person = app.request(Method::POST, "/api/v1/people", t, &key, Some(&noted)).await.id();
     app.get(&format!("/api/v1/people/{person}"), t).await.expect(200);
+    let mut entered = zeno();
+    merge(&mut entered, json!({"identifiers": ["crm:4"]}));
+    app.post("/api/v1/events/assembly/attendances", t, &entered).await.expect(200);
     app.put(&format!("/api/v1/people/{person}"), t, &json!({"family_name": "Quarshie-Ba"})).await.expect(200);
     let news = json!({"muster:texts": {"en": {"subject": "News", "body": "News"}}, "muster:audience": {"actions": ["status"]}});
     let broadcast = TestApp::created(&app.post("/api/v1/broadcasts", t, &news).await);
@@ -402,6 +407,7 @@ async fn every_column_that_may_lead_to_a_person_is_on_the_list(pool: PgPool) {
         "people_to_rewrite",
         "person_labels",
         "signatures",
+        "submission_labels",
     ];
     assert_eq!(refers, known, "a new table that refers to people: everything() has to fill it");
 }
@@ -425,7 +431,8 @@ async fn nothing_of_an_erased_person_is_left_anywhere(pool: PgPool) {
             "SELECT id::text FROM signatures WHERE person_id = '{person}' UNION ALL SELECT id::text FROM attendances WHERE person_id = '{person}'
              UNION ALL SELECT id::text FROM letters WHERE person_id = '{person}' UNION ALL SELECT id::text FROM consents WHERE person_id = '{person}'
              UNION ALL SELECT o.id::text FROM outreaches o JOIN letters l ON l.id = o.letter_id WHERE l.person_id = '{person}'
-             UNION ALL SELECT encode(label_index, 'hex') FROM person_labels WHERE person_id = '{person}'"
+             UNION ALL SELECT encode(label_index, 'hex') FROM person_labels WHERE person_id = '{person}'
+             UNION ALL SELECT encode(label_index, 'hex') FROM submission_labels WHERE person_id = '{person}'"
         ),
     )
     .await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
-    fixtures::{confirm, event, letter_action, office},
+    fixtures::{confirm, create_all_resources, event, letter_action, office},
     harness::{Reply, TestApp, merge, signer},
 };
 
@@ -621,4 +621,123 @@ async fn labels_are_kept_sealed_found_and_mailed_to(pool: PgPool) {
     app.delete(&format!("{PEOPLE}/{id}"), t).await.expect(200);
     let left = "SELECT count(*) FROM person_labels l JOIN people p ON p.id = l.person_id JOIN vaults v ON v.id = p.vault_id JOIN organizations o ON o.id = v.organization_id WHERE o.name = 'Alliance'";
     assert_eq!(app.count(left).await, 2, "those of the driver are left");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn identifiers_in_other_systems_are_kept_and_found(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let resources = create_all_resources(&app, "Alliance").await;
+    let neighbour = app.token("Neighbours", "all").await;
+    let own = Some(resources.token.as_str());
+    for (path, id) in [
+        ("/api/v1/events", resources.event),
+        ("/api/v1/petitions", resources.petition),
+        ("/api/v1/advocacy_campaigns", resources.letter_action),
+    ] {
+        let one = format!("{path}/{id}");
+        let kept = json!([format!("muster:{id}"), "google_id_x:abc", "CRM:4"]);
+        let typed = json!({"identifiers": [format!("muster:{id}"), "google_id_x:abc", "CRM:4", "crm:4"]});
+        assert_eq!(app.put(&one, own, &typed).await.expect(200)["identifiers"], kept, "{path}");
+        // another change leaves them, and an answer can be sent back
+        let whole = app.put(&one, own, &json!({"title": "Another title"})).await.expect(200);
+        assert_eq!(whole["identifiers"], kept, "{path}");
+        assert_eq!(app.put(&one, own, &whole).await.expect(200)["identifiers"], kept, "{path}");
+        let found = async |filter: &str, token: Option<&str>| {
+            let list = app.get(&format!("{path}?filter={filter}"), token).await.expect(200);
+            list["total_records"].as_i64().unwrap()
+        };
+        for (filter, records) in [
+            ("identifiers%20eq%20'google_id_x:abc'".to_owned(), 1),
+            ("identifier%20eq%20'crm:4'".to_owned(), 1),
+            (format!("identifiers%20eq%20'muster:{id}'"), 1),
+            (format!("identifiers%20eq%20'{id}'"), 1),
+            ("identifiers%20eq%20'google_id_x:abcd'".to_owned(), 0),
+        ] {
+            assert_eq!(found(&filter, own).await, records, "{path} {filter}");
+        }
+        // they are nobody else's
+        assert_eq!(found("identifiers%20eq%20'google_id_x:abc'", Some(&neighbour)).await, 0, "the neighbour {path}");
+        assert_eq!(found("identifiers%20eq%20'google_id_x:abc'", None).await, 0, "the public {path}");
+        assert_eq!(app.get(&one, None).await.expect(200)["identifiers"], json!([format!("muster:{id}")]));
+        app.put(&one, own, &json!({"identifiers": ["x".repeat(201)]})).await.problem(
+            422,
+            "validation_failed",
+            &["/identifiers/0"],
+        );
+        assert_eq!(app.put(&one, own, &json!({"identifiers": []})).await.expect(200)["identifiers"], json!([kept[0]]));
+    }
+    let new = json!({"title": "Weekly meeting", "identifiers": ["google_id_x:new"]});
+    let made = app.post("/api/v1/events", own, &new).await.expect(201);
+    assert_eq!(made["identifiers"][1], "google_id_x:new");
+    let people = async |filter: String| {
+        app.get(&format!("/api/v1/people?filter={filter}"), own).await.expect(200)["total_records"].clone()
+    };
+    for alike in ["identifiers%20eq%20'muster:", "identifier%20eq%20'muster:", "identifiers%20eq%20'"] {
+        assert_eq!(people(format!("{alike}{}'", resources.person)).await, 1, "{alike}");
+    }
+    let attendances = format!(
+        "/api/v1/events/{}/attendances?filter=identifiers%20eq%20'muster:{}'",
+        resources.event, resources.attendance
+    );
+    assert_eq!(app.get(&attendances, own).await.expect(200)["total_records"], 1);
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn identifiers_of_acts_are_kept_sealed_and_found(pool: PgPool) {
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
+    let token = app.owner().await;
+    let t = Some(token.as_str());
+    office(&app, &token, "minister").await;
+    app.petition(&token, json!({})).await;
+    event(&app, &token, json!({})).await;
+    letter_action(&app, &token, json!({})).await;
+    let mut act = signer("okra@example.org");
+    merge(&mut act["person"], json!({"family_name": "Okra"}));
+    merge(&mut act, json!({"identifiers": ["muster:1", "crm:okra-1", "CRM:Okra-1"]}));
+    for path in [SIGN, ATTEND, "/api/v1/advocacy_campaigns/write/outreaches"] {
+        let made = app.post(path, t, &act).await.expect(201);
+        let id = made["identifiers"][0].as_str().unwrap().strip_prefix("muster:").unwrap().to_owned();
+        assert_eq!(made["identifiers"], json!([format!("muster:{id}"), "crm:okra-1"]), "{path}");
+        let one = format!("{path}/{id}");
+        assert_eq!(app.get(&one, t).await.expect(200)["identifiers"], made["identifiers"], "{path}");
+        let found = async |filter: &str| {
+            app.get(&format!("{path}?filter=identifiers%20eq%20'{filter}'"), t).await.expect(200)["total_records"]
+                .clone()
+        };
+        for (filter, records) in [("crm:OKRA-1", 1), ("crm:okra-2", 0), (format!("muster:{id}").as_str(), 1)] {
+            assert_eq!(found(filter).await, records, "{path} {filter}");
+        }
+        if path != "/api/v1/advocacy_campaigns/write/outreaches" {
+            // added to, as those of a person, and an answer can be sent back
+            let both = json!([format!("muster:{id}"), "crm:okra-1", "sheet:okra-2"]);
+            let put = app.put(&one, t, &json!({"identifiers": ["sheet:okra-2"]})).await.expect(200);
+            assert_eq!(put["identifiers"], both, "{path}");
+            assert_eq!(app.put(&one, t, &put).await.expect(200)["identifiers"], both, "{path}");
+            assert_eq!((found("sheet:okra-2").await, found("crm:okra-1").await), (json!(1), json!(1)), "{path}");
+            app.put(&one, t, &json!({"identifiers": ["x".repeat(201)]})).await.problem(
+                422,
+                "validation_failed",
+                &["/identifiers/0"],
+            );
+        }
+        // whoever may not read contacts learns what was sent
+        let writer = app.token("Alliance", "contacts:write,actions:write").await;
+        let sent = app.post(path, Some(&writer), &act).await.expect(201);
+        assert!(!sent.to_string().contains(&id), "{path} {sent}");
+    }
+    // the public gives none
+    let mut public = signer("bela@example.org");
+    merge(&mut public, json!({"identifiers": ["public:1"]}));
+    app.post(SIGN, None, &public).await.expect(202);
+    confirm(&app, "bela@example.org").await;
+    let filter = format!("{SIGN}?filter=identifiers%20eq%20'public:1'");
+    assert_eq!(app.get(&filter, t).await.expect(200)["total_records"], 0);
+    let of_signatures = "SELECT count(*) FROM submission_labels l JOIN signatures s ON s.id = l.submission_id";
+    assert_eq!(app.count(of_signatures).await, 2);
+    // what it was found by goes with what was typed, and with the row
+    sqlx::query("UPDATE signatures SET sealed = NULL").execute(&app.kernel.db).await.unwrap();
+    assert_eq!(app.count(of_signatures).await, 0);
+    sqlx::query("DELETE FROM attendances").execute(&app.kernel.db).await.unwrap();
+    let without_letter = "SELECT count(*) FROM submission_labels WHERE submission_id NOT IN (SELECT id FROM letters)";
+    assert_eq!(app.count(without_letter).await, 0);
 }

@@ -4,9 +4,10 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 use uuid::Uuid;
+use validator::Validate;
 
 use super::{confirmation::Locked, loaded::Loaded, mail::DueReminder};
 use crate::{
@@ -95,6 +96,15 @@ pub trait SubmissionPayload: Clone + Default + Serialize + DeserializeOwned + Se
     fn consents(&self) -> &Consents;
     /// The language of the form.
     fn locale(&self) -> Option<LocaleTag>;
+    /// Its identifiers in other systems.
+    fn identifiers_mut(&mut self) -> &mut Vec<String>;
+}
+
+/// The member `identifiers` of a PUT.
+#[derive(Debug, Default, Serialize, Deserialize, Validate)]
+pub struct IdentifiersMember {
+    /// As sent, ours among them.
+    pub identifiers: Vec<String>,
 }
 
 /// What a link or code is checked with before anything is locked.
@@ -295,6 +305,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
         };
         std::future::ready(page())
     }
+
+    /// Replaces the sealed content of a row, which is locked; false for one that has ended and keeps none.
+    fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> impl Future<Output = Result<bool>> + Send;
 
     /// The page of a confirmed submission.
     fn confirmed_page(kernel: &Kernel, confirmed: &Self::Confirmed) -> LinkPage;

@@ -3,12 +3,13 @@
 //! [`kind`] is what a kind brings, [`loaded`] a submission with its action, vault and opened content. What the owner of
 //! an address does by a mailed link or code is written in group commits ([`owner_acts`]): [`confirmation`] and
 //! [`withdrawal`]. [`links`] are the pages of mailed links, [`code`] the page on which the code of a mail is typed,
-//! [`mail`] the mails that ask to confirm, [`jobs`] the reminder and the deletion of what nobody confirmed, [`records`] what
-//! is kept about a person.
+//! [`mail`] the mails that ask to confirm, [`identifiers`] those in other systems, [`jobs`] the reminder and the deletion of what
+//! nobody confirmed, [`records`] what is kept about a person.
 
 mod attempt_form;
 mod code;
 mod confirmation;
+mod identifiers;
 mod jobs;
 mod kind;
 mod links;
@@ -23,9 +24,12 @@ use std::sync::Arc;
 pub use attempt_form::{FormState, form_page, rate_limited_page};
 pub use code::code_pages;
 pub use confirmation::{Locked, save_confirmed};
+pub use identifiers::add_identifiers;
 pub use jobs::{register_jobs, skip_reminders};
 pub(crate) use kind::submission_row;
-pub use kind::{LockedRows, Outcomes, Standing, SubmissionKey, SubmissionKind, SubmissionPayload, SubmissionRow};
+pub use kind::{
+    IdentifiersMember, LockedRows, Outcomes, Standing, SubmissionKey, SubmissionKind, SubmissionPayload, SubmissionRow,
+};
 pub use links::{find, find_locked, register_links};
 pub use loaded::{Loaded, load, load_found};
 pub use mail::{DueReminder, addressee, register_mail};

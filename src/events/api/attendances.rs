@@ -17,9 +17,11 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
+    actions::submission::{IdentifiersMember, add_identifiers},
     campaigns::{self, ReceivedResource},
     error::{Error, FieldError, Result},
     events::{
+        kind::AttendanceKind,
         ops,
         plan::Event,
         state::{AttendanceState, AttendanceStatus},
@@ -53,6 +55,9 @@ pub(super) struct NewAttendanceBody {
     /// With a token: tags to add to the person.
     #[serde(default)]
     pub add_tags: Vec<String>,
+    /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; added to those that are there.
+    #[serde(default)]
+    pub identifiers: Vec<String>,
     /// OSDI's `status`: absent or `accepted`. Nobody is entered as somebody who does not come.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "accepted")]
@@ -124,7 +129,7 @@ struct StatusMember {
 /// state, party size and days are shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct AttendanceResource {
-    /// `muster:<uuid>`; none in the answer to a token without `contacts:read`.
+    /// `muster:<uuid>`, then those in other systems; in the answer to a token without `contacts:read` what was sent.
     identifiers: Vec<String>,
     #[serde(flatten)]
     attendance: AttendanceDocument,
@@ -171,10 +176,16 @@ impl AttendanceResource {
     /// What somebody sent who may not read contacts: it tells neither whether the person was there before nor whether a seat
     /// was left.
     /// `is_described`: the person was described, and not named by a link.
-    fn as_sent(events: &Events, event: &Event, new: &NewAttendance, is_described: bool) -> Self {
+    fn as_sent(
+        events: &Events,
+        event: &Event,
+        new: &NewAttendance,
+        is_described: bool,
+        identifiers: Vec<String>,
+    ) -> Self {
         let kernel = &events.kernel;
         Self {
-            identifiers: Vec::new(),
+            identifiers,
             attendance: AttendanceDocument {
                 muster_party_size: new.party_size.into(),
                 muster_interpretation: Some(new.interpretation.clone()),
@@ -221,6 +232,7 @@ async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &A
     resource.links = resource.links.to("osdi:person", kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     if actor.allows(Scope::ContactsRead) {
         let payload = ops::open_payload(&*event.action.open_vault(kernel).await?, row)?;
+        resource.identifiers.extend(payload.identifiers);
         resource.person = Some(payload.details.contact());
         resource.attendance.muster_interpretation = Some(payload.interpretation);
         resource.attendance.muster_access_needs = Some(payload.access_needs);
@@ -272,7 +284,7 @@ pub(super) async fn list_attendances(
     let mut filter = query.filter(fields)?;
     if let Some(filter) = &mut filter {
         let vault = event.action.open_vault(kernel).await?;
-        people::resolve_addresses(&mut conn, &vault, filter).await?;
+        people::resolve_filter(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::attendances(&mut conn, event.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
@@ -367,6 +379,7 @@ pub(super) async fn create_attendance(
     let event = events.event(&key).await?;
     ensure_visible(actor.as_ref(), &event)?;
     let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let others = std::mem::take(&mut body.identifiers);
     let is_described = body.person.is_some();
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
     let mut new = parse_attendance(&event, &person, body)?;
@@ -382,14 +395,16 @@ pub(super) async fn create_attendance(
         event.action.require_open(kernel.env.now())?;
     }
     new.person.extras.add_tags(&add_tags)?;
+    let others = people::parse_identifiers(&others)?;
     let extras = new.person.extras.clone();
-    let sent = AttendanceResource::as_sent(&events, &event, &new, is_described);
+    let sent = AttendanceResource::as_sent(&events, &event, &new, is_described, others.clone());
     let path = format!("{}/attendances", event.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, bytes).await?;
     let registered = events.submit_vouched(&event, new, key).await?;
     let mut conn = kernel.db.acquire().await?;
-    let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
     let vault = event.action.open_vault(kernel).await?;
+    add_identifiers::<AttendanceKind>(kernel, &mut conn, &vault, registered.attendance, &others).await?;
+    let row = store::attendance(&mut conn, registered.attendance).await?.ok_or_else(Error::not_found)?;
     people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     drop(conn);
     if !actor.allows(Scope::ContactsRead) {
@@ -421,7 +436,16 @@ pub(super) async fn update_attendance(
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;
+    let IdentifiersMember { identifiers } = patch.apply(&IdentifiersMember::default())?;
+    let others = people::parse_identifiers(&identifiers)?;
     let mut tx = kernel.db.begin().await?;
+    let (event, _) = find_attendance(&mut tx, &actor, &key, id).await?;
+    if !others.is_empty() && !event.action.protected {
+        let vault = event.action.open_vault(kernel).await?;
+        add_identifiers::<AttendanceKind>(kernel, &mut tx, &vault, id, &others).await?;
+        tx.commit().await?;
+        tx = kernel.db.begin().await?;
+    }
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     let asked = patch.apply(&StatusMember { status: row.state.osdi_status() })?.status;
     if asked == AttendanceStatus::Declined && row.state.osdi_status() == asked && !patch.has_others_than("status") {

@@ -24,7 +24,11 @@ const STATES: FieldKind = FieldKind::Enum(AttendanceState::NAMES);
 
 /// Fields of `filter` in the list of registrations.
 pub(crate) const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
+    Field {
+        name: "identifier",
+        column_sql: "t.id",
+        kind: FieldKind::Identifiers("submission_labels i WHERE i.submission_id = t.id AND i.label_index"),
+    },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: MODIFIED, kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },

@@ -16,6 +16,7 @@ use validator::Validate;
 
 use super::actions::OutreachType;
 use crate::{
+    actions::submission::add_identifiers,
     campaigns::{Action, ReceivedResource, SubmissionOutcome},
     error::{Error, FieldError, Result},
     kernel::{
@@ -29,6 +30,7 @@ use crate::{
         vault::Vault,
     },
     letters::{
+        kind::LetterKind,
         ops,
         state::OutreachState,
         store::{self, LetterAction, OutreachRow},
@@ -53,6 +55,9 @@ pub(super) struct NewOutreachBody {
     /// With a token: tags to add to the person.
     #[serde(default)]
     pub add_tags: Vec<String>,
+    /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; its outreaches share them.
+    #[serde(default)]
+    pub identifiers: Vec<String>,
     /// The subject.
     #[serde(default)]
     #[validate(length(max = 200))]
@@ -127,7 +132,7 @@ impl NewOutreachBody {
 /// except for protected actions and where the contact was erased.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct OutreachResource {
-    /// `muster:<uuid>`.
+    /// `muster:<uuid>`, then those of the letter in other systems.
     identifiers: Vec<String>,
     /// Only e-mail.
     #[serde(rename = "type")]
@@ -293,6 +298,7 @@ impl View<'_> {
         let target = store::target(conn, row.office_id, self.letters.today()).await?;
         let (subject, message) = payload.compose(self.letter, row.variant, &target)?;
         let person = Writer { identifiers: identifiers(row.person_id), contact: payload.details.contact() };
+        outreach.identifiers.extend(payload.identifiers.iter().cloned());
         outreach.subject = Some(subject);
         outreach.message = Some(message);
         outreach.muster_show_email = Some(payload.show_email);
@@ -339,7 +345,7 @@ pub(super) async fn list_outreaches(
     let mut conn = kernel.db.acquire().await?;
     let (letter, vault) = open(&letters, &mut conn, &key, &actor).await?;
     if let (Some(filter), Some(vault)) = (&mut filter, &vault) {
-        people::resolve_addresses(&mut conn, vault, filter).await?;
+        people::resolve_filter(&mut conn, vault, filter).await?;
     }
     let (rows, extent) = store::outreaches(&mut conn, letter.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
@@ -438,6 +444,7 @@ async fn vouch(
     let person = people::submitted_person(kernel, Some(actor), body.person.clone(), body.links.as_ref()).await?;
     let mut new = body.check(&person, &letter)?;
     new.person.extras.add_tags(&body.add_tags)?;
+    let others = people::parse_identifiers(&body.identifiers)?;
     let extras = new.person.extras.clone();
     let path = format!("{}/outreaches", action.api_path());
     let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
@@ -447,6 +454,7 @@ async fn vouch(
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(person_object(written.letter_id)), json!({})).await?;
     }
     let vault = action.open_vault(kernel).await?;
+    add_identifiers::<LetterKind>(kernel, &mut conn, &vault, written.letter_id, &others).await?;
     let view = View { letters, letter: &letter, vault: Some(&vault) };
     let mut outreaches = Vec::new();
     let rows = store::outreaches_of(&mut conn, action.id, written.letter_id).await?;

@@ -21,7 +21,11 @@ use crate::{
 
 /// Fields of `filter` in the list of outreaches.
 pub(crate) const OUTREACH_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "o.id", kind: FieldKind::Identifier },
+    Field {
+        name: "identifier",
+        column_sql: "o.id",
+        kind: FieldKind::Identifiers("submission_labels i WHERE i.submission_id = o.letter_id AND i.label_index"),
+    },
     Field { name: "created_date", column_sql: "o.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "coalesce(o.sent_at, o.created_at)", kind: FieldKind::Timestamp },
     Field { name: "muster:sent_date", column_sql: "o.sent_at", kind: FieldKind::Timestamp },
@@ -628,5 +632,11 @@ pub(crate) async fn erase_if_cancelled(conn: &mut PgConnection, letter: Uuid) ->
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Replaces the sealed content of a letter, which is locked.
+pub(crate) async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE letters SET sealed = $2 WHERE id = $1", id, sealed).execute(conn).await?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
-    actions::submission::SubmissionKind,
+    actions::submission::{IdentifiersMember, SubmissionKind, add_identifiers},
     campaigns::{self, Kind, ReceivedResource, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
@@ -69,6 +69,9 @@ pub(super) struct SignatureBody {
     /// With a token: tags to add to the person.
     #[serde(default)]
     pub add_tags: Vec<String>,
+    /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; added to those that are there.
+    #[serde(default)]
+    pub identifiers: Vec<String>,
     /// A comment, at most 5,000 characters; shown only after an organizer has approved it.
     #[serde(default)]
     #[validate(length(max = 5000))]
@@ -162,7 +165,7 @@ pub(super) struct SignatureDocument {
 /// A signature (OSDI signature). Members that tell something about the person are left out for a protected petition.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SignatureResource {
-    /// `muster:` and the UUID; none in the answer to a token without `contacts:read`.
+    /// `muster:` and the UUID, then those in other systems; in the answer to a token without `contacts:read` what was sent.
     identifiers: Vec<String>,
     /// When it was given; of a protected petition, the day only.
     created_date: DateTime<Utc>,
@@ -220,7 +223,10 @@ impl SignatureResource {
         let is_shown = !petition.action.protected;
         let person = is_shown.then(|| kernel.url(&format!("/api/v1/people/{}", row.person_id)));
         Self {
-            identifiers: identifiers(row.id),
+            identifiers: identifiers(row.id)
+                .into_iter()
+                .chain(payload.iter().flat_map(|t| t.identifiers.clone()))
+                .collect(),
             created_date: row.created_at,
             modified_date: row.counted_at.unwrap_or(row.created_at),
             muster_state: Some(row.state),
@@ -244,10 +250,16 @@ impl SignatureResource {
 impl SignatureResource {
     /// What somebody sent who may not read contacts: it does not tell whether the person has signed before.
     /// `is_described`: the person was described, and not named by a link.
-    fn as_sent(petitions: &Petitions, petition: &Petition, new: &NewSignature, is_described: bool) -> Self {
+    fn as_sent(
+        petitions: &Petitions,
+        petition: &Petition,
+        new: &NewSignature,
+        is_described: bool,
+        identifiers: Vec<String>,
+    ) -> Self {
         let (kernel, base) = (&petitions.kernel, petition.action.api_path());
         Self {
-            identifiers: Vec::new(),
+            identifiers,
             created_date: kernel.env.now(),
             modified_date: kernel.env.now(),
             muster_state: None,
@@ -303,7 +315,7 @@ async fn list_signatures(
         // a protected petition answers no query about a person
         if !petition.action.protected {
             let vault = petition.action.open_vault(kernel).await?;
-            people::resolve_addresses(&mut conn, &vault, filter).await?;
+            people::resolve_filter(&mut conn, &vault, filter).await?;
         }
     }
     let (rows, extent) = store::signatures(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
@@ -377,6 +389,7 @@ async fn create_signature(
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
     let (challenge, add_tags) = (body.muster_challenge.clone(), std::mem::take(&mut body.add_tags));
+    let others = std::mem::take(&mut body.identifiers);
     let is_described = body.person.is_some();
     let person = people::submitted_person(kernel, actor.as_ref(), body.person.take(), body.links.as_ref()).await?;
     let mut new = parse_signature(&petition, &person, body, actor.is_none().then_some(source))?;
@@ -389,14 +402,16 @@ async fn create_signature(
     };
     actor.require(Scope::ContactsWrite)?;
     new.person.extras.add_tags(&add_tags)?;
+    let others = people::parse_identifiers(&others)?;
     let extras = new.person.extras.clone();
-    let sent = SignatureResource::as_sent(&petitions, &petition, &new, is_described);
+    let sent = SignatureResource::as_sent(&petitions, &petition, &new, is_described, others.clone());
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
-    let row = store::signature(&mut conn, written.signature_id).await?;
     let vault = petition.action.open_vault(kernel).await?;
+    add_identifiers::<SignatureKind>(kernel, &mut conn, &vault, written.signature_id, &others).await?;
+    let row = store::signature(&mut conn, written.signature_id).await?;
     people::apply_extras(&mut conn, kernel, &vault, row.person_id, &extras).await?;
     if !actor.allows(Scope::ContactsRead) {
         return Ok(private_json(StatusCode::CREATED, &sent));
@@ -459,9 +474,15 @@ async fn update_signature(
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
+    let IdentifiersMember { identifiers } = changes.apply(&IdentifiersMember::default())?;
+    let others = people::parse_identifiers(&identifiers)?;
     let mut tx = kernel.db.begin().await?;
     let petition = store::by_key(&mut tx, &key).await?;
     ensure_visible(Some(&actor), &petition)?;
+    if store::signature(&mut tx, id).await?.petition_id == petition.action.id && !petition.action.protected {
+        let vault = petition.action.open_vault(kernel).await?;
+        add_identifiers::<SignatureKind>(kernel, &mut tx, &vault, id, &others).await?;
+    }
     let row = ops::lock(&mut tx, id).await?;
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());

@@ -25,9 +25,13 @@ pub(crate) const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
 
-/// Filter fields of signatures. Addresses are resolved first ([`crate::people::resolve_addresses`]).
+/// Filter fields of signatures. Addresses are resolved first ([`crate::people::resolve_filter`]).
 pub(crate) const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
+    Field {
+        name: "identifier",
+        column_sql: "s.id",
+        kind: FieldKind::Identifiers("submission_labels i WHERE i.submission_id = s.id AND i.label_index"),
+    },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "coalesce(s.counted_at, s.created_at)", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(SignatureState::NAMES) },

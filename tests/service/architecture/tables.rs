@@ -101,6 +101,7 @@ const OWNED: [Owned; 9] = [
         tables: &[
             "people",
             "person_labels",
+            "submission_labels",
             "consents",
             "partners",
             "erasures",
@@ -109,6 +110,7 @@ const OWNED: [Owned; 9] = [
         ],
         functions: &[
             "upsert_people",
+            "delete_submission_labels",
             "delete_unconfirmed",
             "delete_unconfirmed_people",
             "lock_ended_submissions",
