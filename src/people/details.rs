@@ -275,8 +275,17 @@ pub struct EmailBody {
 impl EmailBody {
     /// Does OSDI's `status` say that no updates are wanted?
     fn is_unsubscribed(&self) -> bool {
-        let status = self.status.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(status.as_str(), "unsubscribed" | "spam complaint" | "previous spam complaint")
+        matches!(self.status_word().as_str(), "unsubscribed" | "spam complaint" | "previous spam complaint")
+    }
+
+    /// Is the status one of OSDI's, or left out?
+    fn has_known_status(&self) -> bool {
+        self.is_unsubscribed()
+            || matches!(self.status_word().as_str(), "" | "subscribed" | "bouncing" | "previous bounce")
+    }
+
+    fn status_word(&self) -> String {
+        self.status.as_deref().unwrap_or_default().trim().to_ascii_lowercase()
     }
 }
 
@@ -392,6 +401,10 @@ impl PersonBody {
         };
         let removed_tags = lines(&self.remove_tags, "remove_tags");
         labels::fields(&self.custom_fields, &format!("{at}/custom_fields"), errors);
+        for (i, _) in self.email_addresses.iter().enumerate().filter(|(_, email)| !email.has_known_status()) {
+            let detail = "Expected `subscribed`, `unsubscribed`, `bouncing` or `spam complaint`.";
+            errors.push(FieldError::new(format!("{at}/email_addresses/{i}/status"), "unknown_value", detail));
+        }
         Extras { labels, removed_tags, is_unsubscribed: self.email_addresses.iter().any(EmailBody::is_unsubscribed) }
     }
 

@@ -461,6 +461,8 @@ async fn unsubscribed_elsewhere_is_unsubscribed_here(pool: PgPool) {
     assert_eq!(audience().await, 6);
     let said = |address: &str| json!({"email_addresses": [{"address": address, "status": "unsubscribed"}]});
     app.put(&by_put, t, &said("a@example.org")).await.expect(200);
+    let unknown = json!({"email_addresses": [{"status": "nonsense"}]});
+    app.put(&by_id, t, &unknown).await.problem(422, "validation_failed", &["/email_addresses/0/status"]);
     let gone = app.put(&by_id, t, &json!({"email_addresses": [{"status": "Unsubscribed"}]})).await.expect(200);
     assert_eq!(gone["email_addresses"][0]["address"], "b@example.org");
     app.post(PEOPLE, t, &json!({"person": said("c@example.org")})).await.expect(200);
