@@ -50,7 +50,7 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
     let says = |phrases: &[&str]| phrases.iter().any(|p| has_words(&subject, p) || has_words(&body, p));
     let names_recipient = header.get("x-failed-recipients").is_some();
     let sender = if names_recipient { SenderKind::MailSystem } else { sender_of(header) };
-    let is_null = header.get("return-path").is_some_and(|path| path.trim() == "<>");
+    let is_null = header.get("return-path").is_some_and(is_null_path);
     let has_reply_field = phrases("auto_reply_fields").iter().any(|name| header.get(name).is_some());
     let is_automatic = has_reply_field || is_automatic(header);
     let subject_starts = |phrases: &[&str]| {
@@ -69,12 +69,19 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
         // "Suite 550", "514-555-0199"
         SenderKind::Postmaster | SenderKind::Person => has_reply(&reason),
     };
+    let is_of_person = || {
+        let text = plain_words(&before_original(text).join(" "));
+        let is_said = |phrases: &[&str]| phrases.iter().any(|phrase| has_words(&text, phrase));
+        is_said(phrases("first_person")) || is_said(phrases("auto_reply_texts"))
+    };
     let quotes_refusal = has_status || has_code || speaks_of_nobody(&reason);
     // the return path of a report is null (RFC 3464 section 2): another one is that of a person
     let has_other_path = header.get("return-path").is_some() && !is_null;
     let may_be_report = match sender {
         SenderKind::MailSystem => names_recipient || is_null || is_automatic || !is_reply,
-        SenderKind::Postmaster if is_reply_subject || has_other_path => false,
+        SenderKind::Postmaster if is_reply_subject => false,
+        // some gateways are not careful; then they show what was said on the wire
+        SenderKind::Postmaster if has_other_path => is_report_subject && quotes_refusal && has_words(&body, "rcpt to"),
         // Apache James answers with the subject of the mail
         SenderKind::Postmaster if is_reply => {
             (is_null || is_automatic)
@@ -90,10 +97,11 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
                     && !has_reply_field
                     && !says(phrases("auto_reply_texts")))
         }
-        SenderKind::Person => is_report_subject && !is_reply_subject && is_null && !has_reply_field,
+        SenderKind::Person => is_report_subject && !is_reply_subject && is_null && !has_reply_field && !is_of_person(),
     };
     if may_be_report {
-        if (says(phrases("delayed")) && !says(phrases("final")))
+        if says(phrases("only_delayed"))
+            || (says(phrases("delayed")) && !says(phrases("final")))
             || (says(phrases("delivered")) && !says(phrases("failed")))
         {
             return Wording::InProgress;
@@ -101,7 +109,7 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
         let is_failure = match sender {
             SenderKind::MailSystem => names_recipient || is_report_subject || quotes_refusal,
             SenderKind::Postmaster => is_report_subject,
-            SenderKind::Person => quotes_refusal,
+            SenderKind::Person => has_status || has_code,
         };
         // people write "could not be delivered", too
         if is_failure || (sender != SenderKind::Person && says(phrases("failed"))) {
@@ -114,6 +122,13 @@ pub(super) fn classify(header: &Header, text: &str) -> Wording {
         _ if is_automatic || is_reply_subject || is_null => Wording::AutoReply,
         _ => Wording::Other,
     }
+}
+
+/// Is a return path null? Some delivery agents write the name of their own system instead: `<MAILER-DAEMON@host>`, `<"">`.
+fn is_null_path(path: &str) -> bool {
+    let path = path.trim().trim_matches(['<', '>']);
+    let local = path.split('@').next().unwrap_or_default().trim_matches(['"', ' ']);
+    local.is_empty() || local.to_ascii_lowercase().strip_prefix("mailer").is_some_and(|rest| rest.ends_with("daemon"))
 }
 
 /// The value of a header with its encoded words (RFC 2047) decoded.
@@ -151,8 +166,7 @@ fn is_automatic(header: &Header) -> bool {
 /// The part of a report that gives the reason: from the first line with a reply code, a status code or a phrase such as
 /// "user unknown" to the end of its paragraph; else everything before the returned message.
 pub(super) fn reason_in(text: &str) -> String {
-    let lines = text.lines().take(MAX_REASON_LINES).map(str::trim);
-    let kept: Vec<&str> = lines.take_while(|line| !begins_original(line)).collect();
+    let kept = before_original(text);
     let tells = |line: &&str| codes_in(line).next().is_some() || has_reply_code(line) || speaks_of_nobody(line);
     match kept.iter().position(tells) {
         Some(at) => {
@@ -161,6 +175,12 @@ pub(super) fn reason_in(text: &str) -> String {
         }
         None => kept.join(" ").trim().to_owned(),
     }
+}
+
+/// The lines of a report before the returned message.
+fn before_original(text: &str) -> Vec<&str> {
+    let lines = text.lines().take(MAX_REASON_LINES).map(str::trim);
+    lines.take_while(|line| !begins_original(line)).collect()
 }
 
 /// Does the returned message begin at this line?
@@ -179,8 +199,11 @@ fn has_reply(text: &str) -> bool {
         let is_part = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '/'))
             || from[3..].starts_with(char::is_alphanumeric)
             || matches!(after, [b'-' | b'.' | b',' | b'/', next, ..] if next.is_ascii_digit());
-        let word = before.trim_end().rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        !is_part && (word.is_empty() || phrases("reply_words").contains(&word.to_lowercase().as_str()))
+        let before = before.trim_end();
+        let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        // "my mailbox is closed / 550. Write to …"
+        let is_of_prose = word.is_empty() && (before.ends_with('/') || after.first() == Some(&b'.'));
+        !is_part && !is_of_prose && (word.is_empty() || phrases("reply_words").contains(&word.to_lowercase().as_str()))
     })
 }
 
