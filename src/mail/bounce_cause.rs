@@ -16,6 +16,9 @@ use super::smtp::EnhancedCode;
 
 /// Maximum number of bytes of a reply that are examined.
 const MAX_REPLY_BYTES: usize = 4 * 1024;
+/// What stands before every refusal of a kind, whatever its reason: "5.1.0 - Unknown address error 550-'…'" of IronPort,
+/// "Host or domain name not found. Name service error for name=… type=MX: …" of Postfix.
+const LABELS: [&str; 2] = ["unknown address error", "name service error for"];
 /// Number of words around a predicate in which its noun may stand.
 const NOUN_DISTANCE: usize = 7;
 
@@ -60,6 +63,9 @@ pub(super) fn cause(status: Option<EnhancedCode>, text: &str) -> FailureCause {
     if matches!(code, None | Some((_, 0, 0))) && reply.is_temporary_code() {
         return if reply.is_full() { Full } else { Temporary };
     }
+    if matches!(code, None | Some((5, 0, 0))) && reply.has(phrases("undecided")) {
+        return Doubtful;
+    }
     let otherwise = if reply.is_of_sender() {
         Some(Policy)
     } else if reply.is_rate() {
@@ -68,10 +74,15 @@ pub(super) fn cause(status: Option<EnhancedCode>, text: &str) -> FailureCause {
         Some(Full)
     } else if reply.is_policy() {
         Some(Policy)
+    } else if reply.has(&["service unavailable"]) && !reply.speaks_of_nobody() {
+        // Sendmail ends the report of any failure with it
+        Some(Temporary)
     } else {
         None
     };
     match code {
+        // the resolver had trouble, and not the domain none
+        Some((5, 4, 4)) if otherwise == Some(Temporary) => Temporary,
         // 5.1.1 mailbox, 5.1.2 domain, 5.1.3 syntax, 5.1.6 moved, 5.1.10 null MX, 5.4.4 no route
         Some((5, 1, 1 | 2 | 3 | 6 | 10) | (5, 4, 4)) => {
             otherwise.filter(|_| reply.is_of_sender() || !reply.speaks_of_nobody()).unwrap_or(Dead)
@@ -161,6 +172,14 @@ fn is_of_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-')
 }
 
+/// Does a link lead to a blocklist?
+fn is_of_blocklist(link: &str) -> bool {
+    let lower = link.to_ascii_lowercase();
+    let host = lower.split_once("://").or_else(|| lower.split_once("www.")).map_or("", |(_, after)| after);
+    let host = &host[..host.find(|c| !is_of_host(c)).unwrap_or(host.len())];
+    host.split(['.', '-']).any(|label| phrases("blocklist_hosts").contains(&label))
+}
+
 /// The phrases of a section of `bounce_phrases.txt`.
 pub(super) fn phrases(section: &str) -> &'static [&'static str] {
     static SECTIONS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
@@ -179,19 +198,23 @@ struct Reply {
 }
 
 impl Reply {
-    /// Without links, addresses and names of hosts, which contain any word: `https://example.org/spam#unknown`.
+    /// Without links, addresses and names of hosts, which contain any word: `https://example.org/spam#unknown`. Of a
+    /// link only that it leads to a blocklist is kept.
     fn of(text: &str) -> Self {
         let text = &text[..text.floor_char_boundary(MAX_REPLY_BYTES)];
-        // "5.1.0 - Unknown address error 550-'…'": the label that IronPort puts before every refusal of a recipient
         let lower = text.to_ascii_lowercase();
-        let label = "unknown address error";
-        let quoted = lower.find(label).map(|at| &text[at + label.len()..]).filter(|rest| rest.len() > 8);
-        let text = quoted.unwrap_or(text);
+        let quoted = |label: &&str| lower.find(label).map(|at| &text[at + label.len()..]);
+        let text = LABELS.iter().filter_map(quoted).find(|rest| rest.len() > 8).unwrap_or(text);
         let mut kept = String::with_capacity(text.len());
         let mut is_host = false;
         for word in text.split_whitespace() {
             let is_link = word.contains("://") || word.contains("www.");
-            if !is_link && !std::mem::replace(&mut is_host, word.eq_ignore_ascii_case("host")) {
+            let is_name = word.trim_end_matches(|c: char| !c.is_alphanumeric()).contains('.');
+            let is_name_of_host = std::mem::replace(&mut is_host, word.eq_ignore_ascii_case("host")) && is_name;
+            if is_link && is_of_blocklist(word) {
+                kept.push_str("blocklist");
+            }
+            if !is_link && !is_name_of_host {
                 match word.split_once('@') {
                     // what is glued to an address stays: `<jane@example.org>:User`
                     Some((_, after)) => kept.push_str(after.trim_start_matches(is_of_host)),
@@ -226,8 +249,7 @@ impl Reply {
     }
 
     fn is_policy(&self) -> bool {
-        // "blocked due to inactivity"
-        self.has(phrases("policy")) && !self.has(&["inactivity"])
+        self.has(phrases("policy")) && !self.has(phrases("not_policy"))
     }
 
     fn is_unavailable(&self) -> bool {
@@ -369,7 +391,25 @@ mod tests {
             ("550 relay not permitted", Policy),
             ("550 Too many recipients this hour", Temporary),
             ("554 Transaction failed", Unknown),
+            ("554 Service unavailable", Temporary),
+            ("mail.local: unknown user: ana 554 <ana@example.org>... Service unavailable", Dead),
             ("550 no", Unknown),
+            ("550 Host unknown", Dead),
+            ("550 Host not found, or not at this domain", Dead),
+            ("550 host unknown.example.net said: no", Unknown),
+            ("550 https://www.spamhaus.org/query/ip/192.0.2.7", Policy),
+            ("550 Client not welcome (www.barracudacentral.org/lookups)", Policy),
+            ("550 see https://example.org/blocklist", Unknown),
+            ("Name service error for name=example.net type=MX: Host not found", Dead),
+            ("Host or domain name not found. Name service error for name=a.example type=MX: Server failure", Temporary),
+            ("553 Requested action not taken: mailbox name not allowed", Dead),
+            ("550 Cette personne ne travaille plus ici", Dead),
+            ("550 Nieznany użytkownik", Dead),
+            ("550 Gebruiker onbekend", Dead),
+            ("The account or domain may not exist, they may be blacklisted, or missing DNS entries", Doubtful),
+            ("jane.doe wasn't found at example.net.", Dead),
+            ("jane.doe est introuvable à example.net.", Dead),
+            ("No se encontró a jane.doe en example.net.", Dead),
             ("550 see https://example.org/user-unknown and ask spam@example.org", Unknown),
         ] {
             assert_eq!(of("5.0.0", text), expected, "{text}");
@@ -380,6 +420,14 @@ mod tests {
     fn the_innermost_reply_counts() {
         for (status, text, expected) in [
             ("5.1.1", "550 5.7.1 refused", FailureCause::Policy),
+            ("5.1.3", "553 http://www.spamhaus.org/query/bl?ip=192.0.2.222", FailureCause::Policy),
+            ("5.1.1", "550 5.1.1 https://www.spamhaus.org/query/ip/192.0.2.7", FailureCause::Policy),
+            ("5.1.1", "550 5.1.1 no such user, see https://www.spamhaus.org/faq", FailureCause::Dead),
+            (
+                "5.4.4",
+                "Name service error for name=a.example type=MX: Host not found, try again",
+                FailureCause::Temporary,
+            ),
             ("5.1.1", "552 5.2.2 x", FailureCause::Full),
             ("5.0.0", "5.1.0 - Unknown address error 550-'5.7.1 no'", FailureCause::Policy),
             ("5.7.1", "550 -> 550 5.1.1 x", FailureCause::Dead),
