@@ -10,7 +10,7 @@ use std::{borrow::Cow, cell::LazyCell};
 use super::{
     bounce_cause::{self, FailureCause},
     bounce_words::{self, Wording},
-    mime::Message,
+    mime::{Message, unlabelled},
     retry_policy::failure,
     smtp::{EnhancedCode, without_locals},
 };
@@ -24,7 +24,11 @@ const MAX_REASON_BYTES: usize = 4 * 1024;
 /// Maximum number of groups of a delivery status that are read.
 const MAX_GROUPS: usize = 50;
 /// Maximum number of Message-IDs that are looked up.
-const MAX_MESSAGE_IDS: usize = 3;
+const MAX_MESSAGE_IDS: usize = 10;
+/// Maximum length of a group of a delivery status that goes on after an empty line, in bytes.
+const MAX_GROUP_BYTES: usize = 4 * 1024;
+/// Maximum number of bytes after the name of a field in which a Message-ID is looked for.
+const MAX_ID_BYTES: usize = 200;
 /// Maximum number of local parts that are removed from a failure's text.
 const MAX_LOCALS: usize = 40;
 
@@ -102,8 +106,7 @@ fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
     match bounce_words::classify(&message.header, &text) {
         // some systems write the fields of a delivery status into the text
         Wording::Failed(reason) => {
-            let has = |name| field(&text, name).is_some();
-            let fields = (has("action") && has("final-recipient")).then(|| delivery_status(&text, "")).flatten();
+            let fields = has_status_fields(&text).then(|| delivery_status(&text, &reason)).flatten();
             fields.unwrap_or_else(|| failed(None, reason.trim(), String::new))
         }
         Wording::InProgress => BounceReport::InProgress,
@@ -207,17 +210,37 @@ fn whole_token_in(text: &[u8]) -> Option<String> {
     })
 }
 
-/// The Message-IDs of the messages that a report contains, or of whose headers it contains a copy.
+/// The Message-IDs of the messages that a report contains, of whose headers it contains a copy anywhere, or to which it
+/// says that it is an answer.
 fn message_ids(message: &Message) -> Vec<String> {
-    let of_messages = message.inner_headers.iter().filter_map(|header| header.get("message-id").map(str::to_owned));
-    let is_copy =
-        |kind: &str| matches!(kind, "text/rfc822-headers" | "message/global-headers" | "message/feedback-report");
-    let copies = message.parts.iter().filter(|part| is_copy(&part.kind));
-    let of_copies = copies.filter_map(|part| {
-        let text = cut(&part.text);
-        field(text, "message-id").or_else(|| field(text, "original-message-id"))
-    });
-    of_messages.chain(of_copies).take(MAX_MESSAGE_IDS).collect()
+    let of_messages = message.inner_headers.iter().filter_map(|header| header.get("message-id"));
+    let of_copies = message.parts.iter().flat_map(|part| copied_ids(cut(&part.text)));
+    let of_threads = ["in-reply-to", "references"].into_iter().filter_map(|name| message.header.get(name));
+    let mut ids = Vec::new();
+    for id in of_messages.chain(of_copies).chain(of_threads).flat_map(ids_in) {
+        if ids.len() < MAX_MESSAGE_IDS && !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    ids
+}
+
+/// The ids in the fields `Message-ID` and `Original-Message-ID` in a text, with whatever marks of quotation before them.
+fn copied_ids(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices(':').filter_map(|(colon, _)| {
+        let before = text[..colon].trim_ascii_end();
+        let start = before.len().checked_sub("message-id".len())?;
+        let is_field = before.get(start..).is_some_and(|name| name.eq_ignore_ascii_case("message-id"));
+        let value = &text[colon + 1..text.floor_char_boundary(colon + 1 + MAX_ID_BYTES)];
+        ids_in(value).next().filter(|_| is_field)
+    })
+}
+
+/// The Message-IDs in the value of a field: `<id> (a comment)`, several of them, or one without brackets.
+fn ids_in(value: &str) -> impl Iterator<Item = &str> {
+    let is_id = |word: &&str| word.contains('@');
+    let words = value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>'));
+    words.filter(is_id)
 }
 
 /// Header fields of complaints without a feedback report: Outlook.com's older form, and Apple Mail's button
@@ -233,7 +256,12 @@ fn reported_in_parts(message: &Message, readable: &str) -> Option<BounceReport> 
     }
     message.parts.iter().find_map(|part| match part.kind.as_str() {
         "message/feedback-report" => Some(complaint(cut(&part.text))),
-        "message/delivery-status" | "message/global-delivery-status" | "text/delivery-status" => {
+        "message/delivery-status"
+        | "message/global-delivery-status"
+        | "text/delivery-status"
+        | "message/tracking-status" => delivery_status(cut(&part.text), readable),
+        // as gateways of Exchange and Notes attach it
+        "text/plain" | "application/octet-stream" if part.is_named && has_status_fields(cut(&part.text)) => {
             delivery_status(cut(&part.text), readable)
         }
         // read, or deleted unread (RFC 8098)
@@ -274,7 +302,8 @@ fn delivery_status(fields: &str, readable: &str) -> Option<BounceReport> {
         match (action, status) {
             (Ok(DeliveryAction::Failed), _) | (Err(_), Some(EnhancedCode { class: 5, .. })) => {
                 let diagnosis = field(&group, "diagnostic-code").unwrap_or_default();
-                failures.push(failed(status, without_type(&diagnosis), || reason.clone()));
+                let diagnosis = bounce_words::decoded(without_type(&diagnosis));
+                failures.push(failed(status, &diagnosis, || reason.clone()));
             }
             (Ok(action), _) => has_reached |= !matches!(action, DeliveryAction::Expanded),
             (Err(_), None) => continue,
@@ -295,7 +324,13 @@ fn delivery_status(fields: &str, readable: &str) -> Option<BounceReport> {
     Some(failure)
 }
 
-/// Groups of fields, separated by lines that are empty or blank.
+/// Does a text contain the fields of a delivery status?
+fn has_status_fields(text: &str) -> bool {
+    ["action", "final-recipient"].iter().all(|name| field(text, name).is_some())
+}
+
+/// Groups of fields, separated by lines that are empty or blank. Where each field is followed by one, a group ends before
+/// a field that it has already.
 fn groups(text: &str) -> impl Iterator<Item = String> {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut groups = vec![String::new()];
@@ -308,7 +343,20 @@ fn groups(text: &str) -> impl Iterator<Item = String> {
             _ => groups.push(String::new()),
         }
     }
-    groups.into_iter().filter(|group| !group.is_empty())
+    let mut joined: Vec<String> = Vec::new();
+    for group in groups.into_iter().filter(|group| !group.is_empty()) {
+        let mut names = group.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+        let goes_on = |last: &&mut String| {
+            last.len() < MAX_GROUP_BYTES
+                && field(last, "final-recipient").is_some()
+                && !names.any(|name| field(last, name).is_some())
+        };
+        match joined.last_mut().filter(goes_on) {
+            Some(last) => last.push_str(&group),
+            None => joined.push(group),
+        }
+    }
+    joined.into_iter()
 }
 
 /// A `Diagnostic-Code` without its type: `smtp; 550 5.1.1 <jane@example.org>: no such user`.
@@ -366,15 +414,11 @@ fn text_of(message: &Message, raw: &[u8]) -> String {
     let part =
         first.filter(|part| part.is_alternative).and_then(|_| message.parts.iter().find(is_plain_form)).or(first);
     let text = part.and_then(super::mime::MimePart::readable);
-    text.map_or_else(|| latin(raw), |text| cut(&text).to_owned())
+    cut(&text.unwrap_or_else(|| unlabelled(&raw[..raw.len().min(MAX_TEXT_BYTES)]))).to_owned()
 }
 
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
-}
-
-fn latin(bytes: &[u8]) -> String {
-    cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)])).to_owned()
 }
 
 #[cfg(test)]
@@ -470,7 +514,7 @@ mod tests {
         let parsed = parse(raw.as_bytes());
         assert_eq!(
             (parsed.report, parsed.message_ids),
-            (BounceReport::Complaint, vec!["<theirs@muster.test>".to_owned()])
+            (BounceReport::Complaint, vec!["theirs@muster.test".to_owned()])
         );
     }
 
@@ -488,6 +532,35 @@ mod tests {
         EXPECTED.lines().skip(1).map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
             [name, kind, status, address, _note] => Sample { name, kind, status, address },
             _ => panic!("{line:?} has not five columns"),
+    #[test]
+    fn the_message_id_is_found_wherever_the_original_stands() {
+        let id = "theirs@muster.test";
+        let original = format!("From: x@muster.test\nSubject: News\nMessage-ID: <{id}>\n\nhi");
+        let report = |kind: &str, part: &str| {
+            format!(
+                "From: x\nMessage-ID: <own@x>\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--b\nContent-Type: {kind}\n\n{part}\n--b--\n"
+            )
+        };
+        let plain = |text: &str| format!("From: MAILER-DAEMON@x\nSubject: failure notice\n\n<j@x>:\n550 no\n\n{text}");
+        for raw in [
+            report("text/plain", &original),
+            report("application/octet-stream; name=\"orig.eml\"", &original),
+            report("message/rfc822", &original.replace(&format!("<{id}>"), &format!("<{id}> (added by x)"))),
+            report("message/rfc822", &original.replace(&format!("<{id}>"), id)),
+            report("message/rfc822", &original.replace("ID: ", "Id:\n\t")),
+            plain(&format!("--- Below this line is a copy of the message.\n\n{original}")),
+            plain(&original.replace('\n', "\n> ")),
+            plain(&format!("X-Original-Message-ID: <{id}>")),
+            format!("From: MAILER-DAEMON@x\nIn-Reply-To: <{id}>\nSubject: failure notice\n\n550 no"),
+            format!("From: MAILER-DAEMON@x\nReferences: <other@x>\n\t<{id}>\nSubject: failure notice\n\n550 no"),
+        ] {
+            assert!(parse(raw.as_bytes()).message_ids.iter().any(|found| found == id), "{raw}");
+        }
+        let many =
+            "Message-ID: <a@b>\n".repeat(3000) + &(0..100).map(|n| format!("Message-ID: {n}@b\n")).collect::<String>();
+        assert_eq!(parse(plain(&many).as_bytes()).message_ids.len(), MAX_MESSAGE_IDS);
+    }
+
         })
     }
 

@@ -51,6 +51,8 @@ pub(super) struct MimePart {
     pub(super) is_alternative: bool,
     /// Is its Content-Disposition `attachment`?
     pub(super) is_attachment: bool,
+    /// Has it the name of a file?
+    pub(super) is_named: bool,
     /// The beginning of its decoded content, at most [`MAX_TEXT`] bytes.
     pub(super) text: String,
 }
@@ -81,6 +83,8 @@ pub(super) struct Message {
 impl Message {
     /// Parses a message. `decoded` is called with the whole content of each part that had a transfer encoding.
     pub(super) fn read(raw: &[u8], decoded: &mut dyn FnMut(&[u8])) -> Self {
+        // splitters of mailboxes leave empty lines, and some programs a byte order mark
+        let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii_start();
         // line ends of CR alone
         let raw = if !raw.contains(&b'\n') && raw.contains(&b'\r') {
             Cow::Owned(raw.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
@@ -130,13 +134,15 @@ impl Message {
         }
         let content = &content[..content.len().min(MAX_TEXT)];
         let charset = parameter(content_type, "charset").filter(|_| kind.starts_with("text/"));
+        let charset = charset.filter(|name| !["us-ascii", "utf-8"].contains(&name.to_ascii_lowercase().as_str()));
         let to_text = charset.and_then(|charset| charset_decoder(charset.as_bytes()));
         let disposition = header.get("content-disposition").unwrap_or_default().trim_start();
         self.parts.push(MimePart {
             messages: nesting.messages,
             is_alternative: nesting.is_alternative,
             is_attachment: disposition.get(..10).is_some_and(|word| word.eq_ignore_ascii_case("attachment")),
-            text: to_text.map_or_else(|| String::from_utf8_lossy(content).into_owned(), |to_text| to_text(content)),
+            is_named: parameter(disposition, "filename").or_else(|| parameter(content_type, "name")).is_some(),
+            text: to_text.map_or_else(|| unlabelled(content).into_owned(), |to_text| to_text(content)),
             kind,
         });
     }
@@ -190,7 +196,20 @@ fn split_header(raw: &[u8]) -> (Header, &[u8]) {
 fn add(value: &mut String, more: &[u8]) {
     let more = more.trim_ascii();
     let room = MAX_VALUE.saturating_sub(value.len());
-    value.push_str(&String::from_utf8_lossy(&more[..more.len().min(room)]));
+    value.push_str(&unlabelled(&more[..more.len().min(room)]));
+}
+
+/// The text of bytes whose charset is not told, or is told wrong: UTF-8, else Windows-1252, as programs of the West write
+/// without saying so.
+pub(super) fn unlabelled(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(error) => match charset_decoder(b"windows-1252") {
+            Some(to_text) if error.error_len().is_some() => Cow::Owned(to_text(bytes)),
+            // cut within a character
+            _ => String::from_utf8_lossy(bytes),
+        },
+    }
 }
 
 /// The media type of a `Content-Type`, in lower case; `text/plain` if it is not valid.
@@ -286,6 +305,20 @@ mod tests {
             split_header(b"From x Mon 10:00\r\nSubject: one\r\n  two\r\nno field\r\n three\r\nX : y\r\n\r\nbody");
         assert_eq!((header.get("subject"), header.get("x"), body), (Some("one two"), Some("y"), &b"body"[..]));
         assert!(split_header(b"\r\n\r\n").0.is_empty());
+    }
+
+    #[test]
+    fn text_without_a_charset_is_utf8_or_windows_1252() {
+        let read = |body: &[u8], charset: &str| {
+            let raw = [format!("\n\nSubject: x\nContent-Type: text/plain{charset}\n\n").as_bytes(), body].concat();
+            Message::read(&raw, &mut |_| {}).parts.remove(0).text
+        };
+        for charset in ["", "; charset=us-ascii", "; charset=UTF-8"] {
+            assert_eq!(read(b"Bo\xeete inconnue", charset), "Boîte inconnue", "{charset}");
+            assert_eq!(read("Boîte inconnue".as_bytes(), charset), "Boîte inconnue", "{charset}");
+        }
+        assert_eq!(read(b"cut \xc3", ""), "cut \u{fffd}");
+        assert_eq!(split_header(b"Subject: \xc9chec\n\n").0.get("subject"), Some("Échec"));
     }
 
     #[test]
