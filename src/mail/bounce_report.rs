@@ -165,7 +165,17 @@ pub(super) const LINK_PARAMETER: &str = "mail";
 
 /// What stands before a return token: in the envelope sender, and in a link, also in quoted-printable and
 /// percent-encoded.
-const TOKEN_MARKS: [&str; 5] = ["bounce+", "bounce=2b", "bounce%2b", "?mail=", "?mail=3d"];
+const TOKEN_MARKS: [&str; 8] = [
+    "bounce+",
+    "bounce=2b",
+    "bounce%2b",
+    "?mail=",
+    "?mail=3d",
+    // wrapped into the links of Safe Links, once and twice, and of URL Defense
+    "%3fmail%3d",
+    "%253fmail%253d",
+    "-3fmail-3d",
+];
 
 /// The first return token in a text, also where it is broken at the end of a quoted-printable line, as in a copy of a mail
 /// that stands in a text.
@@ -198,7 +208,8 @@ fn whole_token_in(text: &[u8]) -> Option<String> {
     let starts_with = |at: usize, mark: &str| {
         text.get(at..at + mark.len()).is_some_and(|found| found.eq_ignore_ascii_case(mark.as_bytes()))
     };
-    let starts = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'b' | b'B' | b'?')).map(|(at, _)| at);
+    let may_start = |byte: &u8| matches!(byte, b'b' | b'B' | b'?' | b'%' | b'-');
+    let starts = text.iter().enumerate().filter(|(_, byte)| may_start(byte)).map(|(at, _)| at);
     let after_marks = starts.flat_map(|at| {
         TOKEN_MARKS.into_iter().filter(move |mark| starts_with(at, mark)).map(move |mark| at + mark.len())
     });
@@ -505,6 +516,9 @@ mod tests {
         for link in [
             format!("?mail={token}>"),
             format!("?mail=3D{token}>"),
+            format!("https://x.safelinks.example/?url=https%3A%2F%2Fmuster.test%2Ft%2Fx%3Fmail%3D{token}&data=5"),
+            format!("https://x.example/?u=https%253A%252F%252Fmuster.test%252Ft%252Fx%253Fmail%253D{token}%26d"),
+            format!("https://urldefense.example/v2/url?u=https-3A__muster.test_t_x-3Fmail-3D{token}&d=5"),
             format!("\r\nReturn-Path: <bounce=2B{token}@muster.test>"),
         ] {
             let raw = format!("From: a@b\r\n\r\nList-Unsubscribe: <https://muster.test/t/abc{link}");
@@ -518,20 +532,6 @@ mod tests {
         );
     }
 
-    /// A sample of the corpus: its name, the expected kind and status, and the address that it is about.
-    struct Sample<'a> {
-        name: &'a str,
-        kind: &'a str,
-        status: &'a str,
-        address: &'a str,
-    }
-
-    const EXPECTED: &str = include_str!("../../tests/bounces/expected.tsv");
-
-    fn samples() -> impl Iterator<Item = Sample<'static>> {
-        EXPECTED.lines().skip(1).map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
-            [name, kind, status, address, _note] => Sample { name, kind, status, address },
-            _ => panic!("{line:?} has not five columns"),
     #[test]
     fn the_message_id_is_found_wherever_the_original_stands() {
         let id = "theirs@muster.test";
@@ -561,6 +561,20 @@ mod tests {
         assert_eq!(parse(plain(&many).as_bytes()).message_ids.len(), MAX_MESSAGE_IDS);
     }
 
+    /// A sample of the corpus: its name, the expected kind and status, and the address that it is about.
+    struct Sample<'a> {
+        name: &'a str,
+        kind: &'a str,
+        status: &'a str,
+        address: &'a str,
+    }
+
+    const EXPECTED: &str = include_str!("../../tests/bounces/expected.tsv");
+
+    fn samples() -> impl Iterator<Item = Sample<'static>> {
+        EXPECTED.lines().skip(1).map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
+            [name, kind, status, address, _note] => Sample { name, kind, status, address },
+            _ => panic!("{line:?} has not five columns"),
         })
     }
 
