@@ -198,10 +198,11 @@ fn write(
         body, name => details.full_name(), city => details.locality.as_str(), postal_code => details.postal_code.as_str(),
         show_email_address => shown,
     };
-    let text = kernel.pages.render("mail/letter_deliver.txt", payload.locale, page)?;
-    let holder = target.holder_line(payload.locale);
+    let locale = payload.letter_locale(&loaded.parent);
+    let text = kernel.pages.render("mail/letter_deliver.txt", locale, page)?;
+    let holder = target.holder_line(locale);
     let mut composed = Composed::new(to, details.full_name(), subject, text);
-    composed.to_name = Some(if holder.is_empty() { target.title_in(payload.locale) } else { holder });
+    composed.to_name = Some(if holder.is_empty() { target.title_in(locale) } else { holder });
     composed.cc = cc;
     mail::LETTERS_LOCAL_PART.clone_into(&mut composed.from_local);
     composed.reply_to = Some(if shown.is_empty() { reply_address(kernel, outreach) } else { shown.to_owned() });

@@ -69,6 +69,13 @@ impl LetterPayload {
         let input = ComposeInput { subject, message: &self.message, greeting: self.greeting, variant };
         template::compose(letter.template(self.locale), input, target)
     }
+
+    /// The language in which the letter begins: the template's where its text or greeting is used, which may be missing
+    /// in the writer's.
+    pub fn letter_locale(&self, letter: &LetterAction) -> LocaleTag {
+        let is_templated = self.message.is_empty() || self.greeting;
+        letter.template(self.locale).filter(|_| is_templated).map_or(self.locale, |template| template.locale)
+    }
 }
 
 /// A validated letter.

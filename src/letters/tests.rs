@@ -308,6 +308,28 @@ async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_office_is_addressed_in_the_language_of_the_letter(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.go_live(&action, true).await;
+    // the template is in English only
+    for (message, greeting, expected) in [
+        ("", false, ["Minister Ana Roy", "Minister of safety"]),
+        ("Agissez.", true, ["Minister Ana Roy", "Minister of safety"]),
+        ("Agissez.", false, ["Minister Ana Roy", "Ministre safety"]),
+    ] {
+        let mut new = NewLetter { greeting, ..LetterFixture::letter("Zoe", message) };
+        new.person.locale = Some(LocaleTag::Fr);
+        fixture.letters.submit(&action, new).await.unwrap();
+        fixture.press(CONFIRM_LETTER).await.unwrap();
+        let letters = fixture.delivered().await;
+        let names: Vec<&str> = letters.iter().filter_map(|letter| letter.to_name.as_deref()).collect();
+        assert_eq!(names, expected, "{message} {greeting}");
+        sqlx::query("DELETE FROM emails").execute(&fixture.kernel().db).await.unwrap();
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn pausing_an_action_holds_queued_letters(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
