@@ -205,7 +205,9 @@ fn write(
     composed.to_name = Some(if holder.is_empty() { target.title_in(locale) } else { holder });
     composed.cc = cc;
     mail::LETTERS_LOCAL_PART.clone_into(&mut composed.from_local);
-    composed.reply_to = Some(if shown.is_empty() { reply_address(kernel, outreach) } else { shown.to_owned() });
+    // few servers take an address in UTF-8 in a header (RFC 6532); the letter's text shows it
+    let may_reply_to = !shown.is_empty() && shown.is_ascii();
+    composed.reply_to = Some(if may_reply_to { shown.to_owned() } else { reply_address(kernel, outreach) });
     Ok(composed)
 }
 

@@ -330,6 +330,20 @@ async fn the_office_is_addressed_in_the_language_of_the_letter(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_answer_to_an_address_in_utf8_comes_to_the_derived_address(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.go_live(&action, true).await;
+    let new = NewLetter { show_email: true, ..LetterFixture::letter("José", "Please act.") };
+    fixture.letters.submit(&action, new).await.unwrap();
+    fixture.press(CONFIRM_LETTER).await.unwrap();
+    let (emails, letters) = (fixture.queued("letter_deliver").await, fixture.delivered().await);
+    let derived = reply_address(fixture.kernel(), emails[0].ref_id("outreach").unwrap());
+    assert_eq!(letters[0].reply_to.as_deref(), Some(derived.as_str()));
+    assert!(letters[0].text.contains("José@example.org"), "{}", letters[0].text);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn pausing_an_action_holds_queued_letters(db: PgPool) {
     let fixture = LetterFixture::new(db).await;
     let action = fixture.action("standard").await;
