@@ -1,14 +1,19 @@
 //! Renders organizers' Markdown as safe HTML for pages and as plain text for mails.
 //!
+//! Organizers' editors and other systems write HTML, too: its paragraphs, headings, lists and links are read as Markdown
+//! ([`html`]).
+//!
 //! Two independent protections: raw HTML and images are dropped from the parser's events, and the resulting HTML is
 //! sanitized against a list of allowed elements. Images are excluded because their host would see who reads the page.
+
+mod html;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html::push_html};
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
@@ -54,17 +59,19 @@ fn own_path(url: &str) -> Option<std::borrow::Cow<'_, str>> {
 
 /// Renders safe HTML. Headings start at level two, since level one belongs to the page.
 ///
-/// Raw HTML is omitted, an image is replaced by its description, links must be `http`, `https`, `mailto` or a path of
+/// HTML is read as far as Markdown has the same, an image is replaced by its description, links must be `http`, `https`, `mailto` or a path of
 /// this site.
 pub fn render(markdown: &str) -> String {
     let mut raw = String::with_capacity(markdown.len() * 3 / 2);
-    html::push_html(&mut raw, events(markdown).map(shift_heading));
+    push_html(&mut raw, events(&html::as_markdown(markdown)).map(shift_heading));
     SANITIZER.clean(&raw).to_string()
 }
 
+/// What of CommonMark's extensions is read.
+const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
+
 fn events(markdown: &str) -> impl Iterator<Item = Event<'_>> {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    Parser::new_ext(markdown, options).filter(|event| {
+    Parser::new_ext(markdown, OPTIONS).filter(|event| {
         !matches!(
             event,
             Event::Html(_)
@@ -97,7 +104,7 @@ pub fn plain(markdown: &str) -> String {
     let mut lists: Vec<Option<u64>> = Vec::new();
     // where the text of each open link begins, and its URL
     let mut links: Vec<(usize, String)> = Vec::new();
-    for event in events(markdown) {
+    for event in events(&html::as_markdown(markdown)) {
         match event {
             Event::Text(words) | Event::Code(words) => text.push_str(&words),
             Event::SoftBreak => text.push(' '),
@@ -241,8 +248,51 @@ mod tests {
     }
 
     #[test]
+    fn html_is_shown_as_text() {
+        for (html, shown, text) in [
+            (
+                "<p>Event with <b>html</b> &amp; a <a href=\"https://x.org\">link</a></p>",
+                "<p>Event with html &amp; a <a href=\"https://x.org\" rel=\"noopener noreferrer nofollow\">link</a></p>\n",
+                "Event with html & a link (https://x.org)",
+            ),
+            ("<p>One</p>\n\n<p>Two</p>", "<p>One</p>\n<p>Two</p>\n", "One\n\nTwo"),
+            ("<p>One</p><p>Two</p>", "<p>One</p>\n<p>Two</p>\n", "One\n\nTwo"),
+            (
+                "<div>\n        <p>Indented</p>\n</div>\nText after",
+                "<p>Indented</p>\n<p>Text after</p>\n",
+                "Indented\n\nText after",
+            ),
+            ("text<br>line two", "<p>text<br>\nline two</p>\n", "text\nline two"),
+            ("<ul><li>a</li><li>b</li></ul>", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n", "- a\n- b"),
+            ("<h1>Title</h1>x", "<h2>Title</h2>\n<p>x</p>\n", "Title\n\nx"),
+            ("<!-- wp:paragraph -->\n<p class='a'>x</p>\n<!-- /wp:paragraph -->", "<p>x</p>\n", "x"),
+            ("<p>a<script>alert(1)</script>b</p>", "<p>ab</p>\n", "ab"),
+            ("Dear <name>, hello", "<p>Dear &lt;name&gt;, hello</p>\n", "Dear <name>, hello"),
+            ("<p>3 < 4 & 5 > 4</p>", "<p>3 &lt; 4 &amp; 5 &gt; 4</p>\n", "3 < 4 & 5 > 4"),
+            ("<a href='javascript:alert(1)'>x</a>", "<p>x</p>\n", "x"),
+            ("<a href=https://x.org/a_b>unclosed", "<p>unclosed</p>\n", "unclosed"),
+            (
+                "`<p>code</p>` & **bold**",
+                "<p><code>&lt;p&gt;code&lt;/p&gt;</code> &amp; <strong>bold</strong></p>\n",
+                "<p>code</p> & bold",
+            ),
+        ] {
+            assert_eq!(render(html), shown, "{html}");
+            assert_eq!(plain(html), text, "{html}");
+        }
+    }
+
+    #[test]
     fn deep_nesting_ends() {
-        for deep in ["> ".repeat(2_000), "[".repeat(20_000), "*a ".repeat(10_000), "- ".repeat(2_000)] {
+        for deep in [
+            "<div>".repeat(5_000),
+            "<a href=x:>".repeat(3_000),
+            "<".repeat(20_000),
+            "> ".repeat(2_000),
+            "[".repeat(20_000),
+            "*a ".repeat(10_000),
+            "- ".repeat(2_000),
+        ] {
             assert_safe(&render(&deep));
             let _ = plain(&deep);
         }

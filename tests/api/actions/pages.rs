@@ -202,3 +202,35 @@ async fn a_page_that_takes_nothing_says_why_and_has_no_form(pool: PgPool) {
         assert!(!page.contains("name=\"email\"") && page.contains("The hall is being repaired"), "{}", kind.name);
     }
 }
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn descriptions_in_html_are_shown(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    for (n, html, shown) in [
+        (0, "<p>We ask <b>all</b> of you &amp; more</p>", "<p>We ask all of you &amp; more</p>"),
+        (1, "<p>One</p>\n\n<p>Two</p>", "<p>One</p>\n<p>Two</p>"),
+        (2, "<p>One</p><p>Two</p>", "<p>One</p>\n<p>Two</p>"),
+        (3, "<div>..</div>\nText after", "<p>..</p>\n<p>Text after</p>"),
+        (4, "<div>\n        <p>Indented</p>\n</div>", "<p>Indented</p>"),
+        (5, "text<br>line two", "<p>text<br>\nline two</p>"),
+        (6, "<ul>\n  <li>a</li>\n  <li>b</li>\n</ul>", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        (7, "<h2>Heading</h2>x", "<h3>Heading</h3>\n<p>x</p>"),
+        (8, "<!-- wp:paragraph -->\n<p class='a'>Word</p>\n<!-- /wp:paragraph -->", "<p>Word</p>"),
+        (9, "<p>a<script>alert(1)</script>b</p>", "<p>ab</p>"),
+        (10, "Dear <name>, hello", "<p>Dear &lt;name&gt;, hello</p>"),
+        (11, "<p>3 < 4 & 5 > 4</p>", "<p>3 &lt; 4 &amp; 5 &gt; 4</p>"),
+        (12, "<a href='javascript:alert(1)'>click</a>", "<p>click</p>"),
+        (
+            13,
+            "see <a href=\"https://x.org\">there</a>",
+            "<p>see <a href=\"https://x.org\" rel=\"noopener noreferrer nofollow\">there</a></p>",
+        ),
+        (14, "`<p>code</p>` and **bold**", "<p><code>&lt;p&gt;code&lt;/p&gt;</code> and <strong>bold</strong></p>"),
+    ] {
+        let slug = format!("html-{n}");
+        app.petition(&token, json!({"muster:slug": slug, "petition_text": html})).await;
+        let page = app.get(&format!("/p/{slug}"), None).await.text();
+        assert!(page.contains(shown), "{html}: {page}");
+    }
+}
