@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/petitions/country_names.txt and src/kernel/countries.txt from CLDR (by Babel) and ISO 3166 (by pycountry)
+"""Writes src/kernel/country_names.txt and src/kernel/countries.txt from CLDR (by Babel) and ISO 3166 (by pycountry)
 
 pip install Babel pycountry
 """
@@ -33,7 +33,7 @@ locales = [Locale(code) for code in ("en", "fr", "es")]
 # languages of forms that supporters fill in elsewhere
 others = [Locale.parse(code) for code in ("pa", "pt", "de", "it", "zh", "zh_Hant", "zh_Hant_HK", "hi", "ur", "ar", "fil", "ht")]
 states = [state.name for state in pycountry.subdivisions.get(country_code="US") if state.type in ("State", "District")]
-with open("src/petitions/country_names.txt", "w", encoding="utf-8") as file:
+with open("src/kernel/country_names.txt", "w", encoding="utf-8") as file:
     for country in sorted(pycountry.countries, key=lambda c: c.alpha_2):
         code = country.alpha_2
         names = [country.alpha_3] + [locale.territories[code] for locale in locales]

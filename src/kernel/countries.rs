@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use serde::Serialize;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use super::text::LocaleTag;
+use super::text::{LocaleTag, TextError};
 
 /// ISO 3166 codes with names in English, French, Spanish and Punjabi, from CLDR (`scripts/country-names.py`).
 const NAMES: &str = include_str!("countries.txt");
@@ -13,6 +13,39 @@ const NAMES: &str = include_str!("countries.txt");
 const COMMON: [&str; 14] = ["CA", "US", "MX", "GT", "CO", "HT", "JM", "PH", "IN", "PK", "BD", "NG", "FR", "GB"];
 /// The code for a country that no list has; ISO 3166 leaves it to its users.
 pub const OTHER: &str = "ZZ";
+
+/// ISO 3166 codes of two letters with those of three, and the names by which countries are called in many languages
+/// (`scripts/country-names.py`).
+const ALL_NAMES: &str = include_str!("country_names.txt");
+
+/// The code of a country that is named in any language, or by its code of two or three letters; `None` for what is none.
+pub fn code_of(name: &str) -> Option<&'static str> {
+    static CODES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+        let mut codes = HashMap::new();
+        for line in ALL_NAMES.lines() {
+            let code = line.split('\t').next().unwrap_or_default();
+            for name in line.split('\t') {
+                codes.entry(plain(name)).or_insert(code);
+            }
+        }
+        codes.remove("");
+        codes
+    });
+    CODES.get(&plain(name)).copied()
+}
+
+/// Refuses what is no country.
+pub fn unknown() -> TextError {
+    let detail = "This is no country that we know. Write its name, or two letters such as CA (ISO 3166).";
+    TextError { code: "unknown_value", detail: detail.to_owned() }
+}
+
+/// A name without case, accents and punctuation.
+fn plain(name: &str) -> String {
+    let is_accent = |c: char| ('\u{300}'..='\u{36F}').contains(&c);
+    let kept = |c: &char| !is_accent(*c) && (c.is_alphanumeric() || is_combining_mark(*c));
+    name.nfkd().filter(kept).flat_map(char::to_lowercase).collect()
+}
 
 /// A country in a menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +93,28 @@ fn sorted(locale: LocaleTag) -> Vec<Country> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_country_is_known_by_its_names_and_codes() {
+        for (name, code) in [
+            ("Canada", "CA"),
+            ("canada ", "CA"),
+            ("CAN", "CA"),
+            ("ca", "CA"),
+            ("UK", "GB"),
+            ("U.S.A.", "US"),
+            ("États-Unis", "US"),
+            ("etats unis", "US"),
+            ("ਕੈਨੇਡਾ", "CA"),
+            ("México", "MX"),
+        ] {
+            assert_eq!(code_of(name), Some(code), "{name}");
+        }
+        for name in ["", " ", "XX", "Atlantis", "-"] {
+            assert_eq!(code_of(name), None, "{name}");
+        }
+        assert!(menu(LocaleTag::En).iter().all(|country| code_of(country.code) == Some(country.code)));
+    }
 
     #[test]
     fn menus_have_all_countries_and_common_ones_first() {

@@ -1,13 +1,16 @@
 //! Requests to the API: validated bodies, list queries, path parameters.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, SeqAccess, Visitor},
+};
 use utoipa::IntoParams;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
@@ -226,6 +229,76 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
 /// When the member is neither `null` nor a `T`.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A list in which null stands for an empty entry: it keeps its place, so that pointers count entries as the client does.
+///
+/// # Errors
+/// When the member is no list, or an entry neither `null` nor a `T`.
+pub fn entries<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let entries = Vec::<Option<T>>::deserialize(deserializer)?;
+    Ok(entries.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// A list of texts as [`entries`], or one text.
+///
+/// # Errors
+/// When the member is neither.
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Texts;
+
+    impl<'de> Visitor<'de> for Texts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut texts = Vec::new();
+            while let Some(text) = seq.next_element::<Option<String>>()? {
+                texts.push(text.unwrap_or_default());
+            }
+            Ok(texts)
+        }
+    }
+
+    deserializer.deserialize_any(Texts)
+}
+
+/// A text that may be a number: spreadsheets and data frames make numbers of telephone numbers and postal codes.
+///
+/// # Errors
+/// When the member is neither.
+pub fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_f64<E>(self, number: f64) -> Result<String, E> {
+            // 4165550142.0
+            Ok(number.to_string())
+        }
+    }
+
+    deserializer.deserialize_any(Text)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams},
+        extract::{ListQuery, PathParams, texts},
         hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
@@ -65,7 +65,7 @@ pub(super) struct SignupBody {
     #[validate(nested)]
     pub person: PersonBody,
     /// Tags to add.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub add_tags: Vec<String>,
 }
 

@@ -1,8 +1,11 @@
 //! Details of a person: the sealed form, and OSDI's `person` in requests and answers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor},
+};
 use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
@@ -12,6 +15,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         countries,
+        extract::{entries, text_or_number, texts},
         forms::{FormFields, FormInput},
         text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line, international_phone, postal_code_of},
     },
@@ -192,15 +196,15 @@ pub struct PersonBody {
     #[validate(length(max = 100))]
     pub family_name: String,
     /// Only one is used: the one marked primary, otherwise the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "entries")]
     #[validate(length(max = 20), nested)]
     pub email_addresses: Vec<EmailBody>,
     /// Only one is used: the one marked primary, otherwise the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "entries")]
     #[validate(length(max = 20), nested)]
     pub postal_addresses: Vec<PostalBody>,
     /// Only one is used: the one marked primary, otherwise the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "entries")]
     #[validate(length(max = 20), nested)]
     pub phone_numbers: Vec<PhoneBody>,
     /// Language tag (BCP 47); an unsupported language falls back to the action's.
@@ -208,19 +212,19 @@ pub struct PersonBody {
     #[validate(length(max = 35))]
     pub preferred_language: Option<String>,
     /// Identifiers in other systems (`newsletter:17`), to add. Organizers only, as all that follows.
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "texts", skip_serializing)]
     pub identifiers: Vec<String>,
     /// Tags to add.
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "texts", skip_serializing)]
     pub add_tags: Vec<String>,
     /// Tags to take away.
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "texts", skip_serializing)]
     pub remove_tags: Vec<String>,
     /// Languages that the person speaks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
     pub languages_spoken: Vec<String>,
     /// Fields of other systems, by name; a field replaces the one of the same name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "custom_fields", skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, CustomValue>)]
     pub custom_fields: BTreeMap<String, Value>,
 }
@@ -255,7 +259,7 @@ pub enum CustomValue {
 }
 
 /// OSDI `email_addresses[]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct EmailBody {
     /// The address.
     #[serde(default)]
@@ -293,7 +297,7 @@ impl EmailBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PostalBody {
     /// Postal code; written as is usual in the country, and checked where that is Canada.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_number")]
     #[validate(length(max = 20))]
     pub postal_code: String,
     /// City.
@@ -304,7 +308,7 @@ pub struct PostalBody {
     #[serde(default)]
     #[validate(length(max = 100))]
     pub region: String,
-    /// Two letters (ISO 3166-1); Canada if absent.
+    /// Two letters (ISO 3166-1), or a name or three letters, which become those; Canada if absent.
     #[serde(default)]
     #[validate(length(max = 100))]
     pub country: String,
@@ -320,10 +324,10 @@ impl PostalBody {
 }
 
 /// OSDI `phone_numbers[]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PhoneBody {
     /// The number.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_number")]
     #[schema(required = true)]
     #[validate(length(max = 40))]
     pub number: String,
@@ -515,19 +519,55 @@ fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool, is_given: impl Fn(
     given().find(|(_, entry)| is_primary(entry)).or_else(|| given().next()).or_else(|| all().next())
 }
 
-/// The code of a country (ISO 3166-1), or [`countries::OTHER`].
+/// Fields of other systems: several choices are one text, and an empty list is what PHP writes for none.
+fn custom_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    struct Fields;
+
+    impl<'de> Visitor<'de> for Fields {
+        type Value = BTreeMap<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                fields.insert(name, one_text(value));
+            }
+            Ok(fields)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            match seq.next_element::<IgnoredAny>()? {
+                None => Ok(BTreeMap::new()),
+                Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(Fields)
+}
+
+/// A list of texts as one, and any other value as it is.
+fn one_text(value: Value) -> Value {
+    match &value {
+        Value::Array(choices) if choices.iter().all(Value::is_string) => {
+            choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ").into()
+        }
+        _ => value,
+    }
+}
+
+/// The code of a country (ISO 3166-1) that is named or given by a code, or [`countries::OTHER`].
 fn country(input: &str) -> Result<String, TextError> {
-    let code = input.trim().to_ascii_uppercase();
-    // as the British and the European Union write them
-    let code = match code.as_str() {
-        "UK" => "GB".to_owned(),
-        "EL" => "GR".to_owned(),
-        _ => code,
-    };
-    if code.is_empty() || code == countries::OTHER || countries::name(&code, LocaleTag::En).is_some() {
-        Ok(code)
-    } else {
-        Err(TextError { code: "unknown_value", detail: "A country is two letters (ISO 3166), such as CA.".to_owned() })
+    let typed = input.trim().to_ascii_uppercase();
+    match typed.as_str() {
+        "" | countries::OTHER => Ok(typed),
+        // as the British and the European Union write them
+        "UK" => Ok("GB".to_owned()),
+        "EL" => Ok("GR".to_owned()),
+        _ => countries::code_of(&typed).map(str::to_owned).ok_or_else(countries::unknown),
     }
 }
 

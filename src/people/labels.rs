@@ -90,14 +90,14 @@ pub fn add(own: &mut Vec<String>, newer: &[String]) {
     own.drain(..own.len().saturating_sub(MAX_LABELS));
 }
 
-/// Checks a list of labels. Identifiers of ours are left out: they say what is known.
+/// Checks a list of labels. Empty ones say nothing, and identifiers of ours what is known: both are left out.
 pub(super) fn lines(typed: &[String], at: &str, errors: &mut Vec<FieldError>) -> Vec<String> {
     if typed.len() > MAX_LABELS {
         errors.push(FieldError::new(at, "too_long", format!("At most {MAX_LABELS}.")));
         return Vec::new();
     }
     let mut refuse = |i: usize, e: TextError| errors.push(FieldError::new(format!("{at}/{i}"), e.code, e.detail));
-    let each = typed.iter().enumerate().filter(|(_, line)| !line.starts_with("muster:"));
+    let each = typed.iter().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with("muster:"));
     each.filter_map(|(i, line)| required_line(line, MAX_CHARS).map_err(|e| refuse(i, e)).ok()).collect()
 }
 
@@ -227,7 +227,7 @@ mod tests {
         let typed = ["a:1", "muster:0190a1b2", "", "b\u{0}", &"x".repeat(201)].map(str::to_owned);
         assert_eq!(lines(&typed, "/identifiers", &mut errors), ["a:1"]);
         let pointers: Vec<&str> = errors.iter().map(|e| e.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/identifiers/2", "/identifiers/3", "/identifiers/4"]);
+        assert_eq!(pointers, ["/identifiers/3", "/identifiers/4"]);
         let mut errors = Vec::new();
         lines(&vec!["x".to_owned(); 101], "/add_tags", &mut errors);
         fields(&BTreeMap::from([("x".to_owned(), "y".repeat(20_000).into())]), "/custom_fields", &mut errors);

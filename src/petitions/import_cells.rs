@@ -13,7 +13,7 @@ use crate::kernel::{
 };
 
 /// ISO 3166 codes with names in English, French and Spanish (`scripts/country-names.py`).
-const COUNTRY_NAMES: &str = include_str!("country_names.txt");
+const COUNTRY_NAMES: &str = include_str!("../kernel/country_names.txt");
 
 /// Names of countries that the list does not have: short ones, abbreviations, slips, and what forms offer beside the
 /// countries.

@@ -293,6 +293,57 @@ async fn declined_attendance_is_cancelled(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn empty_entries_single_values_and_names_of_countries_are_read(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let t = Some(token.as_str());
+    let address = json!({"address": "amara@example.org"});
+    for (more, member, shown) in [
+        (json!({"postal_addresses": [{"country": "Canada"}]}), "/postal_addresses/0/country", json!("CA")),
+        (json!({"postal_addresses": [{"country": "USA"}]}), "/postal_addresses/0/country", json!("US")),
+        (json!({"postal_addresses": [{"country": "états-unis"}]}), "/postal_addresses/0/country", json!("US")),
+        (json!({"postal_addresses": [{"country": "uk"}]}), "/postal_addresses/0/country", json!("GB")),
+        (
+            json!({"postal_addresses": [null, {"country": "US", "postal_code": 90210}]}),
+            "/postal_addresses/0/postal_code",
+            json!("90210"),
+        ),
+        (
+            json!({"phone_numbers": [null, {"number": 4_165_550_142_u64}]}),
+            "/phone_numbers/0/number",
+            json!("+14165550142"),
+        ),
+        (json!({"phone_numbers": [{"number": 4_165_550_142.0}]}), "/phone_numbers/0/number", json!("+14165550142")),
+        (json!({"languages_spoken": [null, "", "fr"]}), "/languages_spoken", json!(["fr"])),
+        (json!({"languages_spoken": "fr"}), "/languages_spoken", json!(["fr"])),
+        (json!({"add_tags": [null, "x", "", "  "]}), "/muster:tags", json!(["x"])),
+        (json!({"add_tags": "x"}), "/muster:tags", json!(["x"])),
+        (json!({"custom_fields": []}), "/given_name", json!("")),
+        (json!({"custom_fields": {"shifts": ["day", "night"]}}), "/custom_fields/shifts", json!("day, night")),
+        (json!({"email_addresses": [null, address]}), "/email_addresses/0/address", json!("amara@example.org")),
+    ] {
+        let mut person = json!({"email_addresses": [address]});
+        merge(&mut person, more.clone());
+        // the tags stand beside the person, too
+        let tags = person.as_object_mut().and_then(|person| person.remove("add_tags")).unwrap_or_default();
+        let reply = app.post("/api/v1/people", t, &json!({"person": person, "add_tags": tags})).await;
+        let person = reply.expect(200);
+        assert_eq!(person.pointer(member), Some(&shown), "{more}: {person}");
+    }
+    let nowhere = json!({"person": {"email_addresses": [address], "postal_addresses": [{"country": "Atlantis"}]}});
+    let refused = app.post("/api/v1/people", t, &nowhere).await;
+    refused.problem(422, "validation_failed", &["/person/postal_addresses/0/country"]);
+    event(&app, &token, json!({"location": {"country": "Mexico"}})).await;
+    let shown = app.get("/api/v1/events/assembly", t).await.expect(200);
+    assert_eq!(shown["location"]["country"], "MX");
+    for nowhere in ["XX", "Atlantis"] {
+        let place = json!({"location": {"country": nowhere}});
+        let refused = app.put("/api/v1/events/assembly", t, &place).await;
+        refused.problem(422, "validation_failed", &["/location/country"]);
+    }
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn symbol_for_null_empties_a_field_of_a_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -30,7 +30,7 @@ use crate::{
     },
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams},
+        extract::{ListQuery, PathParams, texts},
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
         paging::{Listed, Page},
@@ -53,7 +53,7 @@ pub(super) struct NewAttendanceBody {
     #[validate(nested)]
     pub links: Option<PersonLinks>,
     /// With a token: tags to add to the person.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub add_tags: Vec<String>,
     /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; added to those that are there.
     #[serde(default)]

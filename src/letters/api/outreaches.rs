@@ -21,7 +21,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams},
+        extract::{ListQuery, PathParams, texts},
         hal::{Links, identifiers},
         paging::{Listed, Page},
         patch::HelperBody,
@@ -53,7 +53,7 @@ pub(super) struct NewOutreachBody {
     #[validate(nested)]
     pub links: Option<PersonLinks>,
     /// With a token: tags to add to the person.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub add_tags: Vec<String>,
     /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; its outreaches share them.
     #[serde(default)]

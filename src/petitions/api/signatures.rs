@@ -22,7 +22,7 @@ use crate::{
     campaigns::{self, Kind, ReceivedResource, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
-        extract::{ListQuery, PathParams},
+        extract::{ListQuery, PathParams, texts},
         forms::FieldErrors,
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
@@ -67,7 +67,7 @@ pub(super) struct SignatureBody {
     #[validate(nested)]
     pub links: Option<PersonLinks>,
     /// With a token: tags to add to the person.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub add_tags: Vec<String>,
     /// With a token: identifiers in other systems, such as `newsletter:17`, at most 100; added to those that are there.
     #[serde(default)]
