@@ -228,6 +228,10 @@ impl SubmissionKind for AttendanceKind {
         store::replace_sealed(conn, id, sealed).await
     }
 
+    fn closed_page(kernel: &Kernel, c: &LoadedAttendance) -> Option<LinkPage> {
+        links::closed_page(kernel, c)
+    }
+
     fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -> LinkPage {
         links::confirmed_page(kernel, confirmed)
     }

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::{
     kind::{ConfirmedAttendance, LoadedAttendance},
-    state::AttendanceState,
+    state::{AttendanceState, EventStatus},
     store,
 };
 use crate::{
@@ -59,9 +59,33 @@ fn event_link(c: &LoadedAttendance) -> Vec<PageLink> {
     vec![PageLink { label: c.title(), href: c.parent.action.path() }]
 }
 
+/// The page of a registration whose event was called off or is over; `None` while it can take place.
+pub(super) fn closed_page(kernel: &Kernel, c: &LoadedAttendance) -> Option<LinkPage> {
+    let (event, now) = (&c.parent, kernel.env.now());
+    let key = match event.status(now) {
+        _ if event.is_called_off() => "event-status-cancelled",
+        EventStatus::Past => "event-status-past",
+        _ => return None,
+    };
+    let mut page = c.text_page("event-manage", "heading", &[]);
+    page.lines.push(text(c.locale, key));
+    if !c.is_neutral() {
+        let reason = &event.action.state_reason;
+        page.lines.extend((event.is_called_off() && !reason.is_empty()).then(|| reason.clone()));
+        page.details = details(c);
+        page.links = event_link(c);
+    }
+    Some(page)
+}
+
 /// The page of a confirmed registration. It says what became of it, also at a protected event: its button was pressed.
 pub(super) fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -> LinkPage {
     let c = &confirmed.registration;
+    if c.row.state.is_active()
+        && let Some(page) = closed_page(kernel, c)
+    {
+        return page;
+    }
     let state = match c.row.state {
         AttendanceState::Pending | AttendanceState::Cancelled => return c.done_page("manage"),
         AttendanceState::Declined if confirmed.kept_party.is_some() => "kept",
@@ -82,6 +106,9 @@ pub(super) async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &Loade
     if !c.row.state.is_active() {
         refuse_replaced(conn, c).await?;
         return Ok(c.done_page("manage"));
+    }
+    if let Some(page) = closed_page(kernel, c) {
+        return Ok(page);
     }
     let mut page = c.button_page("manage");
     page.danger = true;

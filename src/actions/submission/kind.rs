@@ -309,6 +309,11 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// Replaces the sealed content of a row, which is locked; false for one that has ended and keeps none.
     fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> impl Future<Output = Result<bool>> + Send;
 
+    /// The page of a link to confirm what cannot be confirmed any more, where there is more to say than that.
+    fn closed_page(_: &Kernel, _: &Loaded<Self>) -> Option<LinkPage> {
+        None
+    }
+
     /// The page of a confirmed submission.
     fn confirmed_page(kernel: &Kernel, confirmed: &Self::Confirmed) -> LinkPage;
 

@@ -93,7 +93,12 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
                 Standing::Confirmed(_) => false,
                 Standing::Over => return Err(expired()),
             };
-            let mut page = K::confirm_page(kernel, &mut conn, &c).await?;
+            // a neutral page tells nothing before its button is pressed
+            let closed = if is_pending && !c.is_neutral() { K::closed_page(kernel, &c) } else { None };
+            let mut page = match closed {
+                Some(page) => page,
+                None => K::confirm_page(kernel, &mut conn, &c).await?,
+            };
             if is_pending {
                 page.links.push(c.page_link(kernel, K::REJECT_LINK, "token-not-me-link"));
             }
@@ -107,8 +112,14 @@ impl<K: SubmissionKind> LinkHandler for ConfirmLink<K> {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let confirmed = self.0.confirm(token.row, Credential::Link(token.clone())).await?;
-            Ok(K::confirmed_page(&self.0.kernel, &confirmed))
+            let kernel = &self.0.kernel;
+            let refused = match self.0.confirm(token.row, Credential::Link(token.clone())).await {
+                Ok(confirmed) => return Ok(K::confirmed_page(kernel, &confirmed)),
+                Err(error) if error.code() == Code::ActionClosed => error,
+                Err(error) => return Err(error),
+            };
+            let c: Loaded<K> = find(kernel, &mut *kernel.public.acquire().await?, token).await?;
+            K::closed_page(kernel, &c).ok_or(refused)
         })
     }
 }
