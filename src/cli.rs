@@ -496,16 +496,33 @@ async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<tokio::net
     listener.with_context(|| format!("{setting}: cannot listen on {address}"))
 }
 
-async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
-    let metrics = telemetry::init_metrics()?;
+/// Logs what is unwise in the settings of a process that serves.
+fn log_settings(settings: &Settings) {
     let migrate_url = (!settings.database.migrate_url.is_empty()).then(|| {
         "database.migrate_url: the service does not need an administrator; give it to `muster migrate` and `muster restore` only"
             .to_owned()
     });
-    for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)).chain(migrate_url) {
+    for warning in settings.warnings().into_iter().chain(mail::settings_warnings(settings)).chain(migrate_url) {
         tracing::warn!(event = "settings.warning", "{warning}");
     }
     tracing::info!(event = "process.time_zones", "time zones: {}", zones::describe());
+}
+
+/// Refuses a database that cannot keep what is promised, and logs what is unwise about it.
+async fn check_database(settings: &Settings, db: &sqlx::PgPool) -> anyhow::Result<()> {
+    let mut warnings = db::check_server(db).await?;
+    if settings.is_production() {
+        warnings.extend(database_roles::warning(db).await?);
+    }
+    for warning in warnings {
+        tracing::warn!(event = "database.warning", "{warning}");
+    }
+    Ok(durability::check_at_startup(settings, db).await?)
+}
+
+async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
+    let metrics = telemetry::init_metrics()?;
+    log_settings(&settings);
     let env = Env::system();
     let keyring = Arc::new(keyring::open(&settings, &env)?);
     // before anything is started: a port in use should not cost a database start
@@ -518,14 +535,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     let served = async {
         database.migrate().await?;
         let pools = db::Pools::new(&settings, &database.url)?;
-        let mut warnings = db::check_server(&pools.work).await.context("this database cannot be used")?;
-        if settings.is_production() {
-            warnings.extend(database_roles::warning(&pools.work).await?);
-        }
-        for warning in warnings {
-            tracing::warn!(event = "database.warning", "{warning}");
-        }
-        durability::check_at_startup(&settings, &pools.work).await.context("this database cannot be used")?;
+        check_database(&settings, &pools.work).await.context("this database cannot be used")?;
         let kernel = Kernel::new(settings, env, pools, keyring);
         kernel.vaults.load_generations().await?;
         kernel.vaults.refuse_foreign_keys().await?;
