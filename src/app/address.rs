@@ -116,11 +116,8 @@ fn page_path(path: &str) -> Option<(String, bool)> {
     let plain = tag.map_or(plain, |at| &plain[..at]);
     // a token may follow the sign as quoted-printable has it
     let plain = if plain.contains("/t/") { plain } else { plain.split('=').next().unwrap_or_default() };
-    // as static pages are called
-    let plain =
-        ["/index.html", "/index.htm", ".html", ".htm"].iter().find_map(|end| plain.strip_suffix(end)).unwrap_or(plain);
     let mut segments: Vec<Cow<'_, str>> =
-        plain.split('/').map(|s| Cow::Borrowed(trim_marks(s))).filter(|s| !s.is_empty()).collect();
+        plain.split('/').map(|s| Cow::Borrowed(without_page_ending(s))).filter(|s| !s.is_empty()).collect();
     let first = segments.first()?;
     if !PUBLIC.contains(&first.as_ref()) {
         return None;
@@ -151,6 +148,18 @@ fn plain_path(path: &str) -> Option<String> {
         c => c,
     });
     Some(plain.collect())
+}
+
+/// A segment without marks around it, and without the ending of static pages; nothing for the first page of a folder.
+fn without_page_ending(segment: &str) -> &str {
+    let mut bare = trim_marks(segment);
+    if matches!(bare, "index.html" | "index.htm") {
+        return "";
+    }
+    while let Some(less) = bare.strip_suffix(".html").or_else(|| bare.strip_suffix(".htm")) {
+        bare = trim_marks(less);
+    }
+    bare
 }
 
 fn trim_marks(text: &str) -> &str {
@@ -287,6 +296,7 @@ mod tests {
             ("/p/fr-basic%3C/a%3E", "/p/fr-basic"),
             ("/p/fr-basic.html", "/p/fr-basic"),
             ("/p/fr-basic/index.html", "/p/fr-basic"),
+            ("/p/fr-basic.html.", "/p/fr-basic"),
             ("/go/fr_heat", "/go/fr-heat"),
             ("/p/fr-basic?__cft__%5B0%5D=AZ&__tn__=x&si=y&lang=fr", "/p/fr-basic?lang=fr"),
             ("/p/fr-basic,", "/p/fr-basic"),
@@ -400,7 +410,7 @@ mod tests {
     proptest! {
         #[test]
         fn redirect_leads_to_an_address_of_ours_that_stays(
-            path in "/(p|e|t|go|console|P|%2F|//)?/?[a-zA-Z0-9%/.()\u{200b}é-]{0,70}",
+            path in "/(p|e|t|go|console|P|%2F|//)?/?([a-zA-Z0-9%/.()_<=\u{200b}é-]|\\.html|/index){0,50}",
             query in proptest::option::of("[a-z_=&%;A-Z0-9.]{0,40}"),
         ) {
             if let Some(to) = canonical(&path, query.as_deref(), true) {
