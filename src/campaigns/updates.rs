@@ -524,16 +524,41 @@ async fn delete_update(
 }
 
 /// A line of a CSV file of figures.
-#[derive(Debug, Deserialize)]
 struct FigureLine {
     date: NaiveDate,
     title: String,
     series: String,
     value: f64,
-    #[serde(default)]
     unit: String,
-    #[serde(default)]
     source_url: String,
+}
+
+impl FigureLine {
+    /// Reads the cells of a line; what is wrong with it in one sentence otherwise.
+    fn of<'a>(cell: impl Fn(&str) -> &'a str) -> Result<Self, String> {
+        let date = cell("date").parse().map_err(|_| "`date` is a day such as 2026-03-31.".to_owned())?;
+        // 27,000 and 27 000
+        let value = cell("value").replace([' ', '\u{A0}', '\u{202F}'], "");
+        let groups: Vec<&str> = value.split(',').collect();
+        let has_thousands =
+            groups.len() > 1 && groups[1..].iter().all(|group| group.split('.').next().map(str::len) == Some(3));
+        let value = if has_thousands { groups.concat() } else { value.clone() };
+        let value = value.parse().map_err(|_| "`value` is a number such as 27000 or 4.5.".to_owned())?;
+        for name in ["title", "series"] {
+            if cell(name).is_empty() {
+                return Err(format!("`{name}` is empty."));
+            }
+        }
+        let text = |name: &str| cell(name).to_owned();
+        Ok(Self {
+            date,
+            title: text("title"),
+            series: text("series"),
+            value,
+            unit: text("unit"),
+            source_url: text("source_url"),
+        })
+    }
 }
 
 /// Imports figures of draws from CSV: `date,title,series,value,unit,source_url`, one value in each line. Lines with
@@ -563,7 +588,8 @@ async fn import_figures(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("text/csv") {
+    // browsers label files in many ways, as the programs do that are installed beside them
+    if kind.starts_with("multipart/") || kind.contains("json") {
         return Err(Error::problem(Code::UnsupportedMediaType, "Send the file itself, as text/csv."));
     }
     let body = body.map_err(|_| Error::problem(Code::PayloadTooLarge, "A file of figures may have 64 KiB."))?;
@@ -586,29 +612,54 @@ async fn import_figures(
     Ok(private_json(StatusCode::OK, &FiguresImported { muster_updates: written }))
 }
 
+/// Reads the lines of a file, separated by commas, semicolons or tabs, of which the first that is not empty has the names
+/// of the columns.
 fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<UpdateDocument>> {
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let first = body.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    // as Excel declares it
+    let declared = first.strip_prefix(b"sep=").and_then(|rest| rest.first().copied());
+    let count = |separator: &u8| first.iter().filter(|byte| *byte == separator).count();
+    let separator = declared.or_else(|| [b'\t', b';', b','].into_iter().max_by_key(count)).unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .delimiter(separator)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(if declared.is_some() { &body[first.len()..] } else { body });
+    let mut columns: Vec<String> = Vec::new();
     let mut updates: Vec<UpdateDocument> = Vec::new();
     let mut errors = Vec::new();
-    for (i, line) in reader.deserialize::<FigureLine>().enumerate() {
-        if i >= MAX_CSV_ROWS {
+    for (i, record) in reader.records().enumerate() {
+        if i > MAX_CSV_ROWS {
             errors.push(FieldError::new("", "too_long", format!("At most {MAX_CSV_ROWS} lines.")));
             break;
         }
         // the header is line 1
-        let at = format!("/{}", i + 2);
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => {
-                let detail = match error.kind() {
-                    csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-                    csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                        format!("{len} cells instead of {expected_len}.")
+        let at = format!("/{}", i + 1);
+        let read = match record {
+            Err(_) => Err("Not UTF-8.".to_owned()),
+            Ok(record) if record.iter().all(str::is_empty) => continue,
+            Ok(record) if columns.is_empty() => {
+                columns = record.iter().map(str::to_lowercase).collect();
+                let missing = ["date", "title", "series", "value"]
+                    .iter()
+                    .find(|name| !columns.iter().any(|column| column == *name));
+                match missing {
+                    Some(name) => {
+                        return Err(Error::field("/1", "required", format!("The header has no column `{name}`.")));
                     }
-                    csv::ErrorKind::Utf8 { .. } => "Not UTF-8.".to_owned(),
-                    _ => "This line cannot be read.".to_owned(),
-                };
+                    None => continue,
+                }
+            }
+            Ok(record) => FigureLine::of(|name| {
+                let place = columns.iter().position(|column| column == name);
+                place.and_then(|place| record.get(place)).unwrap_or_default()
+            }),
+        };
+        let line = match read {
+            Ok(line) => line,
+            Err(detail) => {
                 errors.push(FieldError::new(at, "invalid_value", detail));
                 if errors.len() >= MAX_ROW_ERRORS {
                     break;

@@ -201,6 +201,15 @@ async fn figures_csv_import_is_atomic_and_idempotent(pool: PgPool) {
     );
     assert!(app.get("/c/status-for-all", None).await.text().contains("<svg"));
 
+    let excel = "sep=;\r\nDate;Title;Series;Value;Unit\r\n2026-01-10;Draw 1;Invitations;1,000;people\r\n;;;;\r\n2026-01-10;Draw 1;Score;520\r\n\
+                 2026-01-24;Draw 2;Invitations;900;people\r\n";
+    let reply = send(&app, path, &token, "application/vnd.ms-excel", excel.as_bytes().to_vec()).await;
+    assert_eq!(reply.expect(200)["muster:updates"], 2);
+    assert_eq!(app.count("SELECT count(*) FROM updates WHERE kind = 'draw'").await, 2);
+    let unnamed = send(&app, path, &token, "text/csv", b"date,series,value\n".to_vec()).await;
+    unnamed.problem(422, "validation_failed", &["/1"]);
+    assert!(unnamed.text().contains("The header has no column `title`."), "{}", unnamed.text());
+
     let broken = "date,title,series,value\n2026-02-01,Draw 3,Invitations,12\nyesterday,Draw 4,Invitations,1\n2026-02-02,Draw 5,Invitations,many\n2026-02-03,Draw\n";
     let refused = send(&app, path, &token, "text/csv", broken.as_bytes().to_vec()).await;
     refused.problem(422, "validation_failed", &["/3", "/4", "/5"]);
