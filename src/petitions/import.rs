@@ -20,6 +20,7 @@ use super::{
     import_columns::ColumnMapping,
     import_dates::{self, DateProblem},
     import_headers::is_zip_header,
+    signer_file::PREVIEW_ROWS,
     state::{ImportState, SignatureState},
     store::{
         self, Petition,
@@ -73,6 +74,22 @@ pub(super) fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chu
 pub(super) fn open_chunk(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
     let SealedChunk(bytes) = vault.open(TABLE, import, sealed)?;
     Ok(bytes)
+}
+
+/// The first rows of an import that was not started yet, cell by cell.
+pub(super) async fn preview(
+    petitions: &Petitions,
+    petition: &Petition,
+    conn: &mut PgConnection,
+    import: &Import,
+) -> Result<Vec<Vec<String>>> {
+    let chunks = imports::chunks(conn, import.id, 0, 1).await?;
+    let Some((_, sealed)) = chunks.first() else { return Ok(Vec::new()) };
+    let vault = petition.action.open_vault(&petitions.kernel).await?;
+    let chunk = open_chunk(&vault, import.id, sealed)?;
+    let is_whole = i64::try_from(chunk.len()).map_err(Error::internal)? >= import.bytes;
+    let ReadResult::Rows { rows, .. } = csv_reader::read_rows(&chunk, is_whole)? else { return Ok(Vec::new()) };
+    Ok(rows.into_iter().filter_map(|row| row.cells.ok()).take(PREVIEW_ROWS).collect())
 }
 
 /// A chunk as it is sealed: base64, since sealed values are JSON.

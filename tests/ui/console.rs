@@ -245,6 +245,22 @@ async fn file_upload_through_the_form(pool: PgPool) {
     let import = reply.headers[header::LOCATION].to_str().unwrap().split('?').next().unwrap().to_owned();
     let form = declared_form(&get(&app, &import, &console_page.session).await.text());
     assert_eq!(form.value("/mapping/email"), Some("Adresse e-mail"));
+    let csv = b"Courriel;Pr\xE9nom;Sign\xE9 le\nana@example.org;Zo\xE9;03/04/2026\n";
+    let reply = console_page.upload("/imports/new", &[], "liste.csv", "text/csv", csv).await;
+    let page = get(&app, reply.headers[header::LOCATION].to_str().unwrap(), &console_page.session).await.text();
+    for told in [
+        "Read as windows-1252, separated by “;”.",
+        "Dates such as 03/04/2026 are read with the day first",
+        "<th scope=\"col\">Prénom</th>",
+        "<td>Zoé</td>",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    let asked = [("?encoding", "IBM850"), ("?separator", ";")];
+    let csv = b"Courriel;Nom\nana@example.org;Montr\x82al\n";
+    let reply = console_page.upload("/imports/new", &asked, "liste.csv", "text/csv", csv).await;
+    let page = get(&app, reply.headers[header::LOCATION].to_str().unwrap(), &console_page.session).await.text();
+    assert!(page.contains("Read as IBM850") && page.contains("<td>Montréal</td>"), "{page}");
     let reply =
         console_page.upload("/imports/new", &[], "list.xls", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0").await;
     assert_eq!(reply.status, 415);

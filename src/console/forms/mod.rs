@@ -378,6 +378,7 @@ impl Sheet {
             heading => i18n::text(locale, self.form.title), named,
             hint => if self.form.hint.is_empty() { String::new() } else { i18n::text(locale, self.form.hint) },
             counted => counted.unwrap_or_default(),
+            assumed => Serde(self.document.get("muster:suggested_mapping").map(|_| &self.document)),
             button => i18n::text(locale, self.form.button), is_dangerous => self.form.method == "DELETE",
             operation => format!("{} {}", self.form.method, self.page.pattern(self.form.path)),
             address, confirm_url, back => self.page.path(self.form.back)?,

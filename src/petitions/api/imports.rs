@@ -127,7 +127,7 @@ pub(super) struct ImportResource {
     /// only.
     #[serde(rename = "muster:header_row", skip_serializing_if = "Option::is_none")]
     muster_header_row: Option<i64>,
-    /// The first lines of the file, cell by cell; after the upload only.
+    /// The first lines of the file, cell by cell, until it is started.
     #[serde(rename = "muster:preview", skip_serializing_if = "Option::is_none")]
     muster_preview: Option<Vec<Vec<String>>>,
     /// What can be done with it, and its refused lines as CSV.
@@ -218,9 +218,16 @@ async fn list_imports(
     let (rows, extent) = imports::of_petition(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let jobs = jobs::statuses(&mut conn, import::JOB, &ids).await?;
-    let each = |row: &Import| ImportResource::new(kernel, &actor, &petition, row, jobs.get(&row.id));
+    let mut resources = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut resource = ImportResource::new(kernel, &actor, &petition, row, jobs.get(&row.id));
+        if matches!(row.state, ImportState::Uploaded | ImportState::Checked) {
+            resource.muster_preview = Some(import::preview(&petitions, &petition, &mut conn, row).await?);
+        }
+        resources.push(resource);
+    }
     let url = kernel.url(&format!("{}/imports", petition.action.api_path()));
-    let page = Page::new(&url, &query.raw, &query.page, &extent, rows.iter().map(each).collect());
+    let page = Page::new(&url, &query.raw, &query.page, &extent, resources);
     Ok(private_json(StatusCode::OK, &page))
 }
 
@@ -327,8 +334,9 @@ async fn create_import(
 fn parse_upload_query(query: &str) -> Result<(String, FileReader)> {
     let asked: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).collect();
     let asked = |name: &str| asked.get(name).map(AsRef::as_ref);
-    let name =
-        clean_line(asked("name").unwrap_or("signers.csv"), 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
+    // a long one is cut: nobody chose it for this
+    let name: String = asked("name").unwrap_or("signers.csv").chars().take(200).collect();
+    let name = clean_line(&name, 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
     let separator = match asked("separator").unwrap_or_default() {
         "" => None,
         "," => Some(b','),

@@ -64,10 +64,16 @@ async fn import_preview_dry_run_and_run(pool: PgPool) {
         Nul\u{0};;nul@example.org;;;;";
     let refused = upload(&app, &token, csv).await;
     refused.problem(422, "validation_failed", &[""]);
-    let csv = csv.replace('\u{0}', "\u{7}");
+    let csv = csv.replace('\u{0}', "\u{10}");
     let uploaded = upload(&app, &token, csv).await.expect(201);
     assert_eq!(uploaded["columns"][2], "Courriel");
     assert_eq!(uploaded["muster:preview"][0][0], "Ana");
+    let imports = async || {
+        app.get("/api/v1/petitions/status/imports", Some(&token)).await.expect(200)["_embedded"]["muster:imports"]
+            .clone()
+    };
+    let listed = imports().await[0].clone();
+    assert_eq!((&listed["muster:preview"], &listed["columns"]), (&uploaded["muster:preview"], &uploaded["columns"]));
     assert_eq!(
         uploaded["muster:suggested_mapping"],
         json!({"email": "Courriel", "given_name": "Prénom", "family_name": "Nom", "postal_code": "Code postal", "comments": "Commentaire", "signed_on": "Date", "date_order": "day_first"})
@@ -91,6 +97,7 @@ async fn import_preview_dry_run_and_run(pool: PgPool) {
     body["dry_run"] = json!(false);
     let done = run(&app, &token, &uploaded, &body).await;
     assert_eq!((done["muster:state"].as_str(), numbers(&done)), (Some("done"), [8, 2, 2, 4]));
+    assert!(imports().await[0].get("muster:preview").is_none(), "what was imported is deleted");
     assert_eq!(total(&app, &token).await, 3);
     let faults = app.path_of(done["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
     let faults = app.get(&faults, Some(&token)).await.text();

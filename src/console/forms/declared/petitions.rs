@@ -28,6 +28,9 @@ const COLUMN: Widget = Widget::Choice(Choices::Columns);
 /// Forms that decide about signatures.
 const DECISION: Form = Form { scope: Scope::ContactsWrite, ..FORM };
 
+/// Encodings that can be asked for, as the API calls them.
+const ENCODINGS: &[&str] = &["UTF-8", "UTF-16LE", "UTF-16BE", "windows-1252", "ISO-8859-15", "macintosh", "IBM850"];
+
 pub(super) const FORMS: &[Form] = &[
     Form {
         address: "/console/petitions/{id}/reviews/new",
@@ -68,6 +71,8 @@ pub(super) const FORMS: &[Form] = &[
             "",
             &[
                 field("?separator", "console-import-separator", Widget::Choice(Choices::Fixed("", &[",", ";", "tab", "|"])))
+                    .hint("form-separator-hint"),
+                field("?encoding", "console-import-encoding", Widget::Choice(Choices::Fixed("", ENCODINGS)))
                     .hint("form-separator-hint"),
                 field(
                     "#file",
