@@ -199,11 +199,15 @@ fn has_reply(text: &str) -> bool {
         let is_part = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '/'))
             || from[3..].starts_with(char::is_alphanumeric)
             || matches!(after, [b'-' | b'.' | b',' | b'/', next, ..] if next.is_ascii_digit());
+        // before the word is looked for, which takes as long as the word is
+        if is_part {
+            return false;
+        }
         let before = before.trim_end();
         let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
         // "my mailbox is closed / 550. Write to …"
         let is_of_prose = word.is_empty() && (before.ends_with('/') || after.first() == Some(&b'.'));
-        !is_part && !is_of_prose && (word.is_empty() || phrases("reply_words").contains(&word.to_lowercase().as_str()))
+        !is_of_prose && (word.is_empty() || phrases("reply_words").contains(&word.to_lowercase().as_str()))
     })
 }
 
