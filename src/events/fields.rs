@@ -14,6 +14,7 @@ use crate::{
     campaigns::{ActionDocument, Kind, NewAction},
     error::{Error, FieldError, Result},
     kernel::{
+        countries,
         extract::{self, nullable},
         patch::{Patch, both},
         text::{EmailAddress, TextError, clean_line, clean_text, required_line},
@@ -114,7 +115,7 @@ pub struct LocationDocument {
     pub region: String,
     /// Postal code.
     pub postal_code: String,
-    /// Two letters (ISO 3166-1); CA if absent.
+    /// Two letters (ISO 3166-1), or a name or three letters, which become those; CA if absent.
     pub country: String,
 }
 
@@ -377,11 +378,7 @@ impl LocationDocument {
             );
         }
         lines.retain(|line| !line.is_empty());
-        let country = self.country.trim().to_ascii_uppercase();
-        let is_code = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
-        if !(is_code || country.is_empty()) {
-            errors.add("/location/country", "unknown_value", "A country has two letters, such as CA.");
-        }
+        let country = errors.text("/location/country", countries::parse(&self.country));
         Venue {
             venue: errors.text("/location/venue", clean_line(&self.venue, 200)),
             address: lines.join("\n"),
@@ -534,7 +531,7 @@ mod tests {
     #[test]
     fn errors_of_both_halves_are_reported_together() {
         let body = json!({
-            "title": "x", "muster:slug": "No Slug!", "capacity": 0, "muster:map_url": "javascript:alert(1)", "location": {"country": "Canada"},
+            "title": "x", "muster:slug": "No Slug!", "capacity": 0, "muster:map_url": "javascript:alert(1)", "location": {"country": "Atlantis"},
             "muster:contacts": [{"name": ""}, {"name": "Ana", "email": "nobody"}], "muster:interpretation": ["es", "english!"],
             "muster:sessions": [{"title": "a", "start_date": "never"}, {"title": "b", "start_date": "2026-12-06 14:00", "rrule": "hello"}],
         });

@@ -72,7 +72,7 @@ pub(super) fn closed_page(kernel: &Kernel, c: &LoadedAttendance) -> Option<LinkP
     if !c.is_neutral() {
         let reason = &event.action.state_reason;
         page.lines.extend((event.is_called_off() && !reason.is_empty()).then(|| reason.clone()));
-        page.details = details(c);
+        page.details = details(c, c.row.party_size);
         page.links = event_link(c);
     }
     Some(page)

@@ -34,10 +34,23 @@ pub fn code_of(name: &str) -> Option<&'static str> {
     CODES.get(&plain(name)).copied()
 }
 
-/// Refuses what is no country.
-pub fn unknown() -> TextError {
-    let detail = "This is no country that we know. Write its name, or two letters such as CA (ISO 3166).";
-    TextError { code: "unknown_value", detail: detail.to_owned() }
+/// The code of a country that is typed: by its name, by a code of two or three letters, or [`OTHER`]; empty where nothing is.
+///
+/// # Errors
+/// `unknown_value`.
+pub fn parse(typed: &str) -> Result<String, TextError> {
+    let code = match typed.trim().to_ascii_uppercase().as_str() {
+        "" => "",
+        OTHER => OTHER,
+        // as the British and the European Union write them
+        "UK" => "GB",
+        "EL" => "GR",
+        _ => code_of(typed).ok_or_else(|| {
+            let detail = "This is no country that we know. Write its name, or two letters such as CA (ISO 3166).";
+            TextError { code: "unknown_value", detail: detail.to_owned() }
+        })?,
+    };
+    Ok(code.to_owned())
 }
 
 /// A name without case, accents and punctuation.

@@ -460,7 +460,7 @@ impl PersonBody {
         let field = |name: &str| format!("/postal_addresses/{index}/{name}");
         let locality = take(field("locality"), clean_line(typed(&postal.locality, &mut erased.locality), 100));
         let mut region = take(field("region"), clean_line(typed(&postal.region, &mut erased.region), 100));
-        let country = take(field("country"), country(typed(&postal.country, &mut erased.country)));
+        let country = take(field("country"), countries::parse(typed(&postal.country, &mut erased.country)));
         let canadian = country.is_empty() || country == "CA";
         let typed_code = typed(&postal.postal_code, &mut erased.postal_code);
         let postal_code = take(field("postal_code"), postal_code_of(&country, typed_code));
@@ -556,18 +556,6 @@ fn one_text(value: Value) -> Value {
             choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ").into()
         }
         _ => value,
-    }
-}
-
-/// The code of a country (ISO 3166-1) that is named or given by a code, or [`countries::OTHER`].
-fn country(input: &str) -> Result<String, TextError> {
-    let typed = input.trim().to_ascii_uppercase();
-    match typed.as_str() {
-        "" | countries::OTHER => Ok(typed),
-        // as the British and the European Union write them
-        "UK" => Ok("GB".to_owned()),
-        "EL" => Ok("GR".to_owned()),
-        _ => countries::code_of(&typed).map(str::to_owned).ok_or_else(countries::unknown),
     }
 }
 
