@@ -209,9 +209,10 @@ fn ascii_domain(domain: &str) -> Option<String> {
 fn is_no_top_level(top: &str) -> bool {
     // with a domain, but not in ISO 3166
     const FURTHER: [&str; 4] = ["uk", "eu", "su", "ac"];
+    const RESERVED: &str = "invalid localhost local onion";
     let is_country = |line: &str| line.get(..2).is_some_and(|code| code.eq_ignore_ascii_case(top));
     let is_known = || FURTHER.contains(&top) || COUNTRIES.lines().any(is_country);
-    (top.len() == 2 && !is_known()) || matches!(top, "invalid" | "localhost" | "local" | "onion")
+    (top.len() == 2 && !is_known()) || RESERVED.split(' ').any(|reserved| reserved == top)
 }
 
 #[cfg(test)]
