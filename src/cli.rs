@@ -57,7 +57,7 @@ enum Command {
         #[arg(long, value_enum, default_value = "all")]
         role: ServeRole,
     },
-    /// Bring the database's schema up to date; with database.migrate_url also separate the database's roles
+    /// Bring the database's schema up to date; with `database.migrate_url` also separate the database's roles
     Migrate,
     /// Serve on this machine with a demo campaign; nothing leaves it
     Demo,
@@ -195,7 +195,7 @@ enum PostgresVerb {
     },
     /// Open psql on the database; beside a running Muster on the Postgres that it runs
     Psql {
-        /// As the administrator (database.migrate_url; the superuser of the embedded Postgres) and not as the service's role
+        /// As the administrator (`database.migrate_url`; the superuser of the embedded Postgres) and not as the service's role
         #[arg(long)]
         administrator: bool,
         /// Arguments of psql, after `--`

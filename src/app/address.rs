@@ -269,6 +269,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "one table")]
     fn page_has_one_address() {
         for (address, right) in [
             ("/p/fr-basic/", "/p/fr-basic"),

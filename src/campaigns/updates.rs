@@ -619,7 +619,7 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<UpdateDocument>> {
     let first = body.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     // as Excel declares it
     let declared = first.strip_prefix(b"sep=").and_then(|rest| rest.first().copied());
-    let count = |separator: &u8| first.iter().filter(|byte| *byte == separator).count();
+    let count = |separator: &u8| first.split(|byte| byte == separator).count();
     let separator = declared.or_else(|| [b'\t', b';', b','].into_iter().max_by_key(count)).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)

@@ -67,7 +67,7 @@ pub fn render(markdown: &str) -> String {
     SANITIZER.clean(&raw).to_string()
 }
 
-/// What of CommonMark's extensions is read.
+/// What of `CommonMark`'s extensions is read.
 const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
 
 fn events(markdown: &str) -> impl Iterator<Item = Event<'_>> {

@@ -16,7 +16,7 @@ use super::smtp::EnhancedCode;
 
 /// Maximum number of bytes of a reply that are examined.
 const MAX_REPLY_BYTES: usize = 4 * 1024;
-/// What stands before every refusal of a kind, whatever its reason: "5.1.0 - Unknown address error 550-'…'" of IronPort,
+/// What stands before every refusal of a kind, whatever its reason: "5.1.0 - Unknown address error 550-'…'" of `IronPort`,
 /// "Host or domain name not found. Name service error for name=… type=MX: …" of Postfix.
 const LABELS: [&str; 2] = ["unknown address error", "name service error for"];
 /// Number of words around a predicate in which its noun may stand.

@@ -556,8 +556,8 @@ mod tests {
         ] {
             assert!(parse(raw.as_bytes()).message_ids.iter().any(|found| found == id), "{raw}");
         }
-        let many =
-            "Message-ID: <a@b>\n".repeat(3000) + &(0..100).map(|n| format!("Message-ID: {n}@b\n")).collect::<String>();
+        let many = "Message-ID: <a@b>\n".repeat(3000)
+            + &(0..100).map(|n| format!("Message-ID: {n}@b")).collect::<Vec<_>>().join("\n");
         assert_eq!(parse(plain(&many).as_bytes()).message_ids.len(), MAX_MESSAGE_IDS);
     }
 

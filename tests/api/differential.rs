@@ -118,7 +118,7 @@ struct Play<'a> {
     tokens: Vec<(&'static str, String)>,
     /// Readable addresses, each with the scope of the token (empty: none).
     readable: Vec<(&'static str, String)>,
-    /// The last ETag of each of them.
+    /// The last `ETag` of each of them.
     etags: HashMap<(&'static str, String), Vec<u8>>,
     statements: Statements,
     answers: Vec<(String, String)>,
@@ -161,7 +161,7 @@ impl<'a> Play<'a> {
         self.tokens.iter().find(|(name, _)| *name == scope).map(|(_, token)| token.as_str())
     }
 
-    /// Whether what was read is what it was, by its ETag: who keeps a copy asks that again and again.
+    /// Whether what was read is what it was, by its `ETag`: who keeps a copy asks that again and again.
     fn etag(&mut self, scope: &'static str, path: &str, reply: &Reply) -> &'static str {
         let Some(etag) = reply.headers.get(header::ETAG) else { return "no ETag" };
         let last = self.etags.insert((scope, path.to_owned()), etag.as_bytes().to_vec());

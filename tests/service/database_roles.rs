@@ -93,7 +93,8 @@ impl Roles {
         for statement in REFUSED {
             let mut tx = conn.begin().await.unwrap();
             let error = sqlx::query(*statement).execute(&mut *tx).await.expect_err(statement);
-            let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+            let code =
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
             assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
             tx.rollback().await.unwrap();
         }

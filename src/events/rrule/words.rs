@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(words(LocaleTag::En, start, rule), said, "{rule}");
         }
         let zone = Zone::find("America/Toronto").unwrap();
-        assert_eq!(in_words("", Utc::now(), zone, LocaleTag::En, Utc::now()), "");
+        assert_eq!(in_words("", DateTime::UNIX_EPOCH, zone, LocaleTag::En, DateTime::UNIX_EPOCH), "");
     }
 
     #[test]

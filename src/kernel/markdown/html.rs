@@ -205,7 +205,7 @@ impl Writer {
         if !text.trim().is_empty() && !text.contains(['[', ']', '\n']) {
             self.out.insert(start, '[');
             let to = to.replace(' ', "%20").replace('<', "%3C").replace('>', "%3E");
-            self.out.push_str(&format!("](<{to}>)"));
+            self.out.extend(["](<", &to, ">)"]);
         }
     }
 

@@ -27,7 +27,7 @@ pub fn international_phone(typed: &str, country: &str) -> String {
     let country: Option<country::Id> = if country.is_empty() { Some(country::CA) } else { country.parse().ok() };
     // the prefix that is dialled for other countries in most of the world
     let abroad = plain.trim_start().strip_prefix("00").map(|rest| format!("+{rest}"));
-    let valid = |plain: &str| phonenumber::parse(country, plain).ok().filter(|number| number.is_valid());
+    let valid = |plain: &str| phonenumber::parse(country, plain).ok().filter(phonenumber::PhoneNumber::is_valid);
     match valid(&plain).or_else(|| valid(abroad.as_deref()?)) {
         Some(number) if written_in_digits => number.format().mode(Mode::E164).to_string(),
         _ => typed.to_owned(),

@@ -161,7 +161,7 @@ async fn a_larger_party_that_does_not_fit_keeps_its_seat_and_is_told_so(pool: Pg
         assert!(page.contains("<dt>Number of people</dt><dd>1</dd>"), "the party that counts: {page}");
     }
     let mails = app.mail_to("ana@example.org").await;
-    let told = &mails.iter().filter(|mail| mail.kind == "event_declined").next_back().unwrap().text;
+    let told = &mails.iter().rfind(|mail| mail.kind == "event_declined").unwrap().text;
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         told.contains("no room for a larger group. Your earlier registration stays as it is: one person."),
