@@ -500,7 +500,7 @@ CREATE TABLE actions (
     identifiers       text[] NOT NULL DEFAULT '{}', -- in other systems, as organizers gave them
     opens_at          timestamptz, -- null: when it is published
     closes_at         timestamptz, -- null: when somebody closes it
-    ends_at           timestamptz, -- events: a copy of events.ends_at; null for others
+    ends_at           timestamptz, -- events: a copy of events.over_at; null for others
     timezone          text, -- events: a copy of events.timezone; null: the default one, in which the action's days are counted
     destroy_after     date, -- standard: last day of the data of those who take part, where an organizer chose one; protected: see vaults
     next_action_id    uuid REFERENCES actions (id) ON DELETE SET NULL, -- where a page that takes nobody leads on to
@@ -1150,6 +1150,8 @@ CREATE TABLE events (
     instructions        text NOT NULL DEFAULT '', -- the join link: only for the registered, never on a public page
     contacts            jsonb NOT NULL DEFAULT '[]', -- [{"name", "phone", "email"}] of hosts who agreed to be named
     sessions            jsonb NOT NULL DEFAULT '[]', -- [{"id", "title", "starts_at", "ends_at", "rrule"}]
+    sessions_end_at     timestamptz, -- end of the last repetition of the last session
+    over_at             timestamptz GENERATED ALWAYS AS (greatest(ends_at, sessions_end_at)) STORED,
     interpretation      text[] NOT NULL DEFAULT '{}', -- languages that are interpreted
     capacity            integer, -- seats; null: no limit
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
@@ -1161,20 +1163,19 @@ CREATE TABLE events (
     allow_smaller_parties_first boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes, or it is called off
-    last_changes        text[] NOT NULL DEFAULT '{}', -- what its mails say has changed
+    known               jsonb, -- what those who are registered know of it, until they are told of a change; null: as it is
     dropped_sessions    jsonb NOT NULL DEFAULT '[]', -- as sessions: calendar entries that were public and no longer belong to it
     CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
     CONSTRAINT events_format_check CHECK (format IN ('in_person', 'online', 'hybrid')),
     CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
     CONSTRAINT events_capacity_check CHECK (capacity >= 1),
     CONSTRAINT events_seats_check CHECK (seats_taken >= 0 AND (capacity IS NULL OR seats_taken <= capacity)),
-    CONSTRAINT events_last_changes_check CHECK (last_changes <@ ARRAY['time', 'place', 'format', 'program', 'join']),
     CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);
 CREATE INDEX events_repeated_seats_idx ON events (id) WHERE repeated_seats > 0;
 -- events that have not ended: the tick reads no others
-CREATE INDEX events_ends_at_idx ON events (ends_at);
+CREATE INDEX events_over_at_idx ON events (over_at);
 
 CREATE TABLE attendances (
     id                 uuid PRIMARY KEY,

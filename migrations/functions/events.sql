@@ -24,7 +24,7 @@ DECLARE
 BEGIN
     SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
     free := coalesce(e.capacity, 2147483647) - e.seats_taken - e.repeated_seats;
-    IF free <= 0 OR e.ends_at <= clock THEN
+    IF free <= 0 OR e.over_at <= clock THEN
         RETURN 0;
     END IF;
     SELECT * INTO a FROM actions WHERE actions.id = of_event;
@@ -294,6 +294,6 @@ END $$;
 -- retention need not know the kinds.
 CREATE OR REPLACE FUNCTION copy_event_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE actions SET ends_at = NEW.ends_at, timezone = NEW.timezone WHERE id = NEW.id;
+    UPDATE actions SET ends_at = NEW.over_at, timezone = NEW.timezone WHERE id = NEW.id;
     RETURN NULL;
 END $$;

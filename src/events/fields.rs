@@ -1,6 +1,6 @@
 //! Events as the API reads and shows them: one document for POST, PUT and GET, each member checked once.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -71,7 +71,8 @@ pub struct EventDocument {
     /// Steps, sign language, childcare, ...; at most 2,000 characters.
     #[serde(rename = "muster:accessibility")]
     pub muster_accessibility: String,
-    /// The programme, at most 100 sessions.
+    /// The programme, at most 100 sessions. A new start without sessions moves them along; the event is over when the last
+    /// of them is.
     #[serde(rename = "muster:sessions")]
     pub muster_sessions: Vec<SessionDocument>,
     /// Languages that are interpreted (BCP 47), at most 20.
@@ -266,7 +267,35 @@ impl EventDocument {
         }
         after.start_date = after.start_date.or(before.start_date);
         after.timezone_identifier = after.timezone_identifier.or(before.timezone_identifier);
+        if moves_start && plan.has_date && !patch.has("muster:sessions") {
+            after.move_sessions(plan);
+        }
         Ok(after)
+    }
+
+    /// Moves the sessions as far from those of a plan as the start is from its start, by the clocks of the two zones.
+    fn move_sessions(&mut self, plan: &Plan) {
+        let zone = self.timezone_identifier.as_deref().and_then(|name| name.trim().parse::<Zone>().ok());
+        let (Some(zone), Some(start)) = (zone, &self.start_date) else { return };
+        let Ok(starts_at) = times::parse(start, zone) else { return };
+        let local = |at: DateTime<Utc>| at.with_timezone(&plan.zone).naive_local();
+        let distance = starts_at.with_timezone(&zone).naive_local() - local(plan.starts_at);
+        if distance.is_zero() {
+            return;
+        }
+        let moved = |at: DateTime<Utc>| local(at) + distance;
+        let time = |at| moved(at).format("%Y-%m-%d %H:%M:%S").to_string();
+        let until = |at: DateTime<Utc>| {
+            let local = moved(at);
+            zone.from_local_datetime(&local).latest().map_or_else(|| local.and_utc(), |at| at.to_utc())
+        };
+        let document = |session: &Session| SessionDocument {
+            title: session.title.clone(),
+            start_date: time(session.starts_at),
+            end_date: Some(time(session.ends_at)),
+            rrule: Some(super::rrule::moved(&session.rrule, plan.zone, until)),
+        };
+        self.muster_sessions = plan.sessions.iter().map(document).collect();
     }
 
     /// Checks and normalises. Members that the document leaves out are as in `before`.
@@ -562,7 +591,7 @@ mod tests {
         assert_eq!(change(r#"{"capacity":null}"#).capacity, None);
         let moved = change(r#"{"start_date":"2026-12-07 10:00:00"}"#);
         assert_eq!(moved.ends_at - moved.starts_at, plan.ends_at - plan.starts_at);
-        assert!(plan.moves(&moved) && !plan.moves(&change(r#"{"capacity":31}"#)));
+        assert!(!plan.changes(&moved).is_empty() && plan.changes(&change(r#"{"capacity":31}"#)).is_empty());
         assert_eq!(change(r#"{"start_date":null,"end_date":null,"timezone_identifier":null}"#), plan);
         let longer = change(r#"{"start_date":"2026-12-06 13:00:00","end_date":"2026-12-06 17:00:00"}"#);
         assert_eq!((longer.ends_at, longer.starts_at < plan.starts_at), (plan.ends_at, true));

@@ -20,9 +20,9 @@ use crate::kernel::{
 /// Media type of a calendar file in HTTP and mail.
 pub(super) const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
-/// The calendar file of an event: an entry for the event, or one for each of its sessions with the rule by which it
-/// repeats; and those that no longer belong to it, as cancelled. `domain` is the right-hand side of the UIDs; `page` is the URL
-/// of the event's page.
+/// The calendar file of an event: an entry for each of its sessions with the rule by which it repeats, and one for the
+/// event unless a session is as long; and those that no longer belong to it, as cancelled. `domain` is the right-hand side of
+/// the UIDs; `page` is the URL of the event's page.
 pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str) -> String {
     let plan = &event.plan;
     let neutral = event.action.protected;
@@ -358,6 +358,7 @@ mod tests {
             ends_at: at("2026-12-06T21:00:00Z"),
             rrule: rrule.to_owned(),
         };
+        (event.plan.starts_at, event.plan.ends_at) = (at("2026-12-06T19:00:00Z"), at("2026-12-06T21:00:00Z"));
         event.plan.sessions = vec![session("Opening", ""), session("Vigil", "FREQ=WEEKLY;COUNT=6")];
         event.action.state = State::Cancelled;
         let text = calendar(&event, LocaleTag::En, "example.org", "https://example.org/e/x").replace("\r\n ", "");

@@ -240,7 +240,13 @@ impl SubmissionKind for AttendanceKind {
         links::own_page(kernel, conn, c).await
     }
 
-    fn mail_context(c: &LoadedAttendance) -> minijinja::Value {
-        context! { when => c.parent.when(c.locale), place => c.parent.place() }
+    fn mail_context(c: &LoadedAttendance, now: DateTime<Utc>) -> minijinja::Value {
+        let (event, locale) = (&c.parent, c.locale);
+        let sessions = event.plan.sessions.iter().map(|session| {
+            // a mail about a protected event does not say what it is
+            let title = if c.is_neutral() { "" } else { session.title.as_str() };
+            context! { title, when => event.when_session(session, locale, now) }
+        });
+        context! { when => event.when(locale), place => event.place(), sessions => sessions.collect::<Vec<_>>() }
     }
 }

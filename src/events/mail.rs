@@ -8,7 +8,7 @@ use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
-    announcement::Announcement,
+    announcement::Changes,
     ics,
     kind::{AttendanceKind, LoadedAttendance},
     links::MANAGE_ATTENDANCE,
@@ -48,7 +48,7 @@ pub(super) enum EventMailKind {
 
 crate::kernel::text_enum!(EventMailKind);
 
-/// Mails of one kind (`emails.refs`: `{"attendance": uuid}`).
+/// Mails of one kind (`emails.refs`: `{"attendance": uuid}`, and [`Changes`]).
 #[derive(Clone, Debug)]
 pub struct EventMail {
     kernel: Arc<Kernel>,
@@ -85,7 +85,7 @@ impl EventMail {
             let c = c?;
             let holds = match kind {
                 EventMailKind::CancelledByYou => true,
-                EventMailKind::CalledOff => Announcement::CalledOff.holds(kernel, &c.parent),
+                EventMailKind::CalledOff => c.parent.is_called_off() && !c.parent.is_over(kernel.env.now()),
                 _ => c.parent.is_on(kernel.env.now()),
             };
             Ok(holds.then_some((c, kind)))
@@ -125,6 +125,7 @@ impl EventMail {
 
     async fn write_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let drafts = self.find(emails).await?.into_iter().zip(emails).map(|(found, email)| {
+            let changes = Changes::of_mail(email)?;
             Ok(found?.and_then(|(c, kind)| {
                 // without confirmation the address may have been typed by somebody else
                 let is_first = matches!(
@@ -134,13 +135,16 @@ impl EventMail {
                 let is_unrequested = is_first && !c.action().confirms;
                 let basis = if is_unrequested { c.first_contact(MergedWith::Same) } else { SendBasis::Transactional };
                 let to = c.address()?;
-                Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
+                Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind, changes) })
             }))
         });
-        mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
+        mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind, changes), to| {
+            self.write(&c, kind, &changes, to)
+        })
+        .await
     }
 
-    fn write(&self, c: &LoadedAttendance, kind: EventMailKind, to: EmailAddress) -> Composition {
+    fn write(&self, c: &LoadedAttendance, kind: EventMailKind, changes: &Changes, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, c.action());
         let has_place = match kind {
             EventMailKind::Registered | EventMailKind::Promoted => true,
@@ -156,7 +160,8 @@ impl EventMail {
             vouched => c.row.vouched,
             manage_url => c.link(kernel, MANAGE_ATTENDANCE),
             kept => (self.kind == EventMailKind::Declined && kind != self.kind).then_some(c.row.party_size),
-            changes => c.parent.last_changes.clone(),
+            changes => changes.changes.clone(),
+            after_all => changes.after_all,
             format => (c.parent.plan.format != Format::InPerson).then(|| text(c.locale, &format!("event-format-{}", c.parent.plan.format.as_str()))),
             reason => action.state_reason.as_str(),
             has_place,

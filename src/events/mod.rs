@@ -48,7 +48,7 @@ pub use submission::{Events, NewAttendance, VouchedAttendance};
 
 use std::time::Duration;
 
-use self::announcement::{Announcement, AnnouncementJob};
+use self::announcement::AnnouncementJob;
 use crate::{
     actions,
     campaigns::Confirmation,
@@ -86,12 +86,8 @@ pub fn register_links(events: &Events, records: &AllRecords, purposes: &mut Link
 /// Registers the background jobs of this slice.
 pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
     let kernel = &events.kernel;
-    for (announcement, about) in [
-        (Announcement::Changed, "mails those who are registered or wait that time, place or join link have changed"),
-        (Announcement::CalledOff, "mails those who are registered or wait that the event was called off"),
-    ] {
-        jobs.add_queue(AnnouncementJob { kernel: kernel.clone(), announcement }, about, "2,000 registrations");
-    }
+    let about = "mails those who are registered or wait what has changed, or that the event was called off";
+    jobs.add_queue(AnnouncementJob(kernel.clone()), about, "2,000 registrations");
     let promote = JobInfo::tick(
         "promote_waitlists",
         Stage::Change,

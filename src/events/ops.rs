@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -126,25 +126,25 @@ async fn after_change(conn: &mut PgConnection, kernel: &Kernel, before: &Event) 
     announce(conn, kernel, before, &after).await
 }
 
-/// Queues one mail of this kind for each of these registrations.
+/// Queues one mail of this kind for each of these registrations, by the mails' `refs`.
 pub(super) async fn notify_attendees(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
     class: Class,
     kind: EventMailKind,
-    attendances: &[Uuid],
+    refs: Vec<Value>,
 ) -> Result<()> {
-    let about = |id: &Uuid| NewEmail {
+    let about = |refs: Value| NewEmail {
         organization_id: event.action.organization_id,
         class,
         kind: kind.as_str(),
         lane: "",
-        refs: json!({"attendance": id}),
+        refs,
         protected: event.action.protected,
         due_at: None,
     };
-    let mails: Vec<NewEmail<'_>> = attendances.iter().map(about).collect();
+    let mails: Vec<NewEmail<'_>> = refs.into_iter().map(about).collect();
     mail::enqueue_all(conn, &kernel.env, &mails).await?;
     Ok(())
 }
@@ -281,7 +281,15 @@ pub(super) async fn notify_cancelled(
     event: &Event,
     attendance: Uuid,
 ) -> Result<()> {
-    notify_attendees(conn, kernel, event, Class::Notice, EventMailKind::CancelledByYou, &[attendance]).await
+    notify_attendees(
+        conn,
+        kernel,
+        event,
+        Class::Notice,
+        EventMailKind::CancelledByYou,
+        vec![json!({"attendance": attendance})],
+    )
+    .await
 }
 
 /// Changes the party size of an active registration. The caller holds the event's lock.

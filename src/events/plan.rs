@@ -67,7 +67,7 @@ pub enum Format {
 crate::kernel::text_enum!(Format);
 
 /// A text that is never logged: the join link.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private(pub String);
 
 impl fmt::Debug for Private {
@@ -77,7 +77,7 @@ impl fmt::Debug for Private {
 }
 
 /// Place of an event; parts that were not given are empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "OSDI's location")]
 pub struct Venue {
     pub venue: String,
@@ -151,7 +151,7 @@ impl Session {
     }
 }
 
-/// What attendees are told of a change: `events.last_changes`.
+/// What attendees are told of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum PlanChange {
@@ -257,14 +257,14 @@ impl Plan {
         }
     }
 
+    /// Is a session as long as the event? Then calendars need no further entry for the event.
+    pub fn has_session_throughout(&self) -> bool {
+        self.sessions.iter().any(|session| session.starts_at <= self.starts_at && session.ends_at >= self.ends_at)
+    }
+
     /// When all of it is over: its end, or that of its last session. A repetition without an end is taken to last a year.
     pub fn last_end(&self) -> DateTime<Utc> {
         self.sessions.iter().map(|session| session.last_end(self.zone)).fold(self.ends_at, DateTime::max)
-    }
-
-    /// Does the difference between the plans need a mail to attendees?
-    pub fn moves(&self, newer: &Self) -> bool {
-        !self.changes(newer).is_empty()
     }
 }
 
@@ -281,16 +281,74 @@ pub struct Event {
     pub published_status: SeatStatus,
     /// iCalendar's SEQUENCE.
     pub calendar_sequence: i32,
-    /// What attendees were last told of, as `PlanChange`.
-    pub last_changes: Vec<String>,
+    /// What those who are registered know of it, until they are told of a change; `None`: they know it as it is.
+    pub known: Option<Known>,
     /// Calendar entries that were public and are no longer part of it: its files say that they are cancelled.
     pub dropped_sessions: Vec<Session>,
 }
 
+/// What those who are registered know of an event: `events.known`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// It does not take place.
+    pub called_off: bool,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    timezone: String,
+    format: Format,
+    place: Venue,
+    instructions: Private,
+    sessions: Vec<Session>,
+}
+
+impl Known {
+    /// All that there is to know.
+    pub fn of(event: &Event) -> Self {
+        let plan = event.plan.clone();
+        Self {
+            called_off: event.is_called_off(),
+            starts_at: plan.starts_at,
+            ends_at: plan.ends_at,
+            timezone: plan.zone.name().to_owned(),
+            format: plan.format,
+            place: plan.place,
+            instructions: plan.instructions,
+            sessions: plan.sessions,
+        }
+    }
+
+    /// The same, and that it does not take place.
+    #[must_use]
+    pub fn with_call_off(self) -> Self {
+        Self { called_off: true, ..self }
+    }
+
+    /// What of a plan is other than known.
+    pub fn changes(&self, plan: &Plan) -> Vec<PlanChange> {
+        let known = self.clone();
+        let known = Plan {
+            starts_at: known.starts_at,
+            ends_at: known.ends_at,
+            zone: Zone::stored(&known.timezone),
+            format: known.format,
+            place: known.place,
+            instructions: known.instructions,
+            sessions: known.sessions,
+            ..plan.clone()
+        };
+        known.changes(plan)
+    }
+
+    /// Is the event as it is known?
+    pub fn is_of(&self, event: &Event) -> bool {
+        self.called_off == event.is_called_off() && self.changes(&event.plan).is_empty()
+    }
+}
+
 impl Event {
-    /// Is it over?
+    /// Is it over, with its last session?
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
-        self.plan.ends_at <= now
+        self.plan.last_end() <= now
     }
 
     /// Is this a day on which it takes place, and is it not over? Only then pages show the join link.
@@ -310,13 +368,15 @@ impl Event {
         matches!(self.action.state, State::Cancelled | State::Archived)
     }
 
-    /// Its entries in a calendar: its sessions, or itself.
+    /// Its entries in a calendar: its sessions, and itself unless a session is as long.
     pub fn calendar_entries(&self, plan: &Plan) -> Vec<Session> {
-        if !plan.sessions.is_empty() {
-            return plan.sessions.clone();
+        let mut entries = plan.sessions.clone();
+        if !plan.has_session_throughout() {
+            let (title, rrule) = (String::new(), String::new());
+            let (id, starts_at, ends_at) = (self.action.id, plan.starts_at, plan.ends_at);
+            entries.push(Session { id, title, starts_at, ends_at, rrule });
         }
-        let (title, rrule) = (String::new(), String::new());
-        vec![Session { id: self.action.id, title, starts_at: plan.starts_at, ends_at: plan.ends_at, rrule }]
+        entries
     }
 
     /// The entries that calendars are to drop once this plan is in force: those that were public, and are not over.

@@ -224,7 +224,7 @@ impl SubmissionKind for LetterKind {
         links::own_page(kernel, conn, c).await
     }
 
-    fn mail_context(c: &LoadedLetter) -> minijinja::Value {
+    fn mail_context(c: &LoadedLetter, _: DateTime<Utc>) -> minijinja::Value {
         let offices: Vec<String> = c.parent.targets.iter().map(|t| t.title_in(c.locale)).collect();
         context! { offices => Serde(offices) }
     }

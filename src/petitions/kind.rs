@@ -219,7 +219,7 @@ impl SubmissionKind for SignatureKind {
         links::confirm_page(kernel, conn, c).await
     }
 
-    fn mail_context(c: &LoadedSignature) -> minijinja::Value {
+    fn mail_context(c: &LoadedSignature, _: DateTime<Utc>) -> minijinja::Value {
         context! { has_letter => c.row.letter_id.is_some() }
     }
 

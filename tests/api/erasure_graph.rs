@@ -90,7 +90,7 @@ const LEADS: [(&str, Fate); 49] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 82] = [
+const OTHERS: [&str; 83] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -113,6 +113,7 @@ const OTHERS: [&str; 82] = [
     "emails.organization_id",
     "events.contacts",
     "events.dropped_sessions",
+    "events.known",
     "events.sessions",
     "images.bytes",
     "images.id",

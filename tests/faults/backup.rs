@@ -344,7 +344,7 @@ async fn a_restored_database_makes_no_mail_that_may_have_gone_out(pool: PgPool) 
         "UPDATE letter_actions SET live = true, live_at = now()",
         "UPDATE signatures SET created_at = now() - interval '4 days'",
         "INSERT INTO jobs (kind, id, organization_id, next_at, created_at)
-         SELECT kind, gen_random_uuid(), o.id, now(), now() FROM organizations o, unnest(ARRAY['event_called_off', 'mail_retry']) kind",
+         SELECT kind, gen_random_uuid(), o.id, now(), now() FROM organizations o, unnest(ARRAY['announce_event_change', 'mail_retry']) kind",
         "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, state, touched_at, created_at)
          SELECT gen_random_uuid(), p.id, o.id, 'x', 0, ',', '{}', 'uploaded', now(), now() FROM petitions p, organizers o",
         // one is due after the lost database has stopped, one was being sent
@@ -377,7 +377,7 @@ async fn a_restored_database_makes_no_mail_that_may_have_gone_out(pool: PgPool) 
         ("SELECT count(*) FROM letter_actions WHERE live", 0),
         ("SELECT count(*) FROM signatures WHERE state = 'pending' AND NOT reminded", 0),
         ("SELECT count(*) FROM imports WHERE state = 'cancelled'", 1),
-        ("SELECT count(*) FROM jobs WHERE kind IN ('event_called_off', 'mail_retry', 'broadcast')", 0),
+        ("SELECT count(*) FROM jobs WHERE kind IN ('announce_event_change', 'mail_retry', 'broadcast')", 0),
     ] {
         assert_eq!(number(&mut conn, sql).await, expected, "{sql}");
     }

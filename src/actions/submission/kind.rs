@@ -330,7 +330,7 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     }
 
     /// Variables of mails to the owner, besides `organization` and `action_title`.
-    fn mail_context(_: &Loaded<Self>) -> Value {
+    fn mail_context(_: &Loaded<Self>, _: DateTime<Utc>) -> Value {
         context! {}
     }
 }

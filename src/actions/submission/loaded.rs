@@ -240,7 +240,7 @@ impl<K: SubmissionKind> Loaded<K> {
         let action = self.action();
         let neutral = self.is_neutral();
         let common = context! { organization => action.organization_name.as_str(), action_title => self.title() };
-        let page = context! { ..page, ..K::mail_context(self), ..common };
+        let page = context! { ..page, ..K::mail_context(self, kernel.env.now()), ..common };
         let rendered = mail::render(kernel, kind, self.locale, neutral, page)?;
         let from_name = if neutral { String::new() } else { action.organization_name.clone() };
         let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);

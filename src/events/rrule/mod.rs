@@ -335,11 +335,24 @@ pub(super) fn canonical(rule: &str, starts_at: DateTime<Utc>, zone: Zone) -> Res
     if parsed.end != End::Never && days.nth(MAX_COUNT as usize).is_some() {
         return Err("A session repeats at most 3660 times.");
     }
-    let parts = rule.split(';').map(|part| match (part.starts_with("UNTIL="), parsed.end) {
+    Ok(with_until(rule, parsed.end))
+}
+
+/// A rule with an end that is written in UTC.
+fn with_until(rule: &str, end: End) -> String {
+    let parts = rule.split(';').map(|part| match (part.starts_with("UNTIL="), end) {
         (true, End::Until(end)) => end.format("UNTIL=%Y%m%dT%H%M%SZ").to_string(),
         _ => part.to_owned(),
     });
-    Ok(parts.collect::<Vec<_>>().join(";"))
+    parts.collect::<Vec<_>>().join(";")
+}
+
+/// A canonical rule whose last time is moved.
+pub(super) fn moved(rule: &str, zone: Zone, to: impl Fn(DateTime<Utc>) -> DateTime<Utc>) -> String {
+    match Rule::parse(rule, zone) {
+        Ok(Rule { end: End::Until(end), .. }) => with_until(rule, End::Until(to(end))),
+        _ => rule.to_owned(),
+    }
 }
 
 /// The last day on which a rule falls, for a first session at this time. One without an end is taken to last a year, so that what

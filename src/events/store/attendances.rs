@@ -163,7 +163,7 @@ pub(crate) async fn take_due_reminders(
                UPDATE attendances t SET reminded = true FROM due WHERE t.id = due.id
            )
            SELECT d.id, a.organization_id, a.privacy = 'protected' AS "protected!",
-                  a.state = 'published' AND e.ends_at > $2
+                  a.state = 'published' AND e.over_at > $2
                   AND NOT EXISTS (SELECT FROM attendances o WHERE o.person_id = d.person_id AND o.event_id = d.event_id
                                   AND (o.state IN ('accepted', 'waitlisted') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded)))) AS "remind!"
            FROM due d JOIN actions a ON a.id = d.event_id JOIN events e ON e.id = d.event_id"#,

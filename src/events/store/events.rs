@@ -8,7 +8,7 @@ use crate::{
     campaigns::{self, Action, Kind, State},
     error::Result,
     events::{
-        plan::{Contact, Event, EventKind, Format, Plan, PlanChange, Private, Session, Venue},
+        plan::{Contact, Event, EventKind, Format, Known, Plan, PlanChange, Private, Session, Venue},
         state::SeatStatus,
     },
     kernel::{
@@ -40,7 +40,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
                 instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
                 waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence,
-                last_changes, dropped_sessions AS "dropped_sessions: Json<Vec<Session>>"
+                known AS "known: Json<Known>", dropped_sessions AS "dropped_sessions: Json<Vec<Session>>"
          FROM events WHERE id = $1"#,
         action.id
     )
@@ -77,7 +77,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         seats_taken: row.seats_taken,
         published_status: row.published_status,
         calendar_sequence: row.calendar_sequence,
-        last_changes: row.last_changes,
+        known: row.known.map(|known| known.0),
         dropped_sessions: row.dropped_sessions.0,
     })
 }
@@ -142,7 +142,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Re
     Ok(save(conn, id, plan, &[], &[]).await?)
 }
 
-/// Updates all columns that organizers set, and the entries that calendars are to drop; what attendees need to know is noted and
+/// Updates all columns that organizers set, and the entries that calendars are to drop; a change that attendees need to know of
 /// raises iCalendar's SEQUENCE.
 ///
 /// # Errors
@@ -154,13 +154,11 @@ pub(crate) async fn save(
     dropped_sessions: &[Session],
     changes: &[PlanChange],
 ) -> Result<(), sqlx::Error> {
-    let changes: Vec<String> = changes.iter().map(|change| change.as_str().to_owned()).collect();
     sqlx::query!(
         "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
                            contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, allow_smaller_parties_first = $22,
-                           calendar_sequence = calendar_sequence + least(cardinality($23::text[]), 1),
-                           last_changes = CASE WHEN cardinality($23) > 0 THEN $23 ELSE last_changes END, dropped_sessions = $24
+                           sessions_end_at = $23, dropped_sessions = $24, calendar_sequence = calendar_sequence + $25
          WHERE id = $1",
         id,
         plan.kind as EventKind,
@@ -184,8 +182,9 @@ pub(crate) async fn save(
         plan.capacity,
         plan.waitlist,
         plan.allow_smaller_parties_first,
-        &changes,
-        Json(dropped_sessions) as _
+        plan.last_end(),
+        Json(dropped_sessions) as _,
+        i32::from(!changes.is_empty())
     )
     .execute(conn)
     .await?;
@@ -198,6 +197,18 @@ pub(crate) async fn raise_sequence(conn: &mut PgConnection, id: Uuid) -> Result<
     Ok(())
 }
 
+/// Notes what those who are registered know of an event, or, with `None`, that they know it as it is.
+pub(crate) async fn save_known(conn: &mut PgConnection, id: Uuid, known: Option<&Known>) -> Result<()> {
+    sqlx::query!("UPDATE events SET known = $2 WHERE id = $1", id, known.map(Json) as _).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes all events as known as they are.
+pub(crate) async fn forget_known(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("UPDATE events SET known = NULL WHERE known IS NOT NULL").execute(conn).await?;
+    Ok(())
+}
+
 /// Reschedules an event that is over (the demo campaign's, which always lies ahead). True if it was over.
 pub(crate) async fn move_if_past(
     conn: &mut PgConnection,
@@ -207,7 +218,7 @@ pub(crate) async fn move_if_past(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let done = sqlx::query!(
-        "UPDATE events SET starts_at = $2, ends_at = $3, calendar_sequence = calendar_sequence + 1 WHERE id = $1 AND ends_at < $4",
+        "UPDATE events SET starts_at = $2, ends_at = $3, calendar_sequence = calendar_sequence + 1 WHERE id = $1 AND over_at < $4",
         id,
         starts_at,
         ends_at,

@@ -20,7 +20,10 @@ pub(crate) use attendances::{
 };
 pub(crate) use counts::Attendances;
 pub(crate) use ended::clear_ended;
-pub(crate) use events::{EVENT_FIELDS, by_key, event, events_by_id, insert, list, move_if_past, raise_sequence, save};
+pub(crate) use events::{
+    EVENT_FIELDS, by_key, event, events_by_id, forget_known, insert, list, move_if_past, raise_sequence, save,
+    save_known,
+};
 pub(crate) use seats::{
     add_seats, allocate_seats, cancel_active, cancel_pending, events_with_repeated_seats, lock_seats,
     publish_seat_status, release_repeated_seats, resize,

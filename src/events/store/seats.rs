@@ -102,7 +102,7 @@ pub(crate) async fn publish_seat_status(db: &PgPool, confirmation: Confirmation,
     force_index_plan(&mut tx).await?;
     let events = sqlx::query!(
         "UPDATE events e SET published_status = event_status(e)
-         WHERE e.ends_at > $2 AND e.published_status <> event_status(e)
+         WHERE e.over_at > $2 AND e.published_status <> event_status(e)
            AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
         confirmation.as_str(),
         now

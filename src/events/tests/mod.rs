@@ -79,7 +79,7 @@ pub(super) fn event() -> Event {
         seats_taken: 0,
         published_status: SeatStatus::Open,
         calendar_sequence: 0,
-        last_changes: Vec::new(),
+        known: None,
         dropped_sessions: Vec::new(),
     }
 }

@@ -25,7 +25,7 @@ use sqlx::PgConnection;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-pub use store::{JobStatus, enqueue, enqueue_from, forget_rows, remove, remove_kind, status, statuses};
+pub use store::{JobStatus, enqueue, forget_rows, remove, remove_kind, status, statuses};
 use store::{delete_old_failures, report_metrics};
 
 use super::{

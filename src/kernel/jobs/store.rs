@@ -37,20 +37,6 @@ pub async fn enqueue(
     Ok(())
 }
 
-/// As [`enqueue`], with a cursor: the part up to it is done already.
-pub async fn enqueue_from(
-    conn: &mut PgConnection,
-    kind: &str,
-    organization: Uuid,
-    id: Uuid,
-    at: DateTime<Utc>,
-    cursor: Uuid,
-) -> Result<()> {
-    enqueue(conn, kind, organization, id, at).await?;
-    sqlx::query!("UPDATE jobs SET cursor = $3 WHERE kind = $1 AND id = $2", kind, id, cursor).execute(conn).await?;
-    Ok(())
-}
-
 /// Moves cursors off rows that are deleted: to the id before, which is nobody's, so that the next step goes on at the same place.
 pub async fn forget_rows(conn: &mut PgConnection, rows: &[Uuid]) -> Result<()> {
     let before: Vec<Uuid> = rows.iter().map(|row| Uuid::from_u128(row.as_u128().saturating_sub(1))).collect();

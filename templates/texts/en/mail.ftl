@@ -48,6 +48,7 @@ mail-event-promoted-1 = A spot opened up: you are now registered for “{ $title
 mail-event-promoted-1-neutral = A spot opened up: you are now registered.
 mail-event-when = When:
 mail-event-place = Where:
+mail-event-sessions = Program:
 mail-event-format = Format:
 mail-event-kept = There is no room for a larger group. Your earlier registration stays as it is: { $count ->
     [one] one person

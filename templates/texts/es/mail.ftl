@@ -47,6 +47,7 @@ mail-event-promoted-1 = Se liberó un lugar: su inscripción en «{ $title }» e
 mail-event-promoted-1-neutral = Se liberó un lugar: su inscripción está confirmada.
 mail-event-when = Cuándo:
 mail-event-place = Dónde:
+mail-event-sessions = Programa:
 mail-event-format = Modalidad:
 mail-event-kept = No hay lugar para un grupo más grande. Su inscripción anterior sigue igual: { $count ->
     [1] una persona

@@ -47,6 +47,7 @@ mail-event-promoted-1 = ਇੱਕ ਥਾਂ ਖ਼ਾਲੀ ਹੋਈ: ਹੁਣ
 mail-event-promoted-1-neutral = ਇੱਕ ਥਾਂ ਖ਼ਾਲੀ ਹੋਈ: ਹੁਣ ਤੁਹਾਡੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਹੋ ਗਈ ਹੈ।
 mail-event-when = ਕਦੋਂ:
 mail-event-place = ਕਿੱਥੇ:
+mail-event-sessions = ਪ੍ਰੋਗਰਾਮ:
 mail-event-format = ਤਰੀਕਾ:
 mail-event-kept = ਵੱਡੇ ਸਮੂਹ ਲਈ ਥਾਂ ਨਹੀਂ ਹੈ। ਤੁਹਾਡੀ ਪਹਿਲੀ ਰਜਿਸਟ੍ਰੇਸ਼ਨ ਉਸੇ ਤਰ੍ਹਾਂ ਕਾਇਮ ਹੈ: { $count ->
     [1] 1 ਵਿਅਕਤੀ

@@ -30,8 +30,10 @@ async fn hall(pool: PgPool, more: Value) -> (TestApp, String) {
     (app, token)
 }
 
-/// The mails of these kinds to an address, as kind and text.
+/// The mails of these kinds to an address, as kind, subject and text, once what has changed is announced.
 async fn told(app: &TestApp, address: &str) -> Vec<(String, String, String)> {
+    app.kernel.env.advance(TimeDelta::minutes(2));
+    app.jobs().await;
     let mails = app.mail_to(&format!("{address}@example.org")).await.into_iter();
     let told = mails.filter(|mail| ["event_changed", "event_called_off"].contains(&mail.kind.as_str()));
     told.map(|mail| (mail.kind, mail.subject, mail.text)).collect()
@@ -129,10 +131,110 @@ async fn what_opens_later_says_so(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn changes_that_follow_one_another_are_one_mail(pool: PgPool) {
+    let (app, token) = hall(pool, json!({})).await;
+    let t = Some(token.as_str());
+    let before = app.get(EVENT, t).await.expect(200)["start_date"].clone();
+    let later = json!((app.kernel.env.now() + TimeDelta::days(9)).to_rfc3339());
+    app.put(EVENT, t, &json!({"start_date": later})).await.expect(200);
+    app.put(EVENT, t, &json!({"location": {"venue": "New hall"}})).await.expect(200);
+    let ana = told(&app, "ana").await;
+    assert_eq!(ana.len(), 1, "{ana:?}");
+    assert!(ana[0].2.contains("- date and time") && ana[0].2.contains("- place"), "{}", ana[0].2);
+    // what is taken back was no change
+    app.put(EVENT, t, &json!({"start_date": before})).await.expect(200);
+    app.put(EVENT, t, &json!({"start_date": later})).await.expect(200);
+    assert_eq!(told(&app, "ana").await.len(), 1);
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn what_was_called_off_takes_place_after_all_and_says_what_is_new(pool: PgPool) {
+    let (app, token) = hall(pool, json!({})).await;
+    let t = Some(token.as_str());
+    let in_days = |days| json!((app.kernel.env.now() + TimeDelta::days(days)).to_rfc3339());
+    app.put(EVENT, t, &json!({"start_date": in_days(9)})).await.expect(200);
+    assert_eq!(told(&app, "ana").await.len(), 1);
+    let (off, on) = (json!({"muster:status": "cancelled"}), json!({"muster:status": "published"}));
+    for (n, more, is_new) in [(3, json!({}), false), (5, json!({"start_date": in_days(20)}), true)] {
+        app.put(EVENT, t, &off).await.expect(200);
+        assert_eq!(told(&app, "ana").await.len(), n - 1);
+        let mut body = on.clone();
+        merge(&mut body, more);
+        app.put(EVENT, t, &body).await.expect(200);
+        let ana = told(&app, "ana").await;
+        let (kind, _, text) = &ana[n - 1];
+        assert_eq!(kind, "event_changed");
+        assert!(text.contains("takes place after all") && !text.contains("has changed"), "{text}");
+        assert_eq!(text.contains("- date and time"), is_new, "{text}");
+    }
+    // changed while it is called off, and published later
+    app.put(EVENT, t, &off).await.expect(200);
+    app.put(EVENT, t, &json!({"start_date": in_days(30)})).await.expect(200);
+    assert_eq!(told(&app, "ana").await.len(), 6);
+    app.put(EVENT, t, &on).await.expect(200);
+    let ana = told(&app, "ana").await;
+    assert!(ana.len() == 7 && ana[6].2.contains("takes place after all") && ana[6].2.contains("- date and time"));
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn a_date_that_was_mistyped_into_the_past_is_told_once_it_is_right(pool: PgPool) {
+    let (app, token) = hall(pool, json!({})).await;
+    let t = Some(token.as_str());
+    let in_days = |days| json!((app.kernel.env.now() + TimeDelta::days(days)).to_rfc3339());
+    app.put(EVENT, t, &json!({"start_date": in_days(-60)})).await.expect(200);
+    assert!(told(&app, "ana").await.is_empty(), "nobody can come to what is over");
+    app.put(EVENT, t, &json!({"start_date": in_days(60)})).await.expect(200);
+    let ana = told(&app, "ana").await;
+    assert!(ana.len() == 1 && ana[0].2.contains("- date and time"), "{ana:?}");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn pages_behind_mailed_links_say_that_the_event_is_off_or_over(pool: PgPool) {
+    let (app, token) = hall(pool, json!({})).await;
+    let t = Some(token.as_str());
+    let link = async |address: &str, kind: &str, n: usize| {
+        let mails = app.mail_to(address).await;
+        let mail = mails.into_iter().find(|mail| mail.kind == kind).unwrap();
+        mail.links[n].clone()
+    };
+    let confirm = link("cem@example.org", "event_confirm", 0).await;
+    let own = {
+        let mails = app.mail_to("ana@example.org").await;
+        let mail = mails.into_iter().find(|mail| mail.kind == "event_registered").unwrap();
+        mail.links.into_iter().find(|link| link.contains("/t/")).unwrap()
+    };
+    let confirmed = link("ana@example.org", "event_confirm", 0).await;
+    let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
+    app.put(EVENT, t, &off).await.expect(200);
+    for said in ["This event has been cancelled.", "This event has ended."] {
+        let pages = [
+            app.get(app.path_of(&confirm), None).await,
+            app.press(&confirm).await,
+            app.get(app.path_of(&confirmed), None).await,
+            app.open_page(&own).await,
+        ];
+        for page in pages {
+            assert_eq!(page.status, 200);
+            let page = page.text();
+            assert!(page.contains(said), "{page}");
+            assert_eq!(page.contains("The hall is flooded."), said.contains("cancelled"), "{page}");
+            for invites in ["until you press", "See you at", "please cancel", "Cancel my registration"] {
+                assert!(!page.contains(invites), "{invites}: {page}");
+            }
+        }
+        let past = (app.kernel.env.now() - TimeDelta::days(3)).to_rfc3339();
+        let over = json!({"muster:status": "published", "muster:status_reason": "", "start_date": past});
+        app.put(EVENT, t, &over).await.expect(200);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM attendances WHERE state = 'pending'").await, 1);
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn mails_about_a_protected_event_name_nothing(pool: PgPool) {
     let (app, token) = hall(pool, json!({"muster:privacy": "protected"})).await;
     let off = json!({"muster:status": "cancelled", "muster:status_reason": "The hall is flooded."});
     app.put(EVENT, Some(&token), &off).await.expect(200);
+    assert_eq!(told(&app, "ana").await.len(), 1);
     let told = app.mail_to("ana@example.org").await.pop().unwrap();
     assert_eq!((told.kind.as_str(), told.subject.as_str()), ("event_called_off", "An update about your request"));
     assert!(!told.text.contains("Assembly") && !told.text.contains("flooded"), "{}", told.text);
