@@ -47,7 +47,7 @@ mail-event-promoted-1 = Une place s’est libérée : votre inscription à « 
 mail-event-promoted-1-neutral = Une place s’est libérée : votre inscription est maintenant confirmée.
 mail-event-when = Quand :
 mail-event-place = Où :
-mail-event-sessions = Programme :
+mail-event-sessions = Programme :
 mail-event-format = Format :
 mail-event-kept = Il n’y a pas de place pour un plus grand groupe. Votre inscription précédente reste telle quelle : { $count ->
     [1] une personne

@@ -86,5 +86,7 @@ async fn mails_and_calendars_name_the_sessions_and_the_event(pool: PgPool) {
     let whole = json!({"title": "Vigil", "start_date": "2031-03-01 10:00", "end_date": "2031-03-09 10:00"});
     app.put(EVENT, Some(&token), &json!({"muster:sessions": [whole]})).await.expect(200);
     app.expire_caches();
-    assert_eq!(app.get("/e/assembly.ics", None).await.text().matches("BEGIN:VEVENT").count(), 1);
+    let file = app.get("/e/assembly.ics", None).await.text();
+    let entries = ["STATUS:CONFIRMED", "STATUS:CANCELLED"].map(|status| file.matches(status).count());
+    assert_eq!(entries, [1, 2], "the session; the event's own entry and the vigil leave the calendars: {file}");
 }
