@@ -199,7 +199,7 @@ async fn submit(form: &'static Form, page: Page, request: Request) -> Result<Res
                 .await;
         }
         None => {
-            let body = typed::body(&fields, &sheet.typed, form.nullable, sheet.zone());
+            let body = typed::body(&fields, &sheet.typed, form.nullable, sheet.zone(), sheet.shown());
             ("application/json".to_owned(), body.to_string().into())
         }
     };
@@ -314,6 +314,12 @@ impl Sheet {
         let name = Some(self.typed.get("/timezone_identifier")).filter(|name| !name.is_empty());
         let name = name.or_else(|| self.document["timezone_identifier"].as_str());
         name.and_then(|name| name.parse().ok()).unwrap_or(*zones::DEFAULT)
+    }
+
+    /// The document whose times its fields show; null in another zone than its own, where the same time is another moment.
+    fn shown(&self) -> &Value {
+        let zone = self.document["timezone_identifier"].as_str().and_then(|name| name.parse().ok());
+        if zone.unwrap_or(*zones::DEFAULT) == self.zone() { &self.document } else { &Value::Null }
     }
 
     /// Adds the column of a language, or a row of a list.

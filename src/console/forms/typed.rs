@@ -153,9 +153,10 @@ fn answer_line(answer: &Value) -> String {
     line
 }
 
-/// The members of a request's body. Those of `nullable` are null when all that they have is empty.
-pub(super) fn body(fields: &[Field], typed: &Typed, nullable: &[&str], zone: Zone) -> Value {
-    let mut body = members(fields, typed, "", zone);
+/// The members of a request's body. Those of `nullable` are null when all that they have is empty. `shown` is the document that the
+/// fields were filled from, null for none: a moment that still reads the same is the same to the second.
+pub(super) fn body(fields: &[Field], typed: &Typed, nullable: &[&str], zone: Zone, shown: &Value) -> Value {
+    let mut body = members(fields, typed, "", zone, shown);
     for pointer in nullable {
         if let Some(member) = body.pointer_mut(pointer).filter(|member| is_empty(member)) {
             *member = Value::Null;
@@ -174,12 +175,13 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn members(fields: &[Field], typed: &Typed, prefix: &str, zone: Zone) -> Value {
+fn members(fields: &[Field], typed: &Typed, prefix: &str, zone: Zone, shown: &Value) -> Value {
     let mut body = Value::Object(Map::new());
     let mut languages: BTreeMap<(&str, LocaleTag), Vec<(String, String)>> = BTreeMap::new();
     for field in fields {
         if field.pointer.starts_with('/') {
-            let value = value(field, typed, &format!("{prefix}{}", field.pointer), zone);
+            let shown = shown.pointer(field.pointer).unwrap_or(&Value::Null);
+            let value = value(field, typed, &format!("{prefix}{}", field.pointer), zone, shown);
             put(&mut body, field.pointer, value);
         }
         if let Some((root, member)) = field.languages.split_once("/*") {
@@ -203,7 +205,7 @@ fn members(fields: &[Field], typed: &Typed, prefix: &str, zone: Zone) -> Value {
 }
 
 /// The value of a member.
-fn value(field: &Field, typed: &Typed, name: &str, zone: Zone) -> Value {
+fn value(field: &Field, typed: &Typed, name: &str, zone: Zone, shown: &Value) -> Value {
     let text = typed.get(name).trim();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let or_null = |value: Value| if text.is_empty() { Value::Null } else { value };
@@ -216,6 +218,7 @@ fn value(field: &Field, typed: &Typed, name: &str, zone: Zone) -> Value {
             Value::Array(parts.map(number).collect())
         }
         Widget::Flag => Value::Bool(text == "true"),
+        Widget::Moment if texts(field.widget, shown, zone) == [text] => shown.clone(),
         Widget::Moment => or_null(moment(text, zone)),
         Widget::Lines => lines().collect::<Vec<_>>().into(),
         Widget::LinesOf(member) => {
@@ -224,7 +227,11 @@ fn value(field: &Field, typed: &Typed, name: &str, zone: Zone) -> Value {
         Widget::Answers => lines().map(answer).collect(),
         Widget::Many(_) => typed.all(name).iter().filter(|value| !value.is_empty()).cloned().collect(),
         Widget::Rows(inner) => {
-            (0..typed.rows(name)).map(|row| members(inner, typed, &format!("{name}/{row}"), zone)).collect()
+            let rows = (0..typed.rows(name)).map(|row| {
+                let shown = shown.get(row).unwrap_or(&Value::Null);
+                members(inner, typed, &format!("{name}/{row}"), zone, shown)
+            });
+            rows.collect()
         }
     }
 }
@@ -327,7 +334,7 @@ mod tests {
         assert_eq!(typed.get("/muster:opens_at"), "2026-12-01T08:00");
         assert_eq!(typed.get("/muster:questions/0/choices"), "a = A | fr = Â");
         assert_eq!(typed.languages(FIELDS), [LocaleTag::Fr]);
-        assert_eq!(body(FIELDS, &typed, &[], toronto()), document);
+        assert_eq!(body(FIELDS, &typed, &[], toronto(), &Value::Null), document);
     }
 
     #[test]
@@ -344,7 +351,7 @@ mod tests {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let sent = body(FIELDS, &typed, &["/holder"], toronto());
+        let sent = body(FIELDS, &typed, &["/holder"], toronto(), &Value::Null);
         assert_eq!(sent["title"], "  T ");
         assert_eq!(
             (&sent["muster:goal"], &sent["muster:opens_at"], &sent["holder"]),
@@ -361,6 +368,20 @@ mod tests {
     fn times_that_a_clock_change_leaves_out_or_repeats() {
         assert_eq!(moment("2027-03-14T02:30", toronto()), "2027-03-14T02:30");
         assert_eq!(moment("2027-11-07T01:30", toronto()), "2027-11-07T05:30:00Z");
+    }
+
+    #[test]
+    fn moment_that_was_not_edited_stays_as_it_is() {
+        // the second 01:30 of that night, and seconds, which the field does not show
+        for at in ["2027-11-07T06:30:00Z", "2027-05-01T22:00:30Z"] {
+            let document = json!({"muster:opens_at": at});
+            let mut typed = Typed::default();
+            fill(&mut typed, FIELDS, &document, "", toronto());
+            assert_eq!(body(FIELDS, &typed, &[], toronto(), &document)["muster:opens_at"], at);
+            typed.set("/muster:opens_at", vec!["2027-05-02T18:00".to_owned()]);
+            let sent = body(FIELDS, &typed, &[], toronto(), &document);
+            assert_eq!(sent["muster:opens_at"], "2027-05-02T22:00:00Z");
+        }
     }
 
     #[test]
