@@ -53,8 +53,11 @@ pub(super) fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &st
             .sequence(event.calendar_sequence.unsigned_abs())
             .summary(&title)
             .starts(in_zone(session.starts_at, plan.zone))
-            .ends(in_zone(session.ends_at, plan.zone))
             .status(if is_cancelled { EventStatus::Cancelled } else { EventStatus::Confirmed });
+        // an end must be later than the start (RFC 5545, section 3.8.2.2)
+        if session.ends_at > session.starts_at {
+            entry.ends(in_zone(session.ends_at, plan.zone));
+        }
         if !session.rrule.is_empty() {
             entry.append_property(Property::new("RRULE", &session.rrule));
         }
@@ -346,6 +349,14 @@ mod tests {
         }
         assert!(!text.contains("meet.example") && !text.contains("ATTENDEE"));
         assert_eq!((text.matches("UID:").count(), text.matches("DTSTAMP").count()), (1, 1));
+    }
+
+    #[test]
+    fn entry_without_a_length_has_no_end() {
+        let mut event = super::super::tests::event();
+        event.plan.ends_at = event.plan.starts_at;
+        let text = calendar(&event, LocaleTag::En, "example.org", "https://example.org/e/x");
+        assert!(text.contains("DTSTART") && !text.contains("DTEND"), "{text}");
     }
 
     #[test]
