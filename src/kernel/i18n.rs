@@ -46,7 +46,13 @@ fn identifier(locale: LocaleTag) -> &'static LanguageIdentifier {
 pub fn negotiate(accept_language: Option<&str>) -> Option<LocaleTag> {
     let mut wanted: Vec<(u32, LocaleTag)> = Vec::new();
     for part in accept_language?.split(',').take(20) {
-        let (tag, q) = part.split_once(";q=").map_or((part, 1000), |(tag, q)| (tag, thousandths(q.trim())));
+        let mut parameters = part.split(';');
+        let tag = parameters.next().unwrap_or_default();
+        let q = parameters.find_map(|parameter| {
+            let (name, q) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| thousandths(q.trim()))
+        });
+        let q = q.unwrap_or(1000);
         if let Ok(locale) = LocaleTag::parse(tag.trim())
             && q > 0
         {
@@ -186,6 +192,7 @@ mod tests {
     #[test]
     fn the_preferred_language_wins() {
         assert_eq!(negotiate(Some("de, fr-CA;q=0.8, en;q=0.9")), Some(LocaleTag::En));
+        assert_eq!(negotiate(Some("es; q=0.8, fr; Q=0.9 ,en;q=0")), Some(LocaleTag::Fr));
         assert_eq!(negotiate(Some("pa-IN")), Some(LocaleTag::Pa));
         assert_eq!(negotiate(Some("de")), None);
         assert_eq!(negotiate(None), None);
