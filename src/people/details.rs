@@ -409,7 +409,15 @@ impl PersonBody {
             let detail = "Expected `subscribed`, `unsubscribed`, `bouncing` or `spam complaint`.";
             errors.push(FieldError::new(format!("{at}/email_addresses/{i}/status"), "unknown_value", detail));
         }
-        Extras { labels, removed_tags, is_unsubscribed: self.email_addresses.iter().any(EmailBody::is_unsubscribed) }
+        Extras { labels, removed_tags, is_unsubscribed: self.is_unsubscribed() }
+    }
+
+    /// Does the status of the address that is used say that no updates are wanted, or any status if there is no address?
+    fn is_unsubscribed(&self) -> bool {
+        match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {
+            Some((_, used)) if !used.address.is_empty() => used.is_unsubscribed(),
+            _ => self.email_addresses.iter().any(EmailBody::is_unsubscribed),
+        }
     }
 
     /// The person in an HTML form.
@@ -633,6 +641,19 @@ mod tests {
         assert_eq!((&*details.email, &*details.phone, &*details.locality), ("ana@example.org", "1", "Laval"));
         let Err(Error::Fields(fields)) = body(json!({"email_addresses": [{}]})).parse("") else { panic!() };
         assert_eq!((&*fields[0].pointer, &*fields[0].code), ("/email_addresses/0/address", "required"));
+    }
+
+    #[test]
+    fn status_is_that_of_the_address_that_is_used() {
+        let entry = |address: &str, primary: bool, status: &str| json!({"address": address, "primary": primary, "status": status});
+        for (addresses, expected) in [
+            (json!([entry("a@example.org", true, "subscribed"), entry("b@example.org", false, "unsubscribed")]), false),
+            (json!([entry("a@example.org", false, "unsubscribed"), entry("b@example.org", true, "")]), false),
+            (json!([entry("a@example.org", false, "unsubscribed"), entry("b@example.org", false, "subscribed")]), true),
+            (json!([{"status": "bouncing"}, {"status": "unsubscribed"}]), true),
+        ] {
+            assert_eq!(body(json!({"email_addresses": addresses})).is_unsubscribed(), expected, "{addresses}");
+        }
     }
 
     #[test]
