@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use serde::Serialize;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use super::text::{LocaleTag, TextError};
+use super::text::{LocaleTag, TextError, folded};
 
 /// ISO 3166 codes with names in English, French, Spanish and Punjabi, from CLDR (`scripts/country-names.py`).
 const NAMES: &str = include_str!("countries.txt");
@@ -18,46 +18,123 @@ pub const OTHER: &str = "ZZ";
 /// (`scripts/country-names.py`).
 const ALL_NAMES: &str = include_str!("country_names.txt");
 
-/// The code of a country that is named in any language, or by its code of two or three letters; `None` for what is none.
-pub fn code_of(name: &str) -> Option<&'static str> {
-    static CODES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-        let mut codes = HashMap::new();
-        for line in ALL_NAMES.lines() {
-            let code = line.split('\t').next().unwrap_or_default();
-            for name in line.split('\t') {
-                codes.entry(plain(name)).or_insert(code);
+/// Names of countries that the list does not have: short ones, abbreviations, slips, and what forms offer beside the
+/// countries.
+const MORE_NAMES: [(&str, &[&str]); 19] = [
+    (
+        OTHER,
+        &[
+            "other",
+            "another country",
+            "autre",
+            "autre pays",
+            "otro",
+            "otra",
+            "otro país",
+            "outro",
+            "international",
+            "kosovo",
+        ],
+    ),
+    ("AE", &["UAE", "Emirates"]),
+    ("SA", &["KSA"]),
+    ("CN", &["PRC"]),
+    ("ZA", &["RSA"]),
+    ("CA", &["CDN"]),
+    ("VA", &["Vatican", "Vatican City", "Vaticano"]),
+    ("TL", &["East Timor", "Timor oriental", "Timor Oriental"]),
+    ("TT", &["Trinidad"]),
+    ("VC", &["Saint Vincent", "St Vincent"]),
+    ("AG", &["Antigua"]),
+    ("PS", &["Palestina", "Palestine"]),
+    ("DO", &["Rep. Dominicana", "Dominican Rep."]),
+    ("HK", &["Hong Kong SAR", "Hong Kong SAR China"]),
+    ("PL", &["Polska"]),
+    ("IE", &["Éire"]),
+    ("HT", &["Ayiti"]),
+    ("JM", &["Jamaica W.I.", "Jamaica West Indies"]),
+    ("PH", &["Phillipines", "Philipines", "Pilipinas"]),
+];
+
+/// Codes by the names of countries; `None` for what several are called by a part of their name.
+static CODES: LazyLock<HashMap<String, Option<&'static str>>> = LazyLock::new(|| {
+    let (mut codes, mut short_names) = (HashMap::new(), HashMap::new());
+    for line in ALL_NAMES.lines() {
+        let mut names = line.split('\t');
+        let Some(code) = names.next() else { continue };
+        for name in names {
+            // a country before the state of the same name
+            codes.entry(folded(name)).or_insert(Some(code));
+            // "Bolivia, Plurinational State of", "Myanmar (Burma)"
+            if let Some((short, _)) = name.split_once([',', '(']) {
+                let of = short_names.entry(folded(short)).or_insert(Some(code));
+                *of = of.filter(|known| *known == code);
             }
         }
-        codes.remove("");
-        codes
-    });
-    CODES.get(&plain(name)).copied()
+    }
+    for (code, names) in MORE_NAMES {
+        for name in names {
+            codes.entry(folded(name)).or_insert(Some(code));
+        }
+    }
+    short_names.remove("");
+    for (name, code) in short_names {
+        codes.entry(name).or_insert(code);
+    }
+    codes
+});
+
+/// The code of a country that is named in any language, by a part of it (Canada and the United States), by its code of two or three
+/// letters, or by its flag; `None` for what is none, or may be several.
+pub fn code_of(text: &str) -> Option<&'static str> {
+    let letter =
+        |c: char| char::from_u32(u32::from(c).checked_sub(0x1F1E6)? + u32::from('A')).filter(char::is_ascii_uppercase);
+    let flag: String = text.chars().filter_map(letter).collect();
+    let name = folded(text);
+    if name.is_empty() && flag.len() == 2 {
+        return code_of_letters(&flag, "");
+    }
+    if name.len() == 2 && name.is_ascii() && !text.trim().contains(char::is_whitespace) && !text.contains('/') {
+        return code_of_letters(&name.to_ascii_uppercase(), text);
+    }
+    let articles = ["the", "les", "le", "la", "los", "el", "l"].iter().filter_map(|article| name.strip_prefix(article));
+    let mut names = std::iter::once(name.as_str()).chain(articles);
+    names.find_map(|name| CODES.get(name)).copied().flatten()
 }
 
-/// The code of a country that is typed: by its name, by a code of two or three letters, or [`OTHER`]; empty where nothing is.
+/// The code that two letters are: a country's, or that of the country whose province or state is called so.
+fn code_of_letters(letters: &str, text: &str) -> Option<&'static str> {
+    // those that are no country's code
+    const PROVINCES: [&str; 8] = ["AB", "BC", "MB", "NB", "NS", "NT", "ON", "QC"];
+    const STATES: [&str; 25] = [
+        "AK", "CT", "DC", "FL", "HI", "IA", "KS", "MI", "ND", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR", "RI",
+        "TX", "UT", "VT", "WA", "WI", "WV", "WY",
+    ];
+    match letters {
+        OTHER => Some(OTHER),
+        // as the British and the European Union write them
+        "UK" => Some("GB"),
+        "EL" => Some("GR"),
+        // "É.-U.", and not the European Union
+        "EU" if text.contains('.') => Some("US"),
+        _ if PROVINCES.contains(&letters) => Some("CA"),
+        _ if STATES.contains(&letters) => Some("US"),
+        _ => menu(LocaleTag::En).iter().map(|country| country.code).find(|code| *code == letters),
+    }
+}
+
+/// The code of a country that is typed, as [`code_of`]; empty where nothing is.
 ///
 /// # Errors
 /// `unknown_value`.
 pub fn parse(typed: &str) -> Result<String, TextError> {
-    let code = match typed.trim().to_ascii_uppercase().as_str() {
-        "" => "",
-        OTHER => OTHER,
-        // as the British and the European Union write them
-        "UK" => "GB",
-        "EL" => "GR",
-        _ => code_of(typed).ok_or_else(|| {
-            let detail = "This is no country that we know. Write its name, or two letters such as CA (ISO 3166).";
-            TextError { code: "unknown_value", detail: detail.to_owned() }
-        })?,
-    };
-    Ok(code.to_owned())
-}
-
-/// A name without case, accents and punctuation.
-fn plain(name: &str) -> String {
-    let is_accent = |c: char| ('\u{300}'..='\u{36F}').contains(&c);
-    let kept = |c: &char| !is_accent(*c) && (c.is_alphanumeric() || is_combining_mark(*c));
-    name.nfkd().filter(kept).flat_map(char::to_lowercase).collect()
+    if typed.trim().is_empty() {
+        return Ok(String::new());
+    }
+    code_of(typed).map(str::to_owned).ok_or_else(|| {
+        let detail = "This is no country that we know. Write its name, or two letters such as CA (ISO 3166).";
+        TextError { code: "unknown_value", detail: detail.to_owned() }
+    })
 }
 
 /// A country in a menu.
@@ -120,10 +197,17 @@ mod tests {
             ("etats unis", "US"),
             ("ਕੈਨੇਡਾ", "CA"),
             ("México", "MX"),
+            ("UAE", "AE"),
+            ("Congo (DRC)", "CD"),
+            ("Québec", "CA"),
+            ("ON", "CA"),
+            ("🇨🇦", "CA"),
+            ("EL", "GR"),
+            ("zz", "ZZ"),
         ] {
             assert_eq!(code_of(name), Some(code), "{name}");
         }
-        for name in ["", " ", "XX", "Atlantis", "-"] {
+        for name in ["", " ", "XX", "EU", "Congo", "Atlantis", "-"] {
             assert_eq!(code_of(name), None, "{name}");
         }
         assert!(menu(LocaleTag::En).iter().all(|country| code_of(country.code) == Some(country.code)));

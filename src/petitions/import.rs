@@ -33,7 +33,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        countries::{self, OTHER},
+        countries::OTHER,
         forms::{FieldErrors, FormInput},
         jobs::{self, Job, JobKind, NextStep},
         text::{EmailAddress, LocaleTag, clean_text},
@@ -402,16 +402,14 @@ fn parse_row<'a>(
         if import_cells::is_no_name(cell) { String::new() } else { import_cells::text(cell) }
     };
     let language = LocaleTag::parse(&import_cells::language(given("language"))).unwrap_or(petition.action.locale);
-    let mut country = import_cells::country(cell("country"));
-    let is_code = |code: &str| code.is_empty() || code == OTHER || countries::name(code, LocaleTag::En).is_some();
     let mut errors = FieldErrors::default();
-    if !is_code(&country) {
+    let mut country = import_cells::country(cell("country")).unwrap_or_else(|| {
         let detail = "No country has this name, or several have. Write it in English, French or Spanish, or as two \
                       letters, such as CA.";
         errors.push(FieldError::new("/country", "unknown_value", detail));
         // a code of a country that is not known is not checked as a Canadian one
-        OTHER.clone_into(&mut country);
-    }
+        OTHER.to_owned()
+    });
     let mut whole = |field: &str, digits: Result<String, DigitsLost>| {
         let lost = |DigitsLost| {
             let detail = "The spreadsheet kept only the first digits of this number. Format the cell as text, and \

@@ -212,6 +212,13 @@ fn visible(text: String) -> Result<String, TextError> {
     Ok(text)
 }
 
+/// A text to be compared by its words: without case, accents, white space and punctuation; vowel signs of Indic scripts are kept.
+pub fn folded(text: &str) -> String {
+    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
+    let kept = |c: &char| !is_accent(*c) && (c.is_alphanumeric() || is_combining_mark(*c));
+    text.nfkc().nfd().filter(kept).flat_map(char::to_lowercase).nfc().collect()
+}
+
 /// Trims white space, and the zero-width characters that copying from web pages and office documents leaves.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))

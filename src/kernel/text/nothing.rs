@@ -1,8 +1,8 @@
 //! Texts that stand for nothing.
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use super::folded;
 
-/// What people, forms and programs write into a field for which they have nothing, in the form of [`plain`], in
+/// What people, forms and programs write into a field for which they have nothing, in the form of [`folded`], in
 /// English, French, Spanish, Portuguese, Punjabi and Chinese.
 const NOTHING: [&str; 76] = [
     "na",
@@ -111,15 +111,8 @@ pub fn is_nothing(text: &str) -> bool {
     (!has_signs && !text.contains('#'))
         || ERRORS.contains(&lower.as_str())
         || lower == "\\n"
-        || (text.len() <= 64 && NOTHING.contains(&plain(text).as_str()))
+        || (text.len() <= 64 && NOTHING.contains(&folded(text).as_str()))
         || matches!(lower.as_str(), "无" | "無" | "没有" | "不详" | "不詳" | "0000-00-00" | "00/00/0000")
-}
-
-/// Without case, accents, white space and punctuation; vowel signs of Indic scripts are kept.
-fn plain(text: &str) -> String {
-    let is_accent = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-    let kept = |c: &char| !is_accent(*c) && (c.is_alphanumeric() || is_combining_mark(*c));
-    text.nfkc().nfd().filter(kept).flat_map(char::to_lowercase).nfc().collect()
 }
 
 #[cfg(test)]
