@@ -634,7 +634,7 @@ async fn with_timeout(
                 let goes_on = progress.as_ref().is_some_and(|progress| progress.frames.load(Ordering::Relaxed) != seen);
                 if is_whole || !goes_on {
                     metrics::counter!("muster_timeouts", "operation" => "request").increment(1);
-                    return Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response();
+                    return Error::uncertain(5, "a request took too long").into_response();
                 }
             }
         }

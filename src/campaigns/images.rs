@@ -217,9 +217,7 @@ async fn create_image(
     let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let alt = asked.filter(|(name, _)| name == "alt").map(|(_, alt)| alt.into_owned()).next().unwrap_or_default();
     let alt = required_line(&alt, 500).map_err(|e| Error::field("/alt", e.code, e.detail))?;
-    let _place = UPLOAD_PERMITS
-        .try_acquire()
-        .map_err(|_| Error::Unavailable { retry_after: 5, cause: "too many pictures come in at once".to_owned() })?;
+    let _place = UPLOAD_PERMITS.try_acquire().map_err(|_| Error::not_done(5, "too many pictures come in at once"))?;
     let upload: Bytes = axum::body::to_bytes(body, MAX_UPLOAD_BYTES)
         .await
         .map_err(|_| Error::problem(Code::PayloadTooLarge, "A picture may have 12 MiB."))?;

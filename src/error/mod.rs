@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use sqlstate::{
-    ErrorClass, breaks_connections, connections_lost, is_suspect, note_broken_connection, note_lost_connections,
+    Effect, ErrorClass, breaks_connections, connections_lost, is_suspect, note_broken_connection, note_lost_connections,
 };
 
 /// A result with Muster's error type.
@@ -188,6 +188,8 @@ pub enum Error {
     Unavailable {
         /// Value of `Retry-After`, in seconds.
         retry_after: u32,
+        /// May the request have been done all the same?
+        effect: Effect,
         /// The cause, for the log only.
         cause: String,
     },
@@ -199,6 +201,16 @@ impl Error {
     /// A problem with this code and detail.
     pub fn problem(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Problem { code, detail: detail.into() }
+    }
+
+    /// A 503 of something that was not begun; `retry_after` in seconds.
+    pub fn not_done(retry_after: u32, cause: impl Into<String>) -> Self {
+        Self::Unavailable { retry_after, effect: Effect::None, cause: cause.into() }
+    }
+
+    /// A 503 of something that may have been done; `retry_after` in seconds.
+    pub fn uncertain(retry_after: u32, cause: impl Into<String>) -> Self {
+        Self::Unavailable { retry_after, effect: Effect::Unknown, cause: cause.into() }
     }
 
     /// A 404.
@@ -224,8 +236,8 @@ impl Error {
             Self::File { code, reason, detail } => Self::File { code: *code, reason, detail: detail.clone() },
             Self::Fields(fields) => Self::Fields(fields.clone()),
             Self::Challenge(challenge) => Self::Challenge(challenge.clone()),
-            Self::Unavailable { retry_after, cause } => {
-                Self::Unavailable { retry_after: *retry_after, cause: cause.clone() }
+            Self::Unavailable { retry_after, effect, cause } => {
+                Self::Unavailable { retry_after: *retry_after, effect: *effect, cause: cause.clone() }
             }
             Self::Internal(cause) => Self::internal(format!("{cause:#}")),
         }
@@ -267,7 +279,9 @@ impl From<sqlx::Error> for Error {
         record_database_error(&error);
         match ErrorClass::of(&error) {
             ErrorClass::NotFound => Self::not_found(),
-            ErrorClass::Retry | ErrorClass::Outage => Self::Unavailable { retry_after: 5, cause: error.to_string() },
+            ErrorClass::Retry | ErrorClass::Outage => {
+                Self::Unavailable { retry_after: 5, effect: Effect::of(&error), cause: error.to_string() }
+            }
             ErrorClass::Data | ErrorClass::Program => Self::Internal(error.into()),
         }
     }
@@ -428,6 +442,7 @@ impl IntoResponse for Error {
             Self::Challenge(_) => {
                 "Many requests come from where you are. Solve the challenge and send it in `muster:challenge`.".into()
             }
+            Self::Unavailable { effect: Effect::None, .. } => "This was not done. Please try again in a moment.".into(),
             Self::Unavailable { .. } => "It is not certain that this was done. Please try again in a moment.".into(),
             Self::Internal(_) => "It has been noted. Please try again, and quote the request id if it stays.".into(),
         };

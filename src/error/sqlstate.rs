@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use tokio::sync::watch;
 
 /// How to handle a database error.
@@ -74,6 +75,58 @@ impl ErrorClass {
             | sqlx::Error::BeginFailed => Self::Outage,
             sqlx::Error::RowNotFound => Self::NotFound,
             _ => Self::Program,
+        }
+    }
+}
+
+/// What became of a transaction that a database error ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing that commits was sent, or the server said that it rolled back: it was not done.
+    None,
+    /// A statement that commits may have been executed before the answer was lost.
+    Unknown,
+}
+
+/// What PgBouncer answers, with SQLSTATE 08P01, to a client whose statement it has not sent on.
+const REFUSED_BY_POOLER: [&str; 4] = [
+    "query_wait_timeout",
+    "server login has been failing",
+    "pgbouncer cannot connect to server",
+    "no more connections allowed",
+];
+
+impl Effect {
+    /// That of a request whose one transaction ended with this error. An ERROR of the server is a rollback, also in answer to
+    /// COMMIT; a FATAL one may come after the commit, while the server waits for a standby.
+    pub fn of(error: &sqlx::Error) -> Self {
+        let is_rolled_back = match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) | sqlx::Error::BeginFailed => {
+                true
+            }
+            // a connection that a balancer without a server closed before it began
+            sqlx::Error::Protocol(text) => text.contains("SSLRequest"),
+            // only opening a connection fails so
+            sqlx::Error::Io(error) => {
+                matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound)
+            }
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                let severity = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+                Self::is_rollback(&code, error.message(), severity == Some(PgSeverity::Error))
+            }
+            _ => false,
+        };
+        if is_rolled_back { Self::None } else { Self::Unknown }
+    }
+
+    fn is_rollback(code: &str, message: &str, is_error: bool) -> bool {
+        match code {
+            "08P01" => REFUSED_BY_POOLER.iter().any(|text| message.starts_with(text)),
+            // a connection that was not made; too many of them; a transaction that was idle
+            "08001" | "08004" | "53300" | "57P03" | "25P03" => true,
+            "40003" => false,
+            _ => is_error && !code.starts_with("08"),
         }
     }
 }
@@ -191,6 +244,39 @@ mod tests {
         for (n, (prefix, _)) in SQLSTATE_CLASSES.iter().enumerate() {
             assert!(matches!(prefix.len(), 2 | 5), "{prefix}");
             assert!(SQLSTATE_CLASSES[n + 1..].iter().all(|(other, _)| other != prefix), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_told_from_what_is_not_known() {
+        for (code, message, is_error, expected) in [
+            ("40001", "could not serialize access", true, true),
+            ("25006", "cannot execute INSERT in a read-only transaction", true, true),
+            ("53100", "could not extend file", true, true),
+            ("53100", "could not write to file pg_wal/xlogtemp", false, false), // PANIC
+            ("57014", "canceling statement due to statement timeout", true, true),
+            ("57P01", "terminating connection due to administrator command", false, false),
+            ("57P03", "the database system is starting up", false, true),
+            ("53300", "sorry, too many clients already", false, true),
+            ("40003", "statement completion unknown", true, false),
+            ("08006", "connection failure", true, false),
+            ("08P01", "query_wait_timeout", false, true),
+            ("08P01", "server login has been failing, cached error: connect failed (server_login_retry)", false, true),
+            ("08P01", "server conn crashed?", false, false),
+        ] {
+            assert_eq!(Effect::is_rollback(code, message, is_error), expected, "{code} {message}");
+        }
+        let io = |kind| sqlx::Error::Io(std::io::Error::from(kind));
+        for (error, expected) in [
+            (sqlx::Error::PoolTimedOut, Effect::None),
+            (io(std::io::ErrorKind::ConnectionRefused), Effect::None),
+            (io(std::io::ErrorKind::ConnectionReset), Effect::Unknown),
+            (io(std::io::ErrorKind::TimedOut), Effect::Unknown),
+            (sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned()), Effect::None),
+            (sqlx::Error::Protocol("expected to read 5 bytes".to_owned()), Effect::Unknown),
+            (sqlx::Error::WorkerCrashed, Effect::Unknown),
+        ] {
+            assert_eq!(Effect::of(&error), expected, "{error}");
         }
     }
 

@@ -103,7 +103,7 @@ impl<V> Slot<V> {
     fn outage(&self, now: Instant) -> Option<Error> {
         let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
         *outage = outage.take().filter(|(_, at)| now.saturating_duration_since(*at) < OUTAGE_TTL);
-        outage.as_ref().map(|(cause, _)| Error::Unavailable { retry_after: 2, cause: cause.clone() })
+        outage.as_ref().map(|(cause, _)| Error::not_done(2, cause.clone()))
     }
 }
 

@@ -339,7 +339,7 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
             () = connections_lost_for(LOST_GRACE) => format!("{what}: its database connection was lost"),
         };
         metrics::counter!("muster_timeouts", "operation" => what).increment(1);
-        Err(Error::Unavailable { retry_after: 5, cause })
+        Err(Error::uncertain(5, cause))
     }
 }
 

@@ -35,7 +35,7 @@ use tokio::{
 use super::env::Env;
 use crate::{
     config::HotPath,
-    error::{self, Error, ErrorClass, Result},
+    error::{self, Effect, Error, ErrorClass, Result},
 };
 
 /// Queued acts from which a second batch is written in parallel. Per act, a batch of this size costs nearly as little
@@ -192,7 +192,7 @@ impl<B: Batch> GroupCommit<B> {
     pub async fn submit(&self, act: B::Act) -> Result<B::Outcome> {
         let (answer, outcome) = oneshot::channel();
         let waiting = QueuedAct { act, queued_at: self.env.instant(), answer };
-        let busy = |cause: &str| Error::Unavailable { retry_after: 2, cause: format!("{}: {cause}", B::NAME) };
+        let busy = |cause: &str| Error::not_done(2, format!("{}: {cause}", B::NAME));
         {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = queue.as_ref().ok_or_else(|| busy("shutting down"))?;
@@ -203,7 +203,7 @@ impl<B: Batch> GroupCommit<B> {
                 self.flush_state.wake.notify_one();
             }
         }
-        outcome.await.unwrap_or_else(|_| Err(busy("the flusher ended")))
+        outcome.await.unwrap_or_else(|_| Err(Error::uncertain(2, format!("{}: the flusher ended", B::NAME))))
     }
 
     /// Takes no more acts; returns when every queued one is written and answered.
@@ -251,9 +251,7 @@ async fn flush_until_closed<B: Batch>(
             let waited = now.duration_since(waiting.queued_at);
             metrics::histogram!("muster_group_commit_wait_seconds", "action" => B::NAME).record(waited);
             if waited > deadline {
-                let _ = waiting
-                    .answer
-                    .send(Err(Error::Unavailable { retry_after: 5, cause: format!("{}: waited {waited:?}", B::NAME) }));
+                let _ = waiting.answer.send(Err(Error::not_done(5, format!("{}: waited {waited:?}", B::NAME))));
             } else {
                 acts.push(waiting.act);
                 answers.push(waiting.answer);
@@ -298,8 +296,11 @@ fn write_isolating<'a, B: Batch>(
                     "group commit: unexpected error from the database"
                 );
             }
-            let cause = error.to_string();
-            return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
+            let (effect, cause) = (Effect::of(&error), error.to_string());
+            return acts
+                .iter()
+                .map(|_| Err(Error::Unavailable { retry_after: 5, effect, cause: cause.clone() }))
+                .collect();
         }
         if acts.len() == 1 {
             tracing::error!(

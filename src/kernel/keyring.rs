@@ -126,7 +126,7 @@ impl From<KeyringError> for Error {
     /// All errors of the key files are temporary from the outside: an operator can repair the files, so clients may
     /// retry.
     fn from(error: KeyringError) -> Self {
-        Self::Unavailable { retry_after: RETRY_AFTER, cause: error.to_string() }
+        Self::not_done(RETRY_AFTER, error.to_string())
     }
 }
 

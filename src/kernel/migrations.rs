@@ -120,7 +120,7 @@ pub async fn migrate(url: &str, administrator: Option<&str>) -> Result<()> {
         tries += 1;
         let mut conn = timeout(Duration::from_secs(10), PgConnection::connect_with(&options(url)?))
             .await
-            .map_err(|_| Error::Unavailable { retry_after: 5, cause: "no connection in time".to_owned() })??;
+            .map_err(|_| Error::not_done(5, "no connection in time"))??;
         let mut administrator = match administrator {
             Some(url) => Some(database_roles::connect(url).await?),
             None => None,
@@ -129,9 +129,9 @@ pub async fn migrate(url: &str, administrator: Option<&str>) -> Result<()> {
             apply_settings(conn, &[("lock_timeout", LOCK_TIMEOUT), ("timezone", "UTC")], "0").await?;
         }
         let migrating = migrate_on(&mut conn, administrator.as_mut());
-        let migrated = timeout(MIGRATION_TIMEOUT, migrating).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable { retry_after: 60, cause: "the migration did not end in time".to_owned() })
-        });
+        let migrated = timeout(MIGRATION_TIMEOUT, migrating)
+            .await
+            .unwrap_or_else(|_| Err(Error::uncertain(60, "the migration did not end in time")));
         for conn in [Some(conn), administrator].into_iter().flatten() {
             let _ = timeout(PING_TIMEOUT, conn.close()).await;
         }

@@ -118,9 +118,9 @@ impl Readiness {
             let conn = db::connect(&process.url, db::PoolKind::Background).await?;
             Ok(process.write(&self.env, conn).await?)
         };
-        timeout(WRITE_TIMEOUT, writing).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
-        })
+        timeout(WRITE_TIMEOUT, writing)
+            .await
+            .unwrap_or_else(|_| Err(Error::uncertain(2, "no durable write within three seconds")))
     }
 }
 

@@ -242,7 +242,7 @@ fn wrong_key(vault: Uuid, name: &str) -> Error {
         key = name,
         "a vault does not open with the key that is on this host"
     );
-    Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }
+    Error::not_done(60, format!("vault {vault} does not open with the key `{name}`"))
 }
 
 fn wrap(env: &Env, key: &Key, vault: Uuid, data: &Key, index: &Key) -> Vec<u8> {

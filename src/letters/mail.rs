@@ -144,7 +144,7 @@ impl LetterMail {
             tx.commit().await?;
             for outreach in held.into_iter().filter(|outreach| !stopped.contains(outreach)) {
                 let cause = "the letter's action goes out again".to_owned();
-                composed.insert(outreach, Err(Error::Unavailable { retry_after: 1, cause }));
+                composed.insert(outreach, Err(Error::not_done(1, cause)));
             }
         }
         Ok(ids.iter().map(|id| composed.remove(id).unwrap_or(Ok(None))).collect())

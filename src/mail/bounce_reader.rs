@@ -31,10 +31,7 @@ static READER_PERMITS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
 pub(super) async fn read(raw: &[u8]) -> Result<ParsedBounce> {
     let raw = raw[..raw.len().min(MAX_MESSAGE_BYTES)].to_vec();
     let permit = timeout(READ_TIMEOUT, READER_PERMITS.clone().acquire_owned()).await.ok().and_then(Result::ok);
-    let permit = permit.ok_or_else(|| Error::Unavailable {
-        retry_after: 60,
-        cause: "mail that came back is being read, and does not end".to_owned(),
-    })?;
+    let permit = permit.ok_or_else(|| Error::not_done(60, "mail that came back is being read, and does not end"))?;
     match on_a_thread(READ_TIMEOUT, permit, move || bounce_report::parse(&raw)).await.map_err(Error::internal)? {
         Some(reading) => Ok(reading),
         None => Err(Error::field("", "invalid_value", "This mail cannot be read.")),

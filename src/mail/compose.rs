@@ -117,9 +117,8 @@ impl Engine {
             Ok(_) => Error::internal("not every mail was composed"),
             Err(error) => error,
         };
-        if let Error::Unavailable { retry_after, cause } = error {
-            let away = || Err(Error::Unavailable { retry_after, cause: cause.clone() });
-            return emails.iter().map(|_| away()).collect();
+        if let Error::Unavailable { .. } = error {
+            return emails.iter().map(|_| Err(error.repeated())).collect();
         }
         if emails.len() == 1 {
             return vec![Err(error)];

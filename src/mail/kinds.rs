@@ -260,7 +260,7 @@ const PAUSED: &str = "paused: ";
 /// The error with which a mail waits because what it belongs to is paused. It does not count as an attempt or as a
 /// failure of the round, and the time does not count towards the mail's age.
 pub fn paused(what: &str) -> Error {
-    Error::Unavailable { retry_after: 60, cause: format!("{PAUSED}{what}") }
+    Error::not_done(60, format!("{PAUSED}{what}"))
 }
 
 /// Is this error one of [`paused`]?
@@ -273,7 +273,7 @@ pub(super) const PUT_OFF: &str = "waits: the daily number of mails to this addre
 
 /// The error with which a mail waits for the next day, since its address has got its daily number of mails.
 pub(super) fn put_off() -> Error {
-    Error::Unavailable { retry_after: 60, cause: PUT_OFF.to_owned() }
+    Error::not_done(60, PUT_OFF)
 }
 
 /// Is this error one of [`put_off`]?

@@ -77,7 +77,7 @@ pub(super) async fn live_count(
         let headers = [(header::CACHE_CONTROL, "public, max-age=5"), VARY];
         return Ok((headers, Json(count_event(&petition, visitor.locale))).into_response());
     }
-    let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
+    let too_many = || Error::not_done(60, "too many streams");
     let network_permit = petitions.streams_per_network.try_acquire(source.client()).ok_or_else(too_many)?;
     let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
     let ends_at = petitions.kernel.env.now() + STREAM_LIFETIME;

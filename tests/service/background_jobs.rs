@@ -123,7 +123,7 @@ async fn a_failing_job_is_logged_counted_retried_and_stops_no_other(pool: PgPool
     });
     jobs.add(info("outage"), &outage, async |calls, _| {
         calls.add();
-        Err(Error::Unavailable { retry_after: 1, cause: "away".to_owned() })
+        Err(Error::uncertain(1, "away"))
     });
     // three batches, then nothing is left
     jobs.add(info("last"), &last, async |calls, _| {

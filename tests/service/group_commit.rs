@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, join_all};
 use muster::{
     config::HotPath,
-    error::Error,
+    error::{Effect, Error},
     kernel::{
         env::Env,
         group_commit::{Batch, GroupCommit, MIN_PARALLEL_BATCH},
@@ -116,10 +116,11 @@ fn line(n: i32) -> Line {
 }
 
 #[track_caller]
-fn assert_busy(outcome: &Result<i32, Error>, why: &str) {
+fn assert_busy(outcome: &Result<i32, Error>, why: &str, expected: Effect) {
     match outcome {
-        Err(Error::Unavailable { retry_after, cause }) => {
+        Err(Error::Unavailable { retry_after, effect, cause }) => {
             assert!(*retry_after > 0);
+            assert_eq!(*effect, expected, "{cause}");
             assert!(cause.contains(why), "{cause}");
         }
         other => panic!("expected 503, not {other:?}"),
@@ -198,7 +199,7 @@ async fn endless_deadlocks_return_503(pool: PgPool) {
     let book = Book::new(pool).await;
     book.trouble.lock().unwrap().extend([DEADLOCK; 20]);
     let commits = book.start(settings(1));
-    assert_busy(&commits.submit(line(1)).await, "deadlock");
+    assert_busy(&commits.submit(line(1)).await, "deadlock", Effect::None);
     assert_eq!(book.begun().len(), 5);
     book.trouble.lock().unwrap().clear();
     assert_eq!(commits.submit(line(1)).await.unwrap(), 10, "the same again later");
@@ -225,7 +226,7 @@ async fn a_lost_connection_returns_503_for_the_whole_batch(pool: PgPool) {
     assert_eq!(first.unwrap(), 1000);
     assert_eq!(book.begun(), [1, 16]);
     for outcome in &outcomes {
-        assert_busy(outcome, "");
+        assert_busy(outcome, "", Effect::Unknown);
     }
     assert_eq!(book.written().await, [100]);
     assert_eq!(commits.submit(line(1)).await.unwrap(), 10, "it goes on with another connection");
@@ -244,7 +245,7 @@ async fn a_full_queue_returns_503(pool: PgPool) {
     // one is being written, two fit the queue, and so one is too many; whichever comes last
     let mut waiting: Vec<_> = (1..4).map(submit).collect();
     let full = until("a refusal", async || waiting.iter().position(tokio::task::JoinHandle::is_finished)).await;
-    assert_busy(&waiting.remove(full).await.unwrap(), "full");
+    assert_busy(&waiting.remove(full).await.unwrap(), "full", Effect::None);
     assert_eq!(book.written().await, [0; 0], "it did not have to wait for a commit");
     book.open();
     assert!(first.await.unwrap().is_ok());
@@ -270,7 +271,7 @@ async fn an_act_past_its_deadline_is_rejected(pool: PgPool) {
     };
     let (first, late) = tokio::join!(first, late);
     assert_eq!(first.unwrap(), 10, "what is being written already is not given up");
-    assert_busy(&late, "waited");
+    assert_busy(&late, "waited", Effect::None);
     assert_eq!(book.written().await, [1]);
 }
 
@@ -307,7 +308,7 @@ async fn close_drains_the_queue(pool: PgPool) {
         });
         tokio::task::yield_now().await;
         assert!(!closing.is_finished(), "it waits for the rest");
-        assert_busy(&commits.submit(line(99)).await, "shutting down");
+        assert_busy(&commits.submit(line(99)).await, "shutting down", Effect::None);
         book.open();
         closing.await.unwrap();
         assert_eq!(book.written().await.len(), 60, "all is written when it returns");

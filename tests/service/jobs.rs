@@ -147,7 +147,7 @@ async fn an_outage_costs_no_attempt_and_a_dead_worker_does(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
     begin(&app.kernel, organization).await;
-    let away: Step = || Err(Error::Unavailable { retry_after: 1, cause: "away".to_owned() });
+    let away: Step = || Err(Error::uncertain(1, "away"));
     let script = Script::of(vec![away; 30]);
     for _ in 0..30 {
         assert!(jobs::run_step(&app.kernel, &script).await.unwrap());

@@ -285,7 +285,7 @@ impl Jobs {
             Ok(Ok(Err(error))) => ("failed", Err(error)),
             Ok(Err(cause)) => {
                 metrics::counter!("muster_timeouts", "operation" => info.name).increment(1);
-                ("too_slow", Err(Error::Unavailable { retry_after: 5, cause }))
+                ("too_slow", Err(Error::uncertain(5, cause)))
             }
             Err(_) => ("panicked", Err(Error::internal("the step panicked"))),
         };

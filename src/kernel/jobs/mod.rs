@@ -206,7 +206,7 @@ async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
         () = renew_lease_until_lost(kernel, job) => return StepResult::Next(NextStep::Again),
         () = connections_lost_for(LOST_GRACE) => {
             let cause = "a step of a job: its database connection was lost".to_owned();
-            return StepResult::Outage(Error::Unavailable { retry_after: 5, cause });
+            return StepResult::Outage(Error::uncertain(5, cause));
         }
     };
     let about = (kind.kind(), job.id);
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(failure_reason(&failing_with("unreadable")(Error::internal("x"))), "unreadable");
         assert_eq!(failure_reason(&failing_with("unreadable")(Error::not_found())), "unreadable");
         assert_eq!(failure_reason(&Error::not_found()), "internal");
-        let outage = || Error::Unavailable { retry_after: 1, cause: "away".to_owned() };
+        let outage = || Error::uncertain(1, "away");
         assert!(matches!(failing_with("unreadable")(outage()), Error::Unavailable { .. }));
         assert_eq!(failure_reason(&lease_lost()), LOST);
     }

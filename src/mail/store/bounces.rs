@@ -23,7 +23,7 @@ pub(in crate::mail) async fn find_sent(
         .fetch_optional(&mut *conn)
         .await?;
     if state == Some(EmailState::Sending) {
-        return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
+        return Err(Error::not_done(60, "this mail is still being sent"));
     }
     let settled = sqlx::query_as!(
         QueuedEmail,

@@ -144,7 +144,7 @@ impl<'a> Upload<'a> {
 
     /// Receives a workbook as a whole, and reads it on a thread of its own, which waits while its rows are written.
     async fn receive_workbook(&mut self, head: Vec<u8>, stream: &mut BodyDataStream) -> Result<()> {
-        let busy = || Error::Unavailable { retry_after: 30, cause: "other workbooks are being uploaded".to_owned() };
+        let busy = || Error::not_done(30, "other workbooks are being uploaded");
         let _uploading = WORKBOOK_PERMITS.try_acquire().map_err(|_| busy())?;
         let mut file = head;
         loop {

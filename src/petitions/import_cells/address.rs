@@ -9,7 +9,7 @@ use super::{first_value, is_unseen, text};
 /// An address as it is pasted: `Ana <ana@example.org>`, `mailto:…`, `ana@example.org (Ana)`, a link of a spreadsheet or
 /// of Markdown, with words, punctuation or invisible marks around it. Of several addresses, and of words that may
 /// belong to an address with a space in it, it stays as it is, to be refused.
-pub(super) fn address(cell: &str) -> String {
+pub(in crate::petitions) fn address(cell: &str) -> String {
     let seen: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     let seen = without_entities(&seen);
     let whole = first_value(&seen).trim();

@@ -31,13 +31,13 @@ const POSTAL_DIGITS: [(&str, usize); 22] = [
 
 /// A number of which a spreadsheet kept only the first digits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct DigitsLost;
+pub(in crate::petitions) struct DigitsLost;
 
 /// The digits of a number as a spreadsheet shows it: `4.165550142E+09`, `14165550142.0`; other text as it is.
 ///
 /// # Errors
 /// When digits are missing: `1.41656E+10`, `####`.
-pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
+pub(in crate::petitions) fn digits(cell: &str) -> Result<String, DigitsLost> {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     // an apostrophe marks a number as text
     let text = first_value(&text).trim().trim_start_matches('\'').trim_end_matches('\'').trim();
@@ -86,7 +86,7 @@ pub(super) fn digits(cell: &str) -> Result<String, DigitsLost> {
 ///
 /// # Errors
 /// As [`digits`].
-pub(super) fn postal_code(cell: &str, country: &str) -> Result<String, DigitsLost> {
+pub(in crate::petitions) fn postal_code(cell: &str, country: &str) -> Result<String, DigitsLost> {
     let code = digits(cell)?;
     let length = POSTAL_DIGITS.into_iter().find(|(known, _)| *known == country).map(|(_, length)| length);
     let is_number = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
@@ -99,7 +99,7 @@ pub(super) fn postal_code(cell: &str, country: &str) -> Result<String, DigitsLos
 
 /// The country of a postal code that stands alone: none if it may be Canadian or there is none, the United States for a
 /// ZIP code in a column that is called so, otherwise one that is not known.
-pub(super) fn country_of_code(cell: &str, is_zip_column: bool) -> Option<&'static str> {
+pub(in crate::petitions) fn country_of_code(cell: &str, is_zip_column: bool) -> Option<&'static str> {
     let code = digits(cell).ok().filter(|code| !code.is_empty())?;
     if code.chars().any(|c| !c.is_ascii_digit() && !matches!(c, ' ' | '-' | '.')) {
         return None;

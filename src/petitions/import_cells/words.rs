@@ -47,7 +47,7 @@ const LANGUAGES: [(&str, &[&str]); 4] = [
 
 /// The code of a country that is named, alone or with its code, a place or a flag (`CA - Canada`, `Toronto, Canada`),
 /// empty for "N/A" and the like; `None` for what is no country, or may be several.
-pub(super) fn country(cell: &str) -> Option<String> {
+pub(in crate::petitions) fn country(cell: &str) -> Option<String> {
     let text: String = text(cell).chars().filter(|c| !is_unseen(*c)).collect();
     let text = text.trim();
     if let Some(code) = code_of(text) {
@@ -74,7 +74,7 @@ pub(super) fn country(cell: &str) -> Option<String> {
 }
 
 /// The tag of a language that is named, or what stands there.
-pub(super) fn language(cell: &str) -> String {
+pub(in crate::petitions) fn language(cell: &str) -> String {
     let text = text(cell).replace('_', "-");
     // "fr,en": the first of several
     let tag = text.split(['(', '/', ',', ';']).next().unwrap_or_default().trim();
@@ -92,7 +92,7 @@ pub(super) fn language(cell: &str) -> String {
 }
 
 /// Is it a yes: of a list, a checkbox, or the beginning of an answer such as "Yes, keep me posted"?
-pub(super) fn is_yes(cell: &str) -> bool {
+pub(in crate::petitions) fn is_yes(cell: &str) -> bool {
     const YES: [&str; 41] = [
         "1.0",
         "t",

@@ -68,7 +68,7 @@ impl MailKind for TestKind {
             match email.refs["mode"].as_str() {
                 Some("error") => return Err(Error::internal("no such row for jane@example.org")),
                 Some("panic") => panic!("a mistake"),
-                Some("outage") => return Err(Error::Unavailable { retry_after: 1, cause: "away".to_owned() }),
+                Some("outage") => return Err(Error::uncertain(1, "away")),
                 Some("nothing") => return Ok(None),
                 Some("paused") => return Err(mail::paused("a test")),
                 Some("confirm") => {
