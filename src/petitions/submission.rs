@@ -31,7 +31,7 @@ use crate::{
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         network_limit::NetworkLimit,
-        text::LocaleTag,
+        text::{LocaleTag, name_key},
         vault::Vault,
     },
     letters::{EditedText, LetterAction, LetterSender, Letters, NewLetter},
@@ -456,7 +456,11 @@ impl Petitions {
             person_id: context.person_id,
             email_index: vault.email_index(&new.person.email),
             person_sealed: context.person_sealed.filter(|_| !dropped),
-            name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
+            name_index: if petition.shares_addresses {
+                vault.name_index(&name_key(&details.given_name, &details.family_name))
+            } else {
+                Vec::new()
+            },
             mode: context.mode,
             display: if protected || dropped { Display::Hidden } else { new.display },
             locale: (!protected).then_some(locale),
@@ -507,12 +511,6 @@ impl Petitions {
         let vault = self.kernel.vaults.open(vault).await?;
         vault.open(SIGNATURES, id, sealed).map_err(Error::from)
     }
-}
-
-/// Normalised name, to distinguish people who share an address.
-fn name_key(details: &Details) -> String {
-    let name = details.full_name().to_lowercase();
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The attached letter, checked; `None` where the petition has none.
