@@ -1,6 +1,5 @@
 # Checks the code after each change of a file, until it is stopped. Arguments are names of tests to run after a
 # successful check.
-# that succeeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SQLX_OFFLINE=true
