@@ -504,7 +504,7 @@ async fn rows_that_were_read_before_an_erasure_are_read_again(pool: PgPool) {
     sqlx::query("SELECT FROM imports FOR UPDATE").execute(&mut *tx).await.unwrap();
     sqlx::query("UPDATE imports SET erasures = erasures + 1").execute(&mut *tx).await.unwrap();
     let erasing = async {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        app.lock_is_waited_for().await;
         tx.commit().await.unwrap();
     };
     let (stepped, ()) = tokio::join!(app.step("import"), erasing);

@@ -10,7 +10,6 @@ use tokio::time::{Duration, sleep};
 use crate::{
     fixtures::{event, letter_action, office},
     harness::{TestApp, signer},
-    process::until,
 };
 
 const SIGN: &str = "/api/v1/petitions/status/signatures";
@@ -133,13 +132,6 @@ async fn is_free(app: &TestApp, sql: &str) -> bool {
     sqlx::query(AssertSqlSafe(format!("{sql} FOR UPDATE NOWAIT"))).fetch_all(&mut *tx).await.is_ok()
 }
 
-/// Waits until a statement waits for a lock.
-async fn somebody_waits(app: &TestApp) {
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until("a lock that is waited for", async || (app.count(waiting).await > 0).then_some(())).await;
-}
-
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn maintenance_locks_people_before_their_submissions(pool: PgPool) {
     let app = TestApp::new(pool).await;
@@ -158,7 +150,7 @@ async fn maintenance_locks_people_before_their_submissions(pool: PgPool) {
         sqlx::query(row).fetch_one(&mut *other).await.unwrap();
         let deleting = muster::people::delete_unconfirmed(&app.kernel.work, table, app.kernel.env.now());
         let looking = async {
-            somebody_waits(&app).await;
+            app.lock_is_waited_for().await;
             assert!(!is_free(&app, "SELECT FROM people").await, "{table}: the act was locked first");
             other.rollback().await.unwrap();
         };
@@ -187,7 +179,7 @@ async fn signature_changes_lock_the_person_first(pool: PgPool) {
             }
         };
         let looking = async {
-            somebody_waits(&app).await;
+            app.lock_is_waited_for().await;
             let signatures = sqlx::query("SELECT FROM signatures FOR UPDATE NOWAIT").fetch_all(&mut *other).await;
             assert!(signatures.is_ok(), "{n}: the act was locked first");
             other.rollback().await.unwrap();
@@ -216,7 +208,7 @@ async fn several_actions_are_locked_in_id_order(pool: PgPool) {
         assert_eq!(app.press(&url).await.status, 200);
     };
     let looking = async {
-        somebody_waits(&app).await;
+        app.lock_is_waited_for().await;
         let all = sqlx::query("SELECT FROM actions ORDER BY id FOR NO KEY UPDATE NOWAIT").fetch_all(&mut *other).await;
         assert!(all.is_ok(), "another one was locked before the first");
         other.rollback().await.unwrap();
@@ -239,7 +231,7 @@ async fn letter_being_withdrawn_is_not_released(pool: PgPool) {
     let mut other = app.kernel.db.begin().await.unwrap();
     sqlx::query("SELECT FROM letters FOR UPDATE").fetch_one(&mut *other).await.unwrap();
     let looking = async {
-        somebody_waits(&app).await;
+        app.lock_is_waited_for().await;
         let parts = sqlx::query("SELECT FROM outreaches FOR UPDATE NOWAIT").fetch_all(&mut *other).await;
         assert_eq!(parts.expect("free").len(), 2);
         other.rollback().await.unwrap();

@@ -5,7 +5,7 @@ use muster::{
     campaigns::{CampaignState, Confirmation, Kind, Privacy, State, UpdateKind},
     console::FilteredList,
     events::{AttendanceState, EventKind, Format, SeatStatus},
-    kernel::jobs::JobState,
+    kernel::{jobs::JobState, text::LocaleTag},
     letters::{LetterState, OutreachState},
     mail::{Class, EmailState, SuppressionReason},
     organizers::{Role, SessionStage},
@@ -120,6 +120,24 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
     ] {
         let changed = sqlx::query(change).execute(&pool).await;
         assert!(changed.unwrap_err().to_string().contains("append-only"), "{change}");
+    }
+}
+
+/// The languages of the code are those that the CHECKs of their columns allow.
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn languages_are_those_of_the_checks(pool: PgPool) {
+    let mut languages: Vec<&str> = LocaleTag::ALL.iter().map(|locale| locale.as_str()).collect();
+    languages.sort_unstable();
+    for check in ["organizations_locale_check", "actions_locale_check"] {
+        let definition: String =
+            sqlx::query_scalar("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1")
+                .bind(check)
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+        let mut allowed: Vec<&str> = definition.split('\'').skip(1).step_by(2).collect();
+        allowed.sort_unstable();
+        assert_eq!(allowed, languages, "{check}");
     }
 }
 

@@ -23,7 +23,7 @@ use sqlx::PgPool;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::api::contract;
+use crate::{api::contract, process::until};
 
 /// Longer than cached values (two seconds) and opened vaults are used while no invalidations are received.
 pub const CACHE_LIFETIME: TimeDelta = TimeDelta::seconds(3);
@@ -393,6 +393,13 @@ impl TestApp {
         let mut body = json!({"title": "Status for all", "muster:slug": "status", "muster:status": "published"});
         merge(&mut body, more);
         Self::created(&self.post("/api/v1/petitions", Some(token), &body).await)
+    }
+
+    /// Waits until a statement waits for a lock.
+    pub async fn lock_is_waited_for(&self) {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("a lock that is waited for", async || (self.count(waiting).await > 0).then_some(())).await;
     }
 
     /// The number in one cell.

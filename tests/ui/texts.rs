@@ -123,6 +123,37 @@ fn asked_for(source: &str, calls: &[&str]) -> Vec<String> {
     keys
 }
 
+/// Beginning and end of the keys that a file makes at run time: `text(locale, &format!("state-{state}"))` in Rust,
+/// `t("state-" ~ state)` in templates.
+fn made(source: &str, extension: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if extension == "rs" {
+        for (at, quoted) in source.match_indices("&format!(\"") {
+            let before = source[..at].trim_end();
+            let is_text = before.ends_with(',')
+                && before.rfind(['(', ';', '{']).is_some_and(|open| {
+                    ["text", "text_of", "text_with"].iter().any(|call| before[..open].ends_with(call))
+                });
+            let pattern = source[at + quoted.len()..].split('"').next().unwrap_or_default();
+            if is_text && pattern.starts_with(|c: char| c.is_ascii_lowercase()) {
+                let (begin, end) = (pattern.split('{').next(), pattern.rsplit('}').next());
+                found.push((begin.unwrap_or_default().to_owned(), end.unwrap_or_default().to_owned()));
+            }
+        }
+    } else {
+        for (at, quoted) in source.match_indices("t(\"") {
+            let is_call = !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let (begin, rest) = source[at + quoted.len()..].split_once('"').unwrap_or_default();
+            let Some(rest) = rest.trim_start().strip_prefix('~').filter(|_| is_call) else { continue };
+            // `"a-" ~ b ~ "-c"`, and no other argument
+            let argument = rest.split([',', ')']).next().unwrap_or_default().trim_end();
+            let end = argument.strip_suffix('"').and_then(|more| more.rsplit_once('"')).map_or("", |(_, end)| end);
+            found.push((begin.to_owned(), end.to_owned()));
+        }
+    }
+    found
+}
+
 fn files(folder: &Path, extension: &str, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -139,7 +170,7 @@ fn every_text_that_is_asked_for_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let english = messages("en");
     let mut missing = Vec::new();
-    let mut asked = 0;
+    let (mut asked, mut asked_by_parts) = (0, 0);
     for (folder, extension, calls) in [
         ("templates", "html", &["t(\"", "t('"][..]),
         ("templates", "txt", &["t(\""][..]),
@@ -148,6 +179,12 @@ fn every_text_that_is_asked_for_exists() {
         let mut sources = Vec::new();
         files(&root.join(folder), extension, &mut sources);
         for (file, source) in sources {
+            for (begin, end) in made(&source, extension) {
+                asked_by_parts += 1;
+                if !english.keys().any(|key| key.starts_with(&begin) && key.ends_with(&end)) {
+                    missing.push(format!("{file}: {begin}…{end}"));
+                }
+            }
             for key in asked_for(&source, calls) {
                 asked += 1;
                 if !english.contains_key(&key) {
@@ -156,6 +193,6 @@ fn every_text_that_is_asked_for_exists() {
             }
         }
     }
-    assert!(asked > 200, "only {asked} keys were found");
+    assert!(asked > 200 && asked_by_parts > 80, "only {asked} and {asked_by_parts} keys were found");
     assert!(missing.is_empty(), "{missing:#?}");
 }
