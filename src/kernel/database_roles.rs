@@ -125,9 +125,6 @@ pub(super) async fn has_functions(conn: &mut PgConnection, functions: &AuditFunc
 
 /// A warning when the role of a connection could delete rows of the audit trail, or become one that can; none about a database
 /// without tables.
-///
-/// # Errors
-/// A database error.
 pub async fn warning(db: &PgPool) -> Result<Option<String>> {
     warning_on(&mut *db.acquire().await?).await
 }

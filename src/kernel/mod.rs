@@ -148,9 +148,6 @@ impl Kernel {
     }
 
     /// Begins, on a connection that somebody holds, a transaction that tells the caches of this process what it changed.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn begin_on<'c>(&self, conn: &'c mut PgConnection) -> Result<Transaction<'c>> {
         Transaction::begin(conn, self.cache_invalidator.clone()).await
     }

@@ -37,9 +37,6 @@ pub async fn request(conn: &mut PgConnection, tables: &[String], now: DateTime<U
 }
 
 /// Vacuums these tables, but those that another VACUUM works on.
-///
-/// # Errors
-/// A database error.
 pub async fn vacuum(db: &PgPool, tables: &[String]) -> Result<()> {
     for table in tables {
         run_vacuum(db, "SKIP_LOCKED", table, TURN_LIMIT).await?.close().await?;

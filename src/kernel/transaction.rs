@@ -97,9 +97,6 @@ impl<'c> Transaction<'c> {
     }
 
     /// Undoes everything.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn rollback(self) -> Result<()> {
         Ok(self.inner.rollback().await?)
     }
@@ -142,9 +139,6 @@ fn parse(noted: &str) -> Vec<CacheInvalidation> {
 }
 
 /// Notes, in the caller's transaction, that something cached was changed that no trigger watches.
-///
-/// # Errors
-/// A database error.
 pub async fn invalidate(conn: &mut PgConnection, change: CacheInvalidation) -> Result<()> {
     sqlx::query!("SELECT invalidate_cache($1)", change.to_string()).fetch_one(conn).await?;
     Ok(())

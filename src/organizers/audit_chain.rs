@@ -44,9 +44,6 @@ pub struct AuditVerification {
 
 /// Chains what is not chained yet, then verifies the whole chain. `head`: a hash that an earlier verification told, which
 /// must still be in the chain.
-///
-/// # Errors
-/// A database error.
 pub async fn verify_audit(conn: &mut PgConnection, head: Option<&str>) -> Result<AuditVerification> {
     while sql::seal(conn, SEAL_BATCH).await? > 0 {}
     let (mut found, mut is_head_known) =

@@ -44,9 +44,6 @@ pub fn register_links(kernel: &Arc<Kernel>, records: &AllRecords, handlers: &mut
 
 /// The links for an own page. A file lies in the open where it was downloaded, so of a protected action the data is shown
 /// on a page only. Whoever left no address could get no new link, so voiding the present one is not offered.
-///
-/// # Errors
-/// A database error.
 pub async fn own_links(
     kernel: &Kernel,
     conn: &mut PgConnection,

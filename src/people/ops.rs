@@ -147,9 +147,6 @@ pub async fn locate(kernel: &Kernel, id: Uuid) -> Result<Option<LocatedPerson>> 
 }
 
 /// The people with an address in all vaults that open, and the ids of the vaults that do not.
-///
-/// # Errors
-/// A database error.
 pub async fn locate_by_address(kernel: &Kernel, address: &EmailAddress) -> Result<(Vec<LocatedPerson>, Vec<Uuid>)> {
     let (mut found, mut closed) = (Vec::new(), Vec::new());
     let vaults = store::vaults(&mut *kernel.work.acquire().await?).await?;
