@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use sqlstate::{
-    Effect, ErrorClass, breaks_connections, connections_lost, is_suspect, note_broken_connection, note_lost_connections,
+    Effect, ErrorClass, breaks_connections, connections_lost, is_disk_full, is_suspect, note_broken_connection,
+    note_disk_full, note_lost_connections,
 };
 
 /// A result with Muster's error type.
@@ -296,6 +297,9 @@ pub fn record_database_error(error: &sqlx::Error) {
         _ => "connection".to_owned(),
     };
     metrics::counter!("muster_database_errors", "sqlstate" => state).increment(1);
+    if error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100") {
+        note_disk_full(true);
+    }
     if breaks_connections(error) {
         note_broken_connection();
     }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -143,6 +143,19 @@ pub fn breaks_connections(error: &sqlx::Error) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Has the server said that its disk is full, and not written a new file since?
+static DISK_FULL: AtomicBool = AtomicBool::new(false);
+
+/// Records whether the server's disk is full.
+pub fn note_disk_full(is_full: bool) {
+    DISK_FULL.store(is_full, Ordering::Relaxed);
+}
+
+/// Is the server's disk full, as far as is known?
+pub fn is_disk_full() -> bool {
+    DISK_FULL.load(Ordering::Relaxed)
 }
 
 /// Milliseconds after the start of this process at which a connection was last found broken; 0: never.

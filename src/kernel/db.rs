@@ -12,7 +12,7 @@ use std::{fmt::Write as _, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres,
+    Connection, PgConnection, PgPool, Postgres, Row,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -281,19 +281,21 @@ async fn prepare_session(conn: &mut PgConnection, purpose: PoolKind) -> Result<(
         .unwrap_or_else(|_| Err(connection_error("the session could not be set up in time")))
 }
 
-/// Applies settings in one round trip; returns whether the session is read-only.
+/// Applies settings in one message, which a pooler cannot divide between two server connections; returns whether the session is
+/// read-only.
 pub(super) async fn apply_settings(
     conn: &mut PgConnection,
     settings: &[(&str, &str)],
     limit: &str,
 ) -> Result<bool, sqlx::Error> {
-    let (names, values): (Vec<&str>, Vec<&str>) =
-        settings.iter().copied().chain([("statement_timeout", limit)]).unzip();
-    let set = sqlx::query_scalar::<_, bool>(
+    let settings = settings.iter().copied().chain([("statement_timeout", limit)]);
+    let values: Vec<String> = settings.map(|(name, value)| format!("('{name}', '{value}')")).collect();
+    let set = format!(
         "SELECT count(set_config(s.name, s.value, false)) >= 0 AND current_setting('transaction_read_only') = 'on'
-         FROM unnest($1::text[], $2::text[]) AS s (name, value)",
+         FROM (VALUES {}) AS s (name, value)",
+        values.join(", ")
     );
-    set.bind(names).bind(values).persistent(false).fetch_one(conn).await
+    sqlx::raw_sql(sqlx::AssertSqlSafe(set)).fetch_one(conn).await?.try_get(0)
 }
 
 /// Connect options of `url`.

@@ -3,7 +3,8 @@
 //! A process writes its row of `process_heartbeats` every two seconds, on a connection of its own, so that busy pools
 //! and slow pages do not influence the result. `/readyz` answers 200 while the last write is recent: it turns 503 at
 //! most ten seconds after the database stops accepting writes (unreachable, half-open connection, read-only, disk
-//! full), and 200 again soon after it accepts them.
+//! full), and 200 again soon after it accepts them. The row needs no new page of its table: that the disk is full is known
+//! from what other writes were answered, and that it has room again from a file that is written for it.
 
 use std::{
     sync::{
@@ -13,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use super::{
     db,
     env::Env,
 };
-use crate::error::{Error, Result, breaks_connections, note_lost_connections};
+use crate::error::{Error, Result, breaks_connections, is_disk_full, note_disk_full, note_lost_connections};
 
 /// Time between two writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an answer on the open connection is waited for, once a write on a new one has worked.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
+/// Timeout of writing a file on a disk that was full.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum age of the last write while ready. A refused write ends readiness at once, one that hangs after this time,
 /// so that `/readyz` is wrong for at most ten seconds.
 const MAX_WRITE_AGE: Duration = Duration::from_secs(7);
@@ -59,6 +62,7 @@ impl Readiness {
         }
         let last = *self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
+            Some(_) if is_disk_full() => Err("the database's disk is full"),
             Some(at) if self.env.instant().saturating_duration_since(at) <= MAX_WRITE_AGE => Ok(()),
             _ => Err("a durable write does not work"),
         }
@@ -88,6 +92,17 @@ impl Readiness {
                 "an open database connection stopped working and a new one works: whatever waits on the others is ended"
             );
             note_lost_connections();
+        }
+        if written.is_ok()
+            && is_disk_full()
+            && let Some(open) = conn.as_mut()
+        {
+            let tried = timeout(ROOM_TIMEOUT, has_room(open)).await;
+            if tried.is_ok_and(|tried| tried.is_ok()) {
+                note_disk_full(false);
+            } else {
+                *conn = None;
+            }
         }
         self.note(written.is_ok().then(|| self.env.instant()));
         metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
@@ -122,6 +137,14 @@ impl Readiness {
             .await
             .unwrap_or_else(|_| Err(Error::uncertain(2, "no durable write within three seconds")))
     }
+}
+
+/// Writes a file of some pages, which is gone at once.
+async fn has_room(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    let fill = "CREATE TEMPORARY TABLE room AS SELECT repeat('x', 1000) AS filling FROM generate_series(1, 100)";
+    sqlx::raw_sql(fill).execute(&mut *tx).await?;
+    tx.rollback().await
 }
 
 /// Registers the heartbeat.

@@ -1,4 +1,4 @@
-//! Bad weather: the process is killed or asked to stop, the database goes away. What was acknowledged is still there.
+//! The process is killed or asked to stop, the database goes away or is full. What was acknowledged is still there.
 
 use std::{
     io,
@@ -56,6 +56,37 @@ async fn crash(mut postgres: EmbeddedPostgres) {
     let pid = file.lines().next().unwrap().trim().parse().unwrap();
     kill(Pid::from_raw(pid), Signal::SIGQUIT).unwrap();
     postgres.exited().await.unwrap();
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn full_disk_ends_readiness_until_there_is_room(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    server.petition(&token, json!({})).await;
+    // what needs a new page or a new file is refused; the heartbeat's row needs neither
+    sqlx::raw_sql(
+        "CREATE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$;
+         CREATE FUNCTION refuse_file() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not create file' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER refused BEFORE INSERT ON signatures FOR EACH ROW EXECUTE FUNCTION refuse_row();
+         CREATE EVENT TRIGGER refused ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS') EXECUTE FUNCTION refuse_file()",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let refused = server.post(SIGN, None, &signer("during@example.org")).await;
+    refused.problem(503, "unavailable", &[]);
+    assert!(refused.text().contains("This was not done"), "{}", refused.text());
+    let beats = async || count(&pool, "SELECT extract(epoch FROM max(seen_at))::bigint FROM process_heartbeats").await;
+    let begun = beats().await;
+    until("two further heartbeats", async || (beats().await > begun + 4).then_some(())).await;
+    let ready = server.admin("/readyz").await;
+    assert_eq!((ready.status, ready.text().contains("disk is full")), (503, true), "{}", ready.text());
+
+    sqlx::raw_sql("DROP EVENT TRIGGER refused; DROP TRIGGER refused ON signatures").execute(&pool).await.unwrap();
+    until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
+    server.post(SIGN, None, &signer("after@example.org")).await.expect(202);
+    server.stop().await;
 }
 
 #[tokio::test]

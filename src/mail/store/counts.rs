@@ -131,7 +131,7 @@ async fn more_wait_than(conn: &mut PgConnection, mails: i64) -> Result<bool> {
 /// The planner's estimate of the number of waiting mails of all organizations.
 async fn estimate_waiting(conn: &mut PgConnection) -> Result<i64> {
     let sql = "EXPLAIN (FORMAT JSON) SELECT FROM emails_waiting WHERE state = 'queued'";
-    let plan: Value = sqlx::query_scalar(sql).persistent(false).fetch_one(conn).await?;
+    let plan: Value = sqlx::query_scalar(sql).fetch_one(conn).await?;
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).unwrap_or(0))
 }
 
