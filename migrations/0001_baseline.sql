@@ -704,6 +704,15 @@ CREATE TABLE published_counts (
     CONSTRAINT published_counts_value_check CHECK (value >= 5)
 );
 
+-- What a submission of any kind has when it is written (src/actions/submission/submit.rs).
+CREATE TYPE submission_header AS (
+    id uuid, action_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
+    mode text, -- 'pending' | 'immediate' | 'vouched'
+    sealed bytea, locale text, source text, created_at timestamptz, confirm_expires_at timestamptz,
+    email_id uuid, organization_id uuid, protected boolean,
+    idempotency_key bytea, idempotency_request bytea
+);
+
 -- ===== letters =====
 
 -- Who can be written to.
@@ -1230,7 +1239,7 @@ CREATE TYPE attendance_submission AS (
 -- The row that a mail is about, as text: that of somebody's act, or of a person. All ids of people's rows in `refs` have one of
 -- these names (src/mail/erasure.rs).
 CREATE FUNCTION mail_subject(refs jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(refs ->> 'signature', refs ->> 'attendance', refs ->> 'letter', refs ->> 'outreach', refs ->> 'person')
+    SELECT coalesce(refs ->> 'signature', refs ->> 'attendance', refs ->> 'letter', refs ->> 'outreach', refs ->> 'call', refs ->> 'person')
 $$;
 
 CREATE TABLE emails (

@@ -76,7 +76,7 @@ pub enum CellKind {
 crate::kernel::text_enum!(CellKind);
 
 /// A number that a store reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Cell {
     /// What it is.
     pub kind: CellKind,

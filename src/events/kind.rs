@@ -95,6 +95,7 @@ impl SubmissionKind for AttendanceKind {
     const NAME: &'static str = "event";
     const TABLE: &'static str = ATTENDANCES;
     const ACTION_COLUMN: &'static str = "event_id";
+    const EFFECTIVE_STATE: &'static str = AttendanceState::Accepted.as_str();
     const TABLES_BESIDE: &'static [&'static str] = &["events"];
     const REF: &'static str = "attendance";
     const CONFIRM_LINK: Purpose = links::CONFIRM_ATTENDANCE;

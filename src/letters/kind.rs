@@ -79,6 +79,7 @@ impl SubmissionKind for LetterKind {
     const NAME: &'static str = "letter";
     const TABLE: &'static str = LETTERS;
     const ACTION_COLUMN: &'static str = "letter_action_id";
+    const EFFECTIVE_STATE: &'static str = LetterState::Confirmed.as_str();
     const TABLES_BESIDE: &'static [&'static str] = &["outreaches"];
     const REF: &'static str = "letter";
     const CONFIRM_LINK: Purpose = links::CONFIRM_LETTER;

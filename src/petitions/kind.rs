@@ -77,6 +77,7 @@ impl SubmissionKind for SignatureKind {
     const NAME: &'static str = "petition";
     const TABLE: &'static str = SIGNATURES;
     const ACTION_COLUMN: &'static str = "petition_id";
+    const EFFECTIVE_STATE: &'static str = SignatureState::Counted.as_str();
     const TABLES_BESIDE: &'static [&'static str] =
         &["signature_signals", "import_chunks", "import_row_errors", "imports", "invalidations"];
     const REF: &'static str = "signature";

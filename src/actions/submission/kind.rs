@@ -1,6 +1,6 @@
 //! What one kind of action brings to the life of its submissions.
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{confirmation::Locked, loaded::Loaded, mail::DueReminder};
+use super::{confirmation::Locked, loaded::Loaded, mail::DueReminder, store};
 use crate::{
-    campaigns::{Action, Kind},
+    campaigns::{self, Action, Kind},
     error::Result,
     kernel::{
         Kernel,
@@ -108,7 +108,7 @@ pub struct IdentifiersMember {
 }
 
 /// What a link or code is checked with before anything is locked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct SubmissionKey {
     /// The submission.
     pub id: Uuid,
@@ -146,7 +146,11 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     /// The table's column with the action.
     const ACTION_COLUMN: &'static str;
     /// Further tables from which [`Self::delete_beside`] and [`Self::clear_ended`] delete.
-    const TABLES_BESIDE: &'static [&'static str];
+    const TABLES_BESIDE: &'static [&'static str] = &[];
+    /// The state of submissions that stand.
+    const EFFECTIVE_STATE: &'static str;
+    /// What is counted besides total, day, language and source: dimension and column, for [`super::CountedSubmissions`].
+    const COUNTED_BY: &'static [(&'static str, &'static str)] = &[];
     /// The member of `emails.refs` with the submission's id.
     const REF: &'static str;
     /// Purpose of links that confirm, and of the codes to type instead.
@@ -161,6 +165,8 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     const CONFIRM_MAIL: &'static str;
     /// `emails.kind` of the reminder.
     const REMINDER_MAIL: &'static str;
+    /// `emails.kind` of the mail that thanks, if the engine composes it; else empty.
+    const THANKS_MAIL: &'static str = "";
     /// Key of the text that says what a person did who submitted: "Petition signed".
     const OWN_LABEL: &'static str;
     /// Names of the group commits, in metrics: of confirmations, of withdrawals.
@@ -193,7 +199,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     fn keys(
         conn: &mut PgConnection,
         ids: &[Uuid],
-    ) -> impl Future<Output = Result<Vec<SubmissionKey>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<SubmissionKey>, sqlx::Error>> + Send {
+        store::keys::<Self>(conn, ids)
+    }
 
     /// Locks submissions of different people, in the order of their ids; those that exist. The caller holds the locks of
     /// the people.
@@ -208,7 +216,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
         action: Uuid,
         vault: Uuid,
         email_index: &[u8],
-    ) -> impl Future<Output = Result<Vec<SubmissionKey>>> + Send;
+    ) -> impl Future<Output = Result<Vec<SubmissionKey>>> + Send {
+        store::by_address::<Self>(conn, action, vault, email_index)
+    }
 
     /// How far a submission has come.
     fn standing(
@@ -241,7 +251,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), BatchError>> + Send;
 
     /// Deletes a pending submission, under the locks of its person and its own.
-    fn delete_pending(conn: &mut PgConnection, row: &Self::Row) -> impl Future<Output = Result<()>> + Send;
+    fn delete_pending(conn: &mut PgConnection, row: &Self::Row) -> impl Future<Output = Result<()>> + Send {
+        store::delete_pending::<Self>(conn, row.id())
+    }
 
     /// Marks up to 1,000 pending submissions of before `before` as reminded. Returns how many, and the mails to send: one
     /// for each person and action that is open, where the person has nothing effective.
@@ -249,10 +261,14 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
         conn: &mut PgConnection,
         before: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> impl Future<Output = Result<(u64, Vec<DueReminder>)>> + Send;
+    ) -> impl Future<Output = Result<(u64, Vec<DueReminder>)>> + Send {
+        store::take_due_reminders::<Self>(conn, before, now)
+    }
 
     /// All submissions of a person.
-    fn of_person(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
+    fn of_person(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send {
+        store::of_person::<Self>(conn, person)
+    }
 
     /// Ids of all rows that belong to a person here, as mails and logs name them.
     fn row_ids(conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<Vec<Uuid>>> + Send {
@@ -264,7 +280,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
         conn: &mut PgConnection,
         person: Uuid,
         before: DateTime<Utc>,
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send {
+        store::void_links::<Self>(conn, person, before)
+    }
 
     /// Does it stand: confirmed, and neither ended nor replaced?
     fn is_effective(row: &Self::Row) -> bool;
@@ -274,18 +292,24 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
 
     /// Erases all submissions of a person, whose lock the caller holds, and ends what they set going. Counts of what took
     /// effect stay.
-    fn erase(kernel: &Kernel, conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<()>> + Send;
+    fn erase(_: &Kernel, conn: &mut PgConnection, person: Uuid) -> impl Future<Output = Result<()>> + Send {
+        erase::<Self>(conn, person)
+    }
 
     /// Deletes what hangs on submissions to an action that has ended and does not go with their rows, which are deleted
     /// next; cancels mail about it. Counts stay.
     fn delete_beside(
-        conn: &mut PgConnection,
-        ids: &[Uuid],
-        now: DateTime<Utc>,
-    ) -> impl Future<Output = Result<()>> + Send;
+        _conn: &mut PgConnection,
+        _ids: &[Uuid],
+        _now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Deletes what else an action that has ended keeps about anybody. Idempotent.
-    fn clear_ended(conn: &mut PgConnection, action: Uuid) -> impl Future<Output = Result<()>> + Send;
+    fn clear_ended(_: &mut PgConnection, _action: Uuid) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// What was typed, for the page before confirming. Not asked for protected actions.
     fn details(c: &Loaded<Self>) -> Result<Vec<Detail>>;
@@ -307,7 +331,9 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     }
 
     /// Replaces the sealed content of a row, which is locked; false for one that has ended and keeps none.
-    fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> impl Future<Output = Result<bool>> + Send;
+    fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[u8]) -> impl Future<Output = Result<bool>> + Send {
+        store::replace_sealed::<Self>(conn, id, sealed)
+    }
 
     /// The page of a link to confirm what cannot be confirmed any more, where there is more to say than that.
     fn closed_page(_: &Kernel, _: &Loaded<Self>) -> Option<LinkPage> {
@@ -333,4 +359,16 @@ pub trait SubmissionKind: Sized + Send + Sync + 'static {
     fn mail_context(_: &Loaded<Self>, _: DateTime<Utc>) -> Value {
         context! {}
     }
+}
+
+/// Erases the submissions of a person, in the lock order of [`crate::people`].
+async fn erase<K: SubmissionKind>(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    let ids = K::of_person(conn, person).await?;
+    let keys = K::keys(conn, &ids).await?;
+    let locked = K::lock(conn, &keys).await?;
+    let actions: BTreeSet<Uuid> = locked.iter().map(|(row, _)| row.action_id()).collect();
+    for action in actions {
+        campaigns::lock(conn, action).await?;
+    }
+    store::delete_of_person::<K>(conn, person).await
 }

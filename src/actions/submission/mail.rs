@@ -1,5 +1,5 @@
 //! Mails that ask to confirm a submission: the request, and one reminder. They go to an address that nobody has
-//! confirmed, so they contain nothing that was typed.
+//! confirmed, so they contain nothing that was typed. And the mail that thanks, with the link of the own page.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Result,
     kernel::Kernel,
-    mail::{self, Addressee, Composition, Draft, MailKind, MailKinds, MergedWith, QueuedEmail},
+    mail::{self, Addressee, Composition, Draft, MailKind, MailKinds, MergedWith, QueuedEmail, SendBasis},
     people::AllRecords,
 };
 
@@ -49,6 +49,53 @@ pub fn register_mail<K: SubmissionKind>(kernel: &Arc<Kernel>, records: &AllRecor
     for (kind, is_first_contact) in [(K::CONFIRM_MAIL, true), (K::REMINDER_MAIL, false)] {
         let (kernel, records) = (kernel.clone(), records.clone());
         kinds.register(AskingMail::<K> { kernel, records, kind, is_first_contact, of: PhantomData });
+    }
+    if !K::THANKS_MAIL.is_empty() {
+        kinds.register(ThanksMail::<K> { kernel: kernel.clone(), of: PhantomData });
+    }
+}
+
+/// The mail that thanks for a submission that stands ([`SubmissionKind::THANKS_MAIL`]).
+struct ThanksMail<K> {
+    kernel: Arc<Kernel>,
+    of: PhantomData<K>,
+}
+
+impl<K: SubmissionKind> MailKind for ThanksMail<K> {
+    fn kind(&self) -> &'static str {
+        K::THANKS_MAIL
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
+        Box::pin(addressee::<K>(&self.kernel, conn, email))
+    }
+
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(async move {
+            let kernel = &self.kernel;
+            let ids = QueuedEmail::ref_ids(emails, K::REF)?;
+            let found = load_found::<K>(kernel, &mut *kernel.work.acquire().await?, &ids).await?.into_iter();
+            let drafts = found.map(|c| {
+                Ok(c?.filter(|c| K::is_effective(&c.row)).and_then(|c| {
+                    // without confirmation nobody has confirmed the address
+                    let basis = if c.action().confirms { SendBasis::Notice } else { c.first_contact(MergedWith::Same) };
+                    c.draft(basis)
+                }))
+            });
+            mail::compose_permitted(kernel, emails, drafts.collect(), |c, to| {
+                let (text, _) = c.action().text(c.locale, "");
+                let page = context! {
+                    manage_url => c.link(kernel, K::MANAGE_LINK), thanks => text.thanks,
+                    unconfirmed => !c.action().confirms,
+                };
+                c.compose(kernel, K::THANKS_MAIL, to, page)
+            })
+            .await
+        })
     }
 }
 

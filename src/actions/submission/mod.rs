@@ -3,12 +3,15 @@
 //! [`kind`] is what a kind brings, [`loaded`] a submission with its action, vault and opened content. What the owner of
 //! an address does by a mailed link or code is written in group commits ([`owner_acts`]): [`confirmation`] and
 //! [`withdrawal`]. [`links`] are the pages of mailed links, [`code`] the page on which the code of a mail is typed,
-//! [`mail`] the mails that ask to confirm, [`identifiers`] those in other systems, [`jobs`] the reminder and the deletion of what
+//! [`mail`] the mails that ask to confirm and that thank, [`body`] what every submission has in the API, [`submit`] what is written of it, [`store`] the statements over the
+//! columns that all submissions have, [`counts`] their recount, [`identifiers`] those in other systems, [`jobs`] the reminder and the deletion of what
 //! nobody confirmed, [`records`] what is kept about a person.
 
 mod attempt_form;
+mod body;
 mod code;
 mod confirmation;
+mod counts;
 mod identifiers;
 mod jobs;
 mod kind;
@@ -17,13 +20,17 @@ mod loaded;
 mod mail;
 mod owner_acts;
 mod records;
+mod store;
+mod submit;
 mod withdrawal;
 
 use std::sync::Arc;
 
 pub use attempt_form::{FormState, form_page, rate_limited_page};
+pub use body::{SubmissionBody, SubmissionReferrer, SubmittedPerson};
 pub use code::code_pages;
 pub use confirmation::{Locked, save_confirmed};
+pub use counts::CountedSubmissions;
 pub use identifiers::add_identifiers;
 pub use jobs::{register_jobs, skip_reminders};
 pub(crate) use kind::submission_row;
@@ -35,6 +42,8 @@ pub use loaded::{Loaded, load, load_found};
 pub use mail::{DueReminder, addressee, register_mail};
 pub use owner_acts::{Credential, OwnerRequest};
 pub use records::register_records;
+pub use store::{lock_rows, rows};
+pub use submit::{SubmissionHeader, Submitter, WrittenSubmission, header, vouch};
 
 use self::{confirmation::Confirming, owner_acts::OwnerActs, withdrawal::Withdrawing};
 use crate::{
