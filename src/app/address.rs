@@ -9,10 +9,10 @@ use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 use url::form_urlencoded;
 
-use crate::kernel::text::is_invisible;
+use crate::{campaigns::Kind, kernel::text::is_invisible};
 
-/// First segments of public pages, whose paths have small letters, digits, hyphens and dots only.
-const PUBLIC: [&str; 9] = ["c", "e", "go", "images", "l", "my", "p", "t", "u"];
+/// First segments of public pages other than those of actions, whose paths have small letters, digits, hyphens and dots only.
+const PUBLIC: [&str; 6] = ["c", "go", "images", "my", "t", "u"];
 /// First segments of organizers' pages; only slashes of their paths are mended.
 const ORGANIZERS: [&str; 2] = ["console", "mailbox"];
 /// Letters in the token of a mailed link (`kernel::links`).
@@ -119,7 +119,8 @@ fn page_path(path: &str) -> Option<(String, bool)> {
     let mut segments: Vec<Cow<'_, str>> =
         plain.split('/').map(|s| Cow::Borrowed(without_page_ending(s))).filter(|s| !s.is_empty()).collect();
     let first = segments.first()?;
-    if !PUBLIC.contains(&first.as_ref()) {
+    let is_of_action = |kind: Kind| kind.page_prefix().trim_matches('/') == first;
+    if !PUBLIC.contains(&first.as_ref()) && !Kind::ALL.into_iter().any(is_of_action) {
         return None;
     }
     if first == "t" {
@@ -311,6 +312,7 @@ mod tests {
             ("/p/fr-basic/%E2%80%8B", "/p/fr-basic"),
             ("/p/%EF%BD%86%EF%BD%92-basic", "/p/fr-basic"),
             ("/l/write*;=", "/l/write"),
+            ("/Call/Phone-Today/", "/call/phone-today"),
             ("/u/0190A1B2-C3D4-7E5F-8A9B-0C1D2E3F4A5B", "/u/0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"),
             ("/my/", "/my"),
             ("/MY?lang=fr", "/my?lang=fr"),

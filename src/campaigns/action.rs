@@ -32,27 +32,36 @@ pub enum Kind {
     Event,
     /// A letter action: people write to officials.
     Letter,
+    /// A call action: people phone offices.
+    Call,
 }
 
 crate::kernel::text_enum!(Kind);
 
 impl Kind {
-    /// First part of the path of an action's page: `/p/`, `/e/`, `/l/`.
-    pub fn page_prefix(self) -> &'static str {
+    /// What it is called: in the addresses of pages, in the API, in the console.
+    const fn names(self) -> [&'static str; 3] {
         match self {
-            Self::Petition => "/p/",
-            Self::Event => "/e/",
-            Self::Letter => "/l/",
+            Self::Petition => ["/p/", "petitions", "petitions"],
+            Self::Event => ["/e/", "events", "events"],
+            Self::Letter => ["/l/", "advocacy_campaigns", "letters"],
+            Self::Call => ["/call/", "phone_campaigns", "calls"],
         }
     }
 
+    /// First part of the path of an action's page: `/p/`.
+    pub const fn page_prefix(self) -> &'static str {
+        self.names()[0]
+    }
+
     /// The name of its collection in the API.
-    pub fn collection(self) -> &'static str {
-        match self {
-            Self::Petition => "petitions",
-            Self::Event => "events",
-            Self::Letter => "advocacy_campaigns",
-        }
+    pub const fn collection(self) -> &'static str {
+        self.names()[1]
+    }
+
+    /// Its name in the addresses of the console.
+    pub const fn section(self) -> &'static str {
+        self.names()[2]
     }
 }
 

@@ -127,7 +127,7 @@ async fn render(page: &Page, filled: &Filled, errors: Vec<(&str, String)>) -> Re
     };
     let mut offered: Vec<(String, String)> = Vec::new();
     if let Some(kind) = list.kind {
-        let section = super::actions::section(kind);
+        let section = kind.section();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let found = actions(page).await?;
         let of_kind = found.iter().filter(|action| action["section"] == section);
@@ -156,11 +156,7 @@ async fn render(page: &Page, filled: &Filled, errors: Vec<(&str, String)>) -> Re
         Vec::new()
     };
     let states = list.states.iter().map(|state| {
-        let prefix = match list.kind {
-            Some(Kind::Event) => "event-state-",
-            Some(Kind::Letter) => "outreach-state-",
-            _ => "signature-state-",
-        };
+        let prefix = list.kind.map_or("", super::participants::states_of);
         ((*state).to_owned(), i18n::text(locale, &format!("{prefix}{state}")))
     });
     let chosen = filled.all("column");

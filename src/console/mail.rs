@@ -5,10 +5,7 @@ use minijinja::{context, value::Serde};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    actions::section,
-    frame::{Page, id_of},
-};
+use super::frame::{Page, id_of};
 use crate::{
     broadcasts::BroadcastState,
     campaigns::{Kind, Privacy},
@@ -46,7 +43,7 @@ pub(super) async fn actions(page: &Page) -> Result<Vec<Value>> {
             if action["muster:privacy"] != Privacy::Protected.as_str() {
                 let path = format!("{}{}", kind.page_prefix(), action["muster:slug"].as_str().unwrap_or_default());
                 actions.push(
-                    json!({"id": id_of(action), "page": path, "title": action["title"], "section": section(kind)}),
+                    json!({"id": id_of(action), "page": path, "title": action["title"], "section": kind.section()}),
                 );
             }
         }

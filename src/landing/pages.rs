@@ -88,10 +88,9 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
     let rows = store::landing_rows(&mut conn, None, kernel.env.now()).await?;
     drop(conn);
     let cards: Vec<Card> = rows.into_iter().map(|row| card(row, locale)).collect();
-    let of = |kind: Kind| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
-    let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) =
-        (of(Kind::Petition), of(Kind::Event), of(Kind::Letter));
-    Ok(context! { petitions, events, letters, ..general })
+    let of = |kind: Kind| minijinja::Value::from(Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()));
+    let by_kind = Kind::ALL.map(|kind| (kind.section(), of(kind)));
+    Ok(context! { ..minijinja::Value::from_iter(by_kind), ..general })
 }
 
 async fn campaign(

@@ -38,7 +38,7 @@ use super::{
     frame::{Page, checked, id_of},
 };
 use crate::{
-    campaigns::Privacy,
+    campaigns::{Kind, Privacy},
     error::{Code, Error, Result},
     kernel::{
         i18n,
@@ -94,16 +94,17 @@ pub(in crate::console) struct Form {
 }
 
 /// The names of the kinds of action in the console's addresses, and in the API's.
-pub(super) const KINDS: [(&str, &str); 3] =
-    [("petitions", "petitions"), ("events", "events"), ("letters", "advocacy_campaigns")];
+fn kinds() -> [(&'static str, &'static str); Kind::ALL.len()] {
+    Kind::ALL.map(|kind| (kind.section(), kind.collection()))
+}
 
 /// Routes of all forms.
 pub(super) fn router() -> Router<ApiClient> {
     let mut router = Router::new();
     for form in declared::forms() {
-        let kinds: &[_] = if form.address.contains("{kind}") { &KINDS } else { &[("", "")] };
+        let kinds = if form.address.contains("{kind}") { kinds().to_vec() } else { vec![("", "")] };
         for (kind, collection) in kinds {
-            let names = [("kind", *kind), ("collection", *collection)];
+            let names = [("kind", kind), ("collection", collection)];
             let show = move |page: Page| async move { show(form, page.with(&names)).await };
             let submit = move |State(client): State<ApiClient>, request: Request| async move {
                 let (mut parts, body) = request.into_parts();
