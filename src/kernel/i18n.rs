@@ -161,14 +161,19 @@ fn date_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
 }
 
 fn time_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
-    let (is_pm, hour12) = local.hour12();
+    time_of_day(locale, local.time())
+}
+
+/// A time of day: "2:00 p.m.".
+pub fn time_of_day(locale: LocaleTag, time: chrono::NaiveTime) -> String {
+    let (is_pm, hour12) = time.hour12();
     let mut arguments = strings([
-        ("hour", local.hour().to_string()),
+        ("hour", time.hour().to_string()),
         ("hour12", hour12.to_string()),
-        ("minutes", format!("{:02}", local.minute())),
+        ("minutes", format!("{:02}", time.minute())),
         ("half", if is_pm { "pm" } else { "am" }.to_owned()),
     ]);
-    arguments.insert("minute".into(), local.minute().into());
+    arguments.insert("minute".into(), time.minute().into());
     text_with(locale, "time-of-day", &arguments)
 }
 

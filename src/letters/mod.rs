@@ -16,6 +16,7 @@ mod confirmation;
 mod counts;
 mod dispatch;
 mod honorifics;
+mod hours;
 mod kind;
 mod links;
 mod mail;
@@ -32,14 +33,17 @@ pub use api::{LetterTemplateBody, check_templates, router};
 pub use attached::{attached_letter_details, confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
 pub use dispatch::{dispatch_jobs, stop_releasing};
+pub use hours::{OfficeDay, OfficeHours};
 pub use kind::LetterKind;
 pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER, WAITING_LETTERS};
-pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
+pub use ops::{
+    Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, resolve_offices, set_live,
+};
 pub use pages::{FORM_FIELDS, pages};
 pub use state::{LetterState, OutreachState};
 pub use store::{
-    LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficialName, Target, TemplateText,
-    office_exists,
+    LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficePhone, OfficialName, Target, TemplateText,
+    office_exists, office_phones, set_office_phone, targets,
 };
 pub use submission::{LETTERS, LetterPayload, LetterSender, Letters, NewLetter};
 pub use template::{EditedText, Prefilled, TemplateError, check as check_template};

@@ -195,7 +195,7 @@ pub async fn create_letter_action(
 /// Replaces the targets of a letter action; existing letters keep theirs.
 ///
 /// # Errors
-/// 422 at `/muster:targets/{i}` for what names no office of the organization.
+/// As [`resolve_offices`].
 pub(super) async fn set_targets(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -203,6 +203,20 @@ pub(super) async fn set_targets(
     action: Uuid,
     keys: &[String],
 ) -> Result<()> {
+    let offices = resolve_offices(conn, kernel, organization, keys).await?;
+    store::set_targets(conn, action, &offices).await
+}
+
+/// The offices of an organization that are named by id, by slug or by the official who holds them, each once.
+///
+/// # Errors
+/// 422 at `/muster:targets/{i}` for what names none.
+pub async fn resolve_offices(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    keys: &[String],
+) -> Result<Vec<Uuid>> {
     let found = store::resolve_targets(conn, organization, keys, kernel.env.now().date_naive()).await?;
     let (mut offices, mut errors) = (Vec::new(), Vec::new());
     for (i, office) in found.into_iter().enumerate() {
@@ -216,10 +230,7 @@ pub(super) async fn set_targets(
             )),
         }
     }
-    if !errors.is_empty() {
-        return Err(Error::Fields(errors));
-    }
-    store::set_targets(conn, action, &offices).await
+    if errors.is_empty() { Ok(offices) } else { Err(Error::Fields(errors)) }
 }
 
 /// A letter action by id or slug, whatever its state.

@@ -26,11 +26,12 @@ use crate::{
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
         patch::{NewBody, Patch, both},
-        text::{EmailAddress, LocaleTag, Slug, TextError, clean_line, required_line},
+        text::{EmailAddress, LocaleTag, Slug, TextError, clean_line, international_phone, required_line},
     },
     letters::{
+        hours::OfficeHours,
         ops::{self, Holder, NewOffice},
-        store::{self, OfficeRow, OfficeText, OfficeTitle, OfficialName, OfficialRow, Term},
+        store::{self, OfficePhone, OfficeRow, OfficeText, OfficeTitle, OfficialName, OfficialRow, Term},
         submission::Letters,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
@@ -60,6 +61,14 @@ pub(super) struct OfficeDocument {
     /// The title in other languages, by language tag: `{"fr": {"title": "..."}}`.
     #[serde(default, rename = "muster:texts")]
     pub muster_texts: BTreeMap<String, OfficeTitle>,
+    /// Its public telephone number.
+    #[serde(default, rename = "muster:phone")]
+    #[validate(length(max = 40))]
+    pub muster_phone: String,
+    /// When somebody answers the phone.
+    #[serde(default, rename = "muster:hours")]
+    #[validate(nested)]
+    pub muster_hours: OfficeHours,
 }
 
 /// Who holds an office.
@@ -221,6 +230,7 @@ struct ValidatedOffice {
     holder: Option<OfficialName>,
     locale: LocaleTag,
     titles: BTreeMap<LocaleTag, String>,
+    phone: OfficePhone,
 }
 
 impl OfficeDocument {
@@ -240,6 +250,8 @@ impl OfficeDocument {
             muster_holder: holder,
             muster_locale: Some(row.locale.clone()),
             muster_texts: row.texts.0.clone(),
+            muster_phone: row.phone.clone(),
+            muster_hours: row.hours.0.clone(),
         }
     }
 
@@ -268,11 +280,16 @@ impl OfficeDocument {
                 titles.insert(locale, title);
             }
         }
+        let phone = refused.take("/muster:phone", clean_line(&self.muster_phone, 40)).unwrap_or_default();
+        let phone = OfficePhone {
+            phone: international_phone(&phone, ""),
+            hours: self.muster_hours.checked("/muster:hours", &mut refused.0),
+        };
         refused.done()?;
         let title = title.unwrap_or_default();
         let made = || slug_of_title(&title, "office").map_err(|e| Error::field("/muster:slug", e.code, e.detail));
         let slug = given_slug.flatten().map_or_else(made, Ok)?;
-        Ok(ValidatedOffice { title, slug, mailboxes, holder, locale: locale.unwrap_or_default(), titles })
+        Ok(ValidatedOffice { title, slug, mailboxes, holder, locale: locale.unwrap_or_default(), titles, phone })
     }
 }
 
@@ -378,6 +395,7 @@ pub(super) async fn create_office(
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             ops::create_office(&mut tx, kernel, actor.organization_id, id, &new).await?;
+            store::set_office_phone(&mut tx, id, &checked.phone, kernel.env.now()).await?;
             audit(&mut tx, &kernel.env, &actor, "office.create", Some(id), json!({})).await?;
             id
         }
@@ -414,7 +432,7 @@ pub(super) async fn update_office(
     after.muster_locale = after.muster_locale.or(before.muster_locale.clone());
     let names = |office: &OfficeDocument| office.muster_holder.as_ref().map(|h| h.names().map(str::to_owned));
     let changes_holder = names(&before) != names(&after);
-    let ValidatedOffice { title, slug, mailboxes, holder, locale, titles } = after.validate()?;
+    let ValidatedOffice { title, slug, mailboxes, holder, locale, titles, phone } = after.validate()?;
     if slug.as_str() != row.slug {
         return Err(Error::field("/muster:slug", "not_allowed", "An office's slug cannot be changed."));
     }
@@ -424,6 +442,9 @@ pub(super) async fn update_office(
     let changes_text = (text.title, text.texts, text.locale) != (row.title.as_str(), &row.texts.0, row.locale.as_str());
     if changes_text || changes_mailboxes || changes_holder {
         store::save_office(&mut tx, row.id, &text, kernel.env.now()).await?;
+    }
+    if (&phone.phone, &phone.hours) != (&row.phone, &row.hours.0) {
+        store::set_office_phone(&mut tx, row.id, &phone, kernel.env.now()).await?;
     }
     if changes_mailboxes {
         ops::set_mailboxes(&mut tx, kernel, row.id, &mailboxes).await?;

@@ -167,7 +167,7 @@ pub(crate) async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDa
 }
 
 /// Offices as targets, also those that are no longer targets of an action; those that exist, in no order.
-pub(crate) async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
+pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
     let rows = sqlx::query_as!(
         TargetRow,
         r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!: Json<OfficeTitles>", h.honorific_prefix AS "honorific_prefix?",

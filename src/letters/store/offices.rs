@@ -14,6 +14,7 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
+    letters::hours::OfficeHours,
 };
 
 /// An office's titles in other languages than its own, by language tag: the value of `offices.texts`.
@@ -43,6 +44,8 @@ pub(crate) struct OfficeRow {
     pub given_name: Option<String>,
     pub family_name: Option<String>,
     pub starts_on: Option<NaiveDate>,
+    pub phone: String,
+    pub hours: Json<OfficeHours>,
 }
 
 /// One page of offices by title, of one organization or of all.
@@ -73,7 +76,7 @@ pub(crate) async fn offices(
                   ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
                         WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
                   h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
-                  h.family_name AS "family_name?", t.starts_on AS "starts_on?"
+                  h.family_name AS "family_name?", t.starts_on AS "starts_on?", o.phone AS "phone!", o.hours AS "hours!: Json<OfficeHours>"
            FROM offices o
            LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
            LEFT JOIN officials h ON h.id = t.official_id
@@ -103,7 +106,7 @@ pub(crate) async fn office(
                   ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
                         WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
                   h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
-                  h.family_name AS "family_name?", t.starts_on AS "starts_on?"
+                  h.family_name AS "family_name?", t.starts_on AS "starts_on?", o.phone, o.hours AS "hours: Json<OfficeHours>"
            FROM offices o
            LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)
            LEFT JOIN officials h ON h.id = t.official_id
@@ -181,6 +184,45 @@ pub(crate) async fn save_office(
         text.title,
         Json(text.texts) as _,
         text.locale,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How an office is phoned.
+#[derive(Clone, Debug, Default)]
+pub struct OfficePhone {
+    /// Its number; empty: none is known.
+    pub phone: String,
+    /// When somebody answers.
+    pub hours: OfficeHours,
+}
+
+/// How offices are phoned.
+pub async fn office_phones(conn: &mut PgConnection, offices: &[Uuid]) -> Result<HashMap<Uuid, OfficePhone>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, phone, hours AS "hours: Json<OfficeHours>" FROM offices WHERE id = ANY ($1)"#,
+        offices
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, OfficePhone { phone: row.phone, hours: row.hours.0 })).collect())
+}
+
+/// Sets how an office is phoned.
+pub async fn set_office_phone(
+    conn: &mut PgConnection,
+    id: Uuid,
+    OfficePhone { phone, hours }: &OfficePhone,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE offices SET phone = $2, hours = $3, modified_at = $4 WHERE id = $1",
+        id,
+        phone,
+        Json(hours) as _,
         at
     )
     .execute(conn)

@@ -1,4 +1,4 @@
-//! Offices, which letters go to, and the officials who hold them.
+//! Offices, which letters and calls go to, and the officials who hold them.
 
 use super::{
     super::{
@@ -7,7 +7,13 @@ use super::{
     },
     FORM, OFFICES,
 };
+use crate::letters::OfficeDay;
 
+const HOURS: &[Field] = &[
+    field("/days", "form-days", Widget::Many(Choices::Fixed("office-day-", OfficeDay::NAMES))),
+    field("/opens", "form-office-opens", Widget::Line).hint("form-office-opens-hint"),
+    field("/closes", "form-office-closes", Widget::Line),
+];
 const OFFICE: &[Field] = &[
     field("/title", "form-office-title", Widget::Line)
         .required()
@@ -18,6 +24,9 @@ const OFFICE: &[Field] = &[
     field("/muster:holder/honorific_prefix", "form-honorific", Widget::Line).hint("form-honorific-hint"),
     field("/muster:holder/given_name", "form-holder-given-name", Widget::Line),
     field("/muster:holder/family_name", "form-holder-family-name", Widget::Line).hint("form-holder-hint"),
+    field("/muster:phone", "form-office-phone", Widget::Line).hint("form-office-phone-hint"),
+    field("/muster:hours/timezone_identifier", "console-mail-zone", Widget::Choice(Choices::Zones)),
+    field("/muster:hours/periods", "form-hours", Widget::Rows(HOURS)).hint("form-hours-hint"),
     field("/muster:slug", "form-slug", Widget::Word).shown(Shown::New),
 ];
 
