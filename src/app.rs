@@ -43,6 +43,7 @@ use cors::FormOrigins;
 use crate::{
     actions::{self, retention::EndedKinds},
     broadcasts::{self, Broadcasts},
+    calls::{self, Calls},
     campaigns::{self, Campaigns},
     console::{self, Console},
     error::{Code, Error, Problem, Result, with_request_id},
@@ -92,6 +93,8 @@ pub struct App {
     pub events: Events,
     /// State of the slice `letters`, with its group commit.
     pub letters: Letters,
+    /// State of the slice `calls`, with its group commit.
+    pub calls: Calls,
 }
 
 impl App {
@@ -103,6 +106,7 @@ impl App {
         Self {
             petitions: Petitions::new(kernel.clone(), authenticator.clone(), campaigns.clone(), letters.clone()),
             events: Events::new(kernel.clone(), authenticator.clone(), campaigns.clone()),
+            calls: Calls::new(kernel.clone(), authenticator.clone(), campaigns.clone()),
             letters,
             campaigns,
             authenticator,
@@ -116,6 +120,7 @@ impl App {
         petitions::register_mail(&self.petitions, &records, &mut kinds);
         events::register_mail(&self.events, &records, &mut kinds);
         letters::register_mail(&self.letters, &records, &mut kinds);
+        self.calls.register_mail(&records, &mut kinds);
         broadcasts::register_mail(&self.kernel, &mut kinds);
         organizers::register_mail(&self.kernel, &mut kinds);
         actions::register_mail(&self.kernel, &records, &mut kinds);
@@ -130,6 +135,7 @@ impl App {
         people::register_jobs(&self.kernel, &self.records(), &mut jobs);
         campaigns::register_jobs(&self.kernel, &mut jobs);
         letters::register_jobs(&self.letters, &mut jobs);
+        self.calls.register_jobs(&mut jobs);
         events::register_jobs(&self.events, &mut jobs);
         petitions::register_jobs(&self.petitions, &mut jobs);
         broadcasts::register_jobs(&self.kernel, &mut jobs);
@@ -156,6 +162,7 @@ impl App {
         petitions::register_records(&self.petitions, &mut records);
         events::register_records(&self.events, &mut records);
         letters::register_records(&self.letters, &mut records);
+        self.calls.register_records(&mut records);
         broadcasts::register_records(&mut records);
         campaigns::register_records(&self.kernel, &mut records);
         records
@@ -167,6 +174,7 @@ impl App {
         petitions::register_ended(&mut kinds);
         events::register_ended(&mut kinds);
         letters::register_ended(&mut kinds);
+        Calls::register_ended(&mut kinds);
         kinds
     }
 
@@ -176,6 +184,7 @@ impl App {
         petitions::register_links(&self.petitions, &records, &mut purposes);
         events::register_links(&self.events, &records, &mut purposes);
         letters::register_links(&self.letters, &records, &mut purposes);
+        self.calls.register_links(&records, &mut purposes);
         broadcasts::register_links(&self.kernel, &mut purposes);
         purposes
     }
@@ -196,6 +205,7 @@ impl App {
             .merge(petitions::router().with_state(self.petitions.clone()))
             .merge(events::router().with_state(self.events.clone()))
             .merge(letters::router().with_state(self.letters.clone()))
+            .merge(calls::router().with_state(self.calls.clone()))
             .merge(
                 exports::router()
                     .with_state(Exports { kernel: self.kernel.clone(), authenticator: self.authenticator.clone() }),
@@ -213,6 +223,7 @@ impl App {
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))
+            .merge(calls::pages(self.calls.clone()))
             .merge(console::router(console, api.clone()))
             .route("/assets/{name}", get(asset).with_state(self.kernel.clone()))
             .route(SECURITY_TXT, get(security_txt).with_state(self.kernel.clone()))
@@ -306,6 +317,7 @@ impl App {
         self.petitions.close().await;
         self.events.close().await;
         self.letters.close().await;
+        self.calls.close().await;
     }
 }
 
@@ -322,6 +334,7 @@ pub fn openapi() -> String {
         .merge(merged(petitions::router()))
         .merge(merged(events::router()))
         .merge(merged(letters::router()))
+        .merge(merged(calls::router()))
         .merge(merged(exports::router()))
         .merge(merged(broadcasts::router()))
         .merge(merged(console::api_router()))
@@ -386,7 +399,7 @@ struct EntryPoint {
 async fn entry_point(State(state): State<ApiState>) -> Json<EntryPoint> {
     let at = |path: &str| state.kernel.url(&format!("/api/v1{path}"));
     Json(EntryPoint {
-        motd: "Muster: petitions, registrations and letters",
+        motd: "Muster: petitions, registrations, letters and calls",
         vendor_name: "Muster",
         product_name: "Muster",
         osdi_version: "1.2.0",
@@ -398,6 +411,7 @@ async fn entry_point(State(state): State<ApiState>) -> Json<EntryPoint> {
             .to("osdi:petitions", at("/petitions"))
             .to("osdi:events", at("/events"))
             .to("osdi:advocacy_campaigns", at("/advocacy_campaigns"))
+            .to("muster:phone_campaigns", at("/phone_campaigns"))
             .to("osdi:campaigns", at("/campaigns"))
             .to("muster:updates", at("/updates"))
             .to("muster:offices", at("/offices"))

@@ -14,7 +14,7 @@
 //! | [`campaigns`] | what all actions share: texts, status, counts, short links, the route `/t/{token}` |
 //! | [`actions`] | the life of a submission of any kind: confirming, reminding, withdrawing, its pages and mails |
 //! | [`letters`] | offices, officials, letter actions, letters |
-//! | [`petitions`] [`events`] | signatures; registrations and seats |
+//! | [`petitions`] [`events`] [`calls`] | signatures; registrations and seats; phone calls to offices |
 //! | [`exports`] [`broadcasts`] [`landing`] | CSV lists; email updates to participants who agreed; home and campaign pages |
 //! | [`console`] | the organizers' pages; the API's routes about mail |
 //! | [`app`] [`worker`] | all routes together; background loops |
@@ -34,6 +34,7 @@ pub mod actions;
 pub mod app;
 pub mod backup;
 pub mod broadcasts;
+pub mod calls;
 pub mod campaigns;
 pub mod checks;
 pub mod cli;

@@ -20,6 +20,10 @@ CREATE OR REPLACE TRIGGER offices_changed AFTER UPDATE ON offices FOR EACH STATE
 CREATE OR REPLACE TRIGGER officials_changed AFTER UPDATE ON officials FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 CREATE OR REPLACE TRIGGER terms_changed AFTER INSERT OR UPDATE OR DELETE ON terms FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 
+-- calls
+CREATE OR REPLACE TRIGGER call_actions_changed AFTER UPDATE ON call_actions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE OR REPLACE TRIGGER call_targets_changed AFTER INSERT OR UPDATE OR DELETE ON call_targets FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('call_action_id');
+
 -- petitions
 CREATE OR REPLACE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 CREATE OR REPLACE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
@@ -53,4 +57,7 @@ CREATE OR REPLACE TRIGGER attendances_labels_dropped AFTER UPDATE OF sealed ON a
     EXECUTE FUNCTION delete_submission_labels();
 CREATE OR REPLACE TRIGGER letters_labels_deleted AFTER DELETE ON letters FOR EACH ROW EXECUTE FUNCTION delete_submission_labels();
 CREATE OR REPLACE TRIGGER letters_labels_dropped AFTER UPDATE OF sealed ON letters FOR EACH ROW WHEN (OLD.sealed IS NOT NULL AND NEW.sealed IS NULL)
+    EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER calls_labels_deleted AFTER DELETE ON calls FOR EACH ROW EXECUTE FUNCTION delete_submission_labels();
+CREATE OR REPLACE TRIGGER calls_labels_dropped AFTER UPDATE OF sealed ON calls FOR EACH ROW WHEN (OLD.sealed IS NOT NULL AND NEW.sealed IS NULL)
     EXECUTE FUNCTION delete_submission_labels();

@@ -24,9 +24,13 @@ const BEARER: &str = "bearer";
 const SESSION: &str = "console_session";
 
 /// What operations are grouped by.
-const TAGS: [(&str, &str); 21] = [
+const TAGS: [(&str, &str); 22] = [
     ("accounts", "Organizers, invitations, the own profile with its sessions, and API tokens."),
     ("advocacy_campaigns", "Letter actions and the letters that people write (OSDI outreaches)."),
+    (
+        "phone_campaigns",
+        "Call actions (OSDI advocacy campaigns of `type: phone`) and the calls that people make (OSDI outreaches).",
+    ),
     ("attendances", "Registrations for events."),
     ("audit", "What organizers and tokens did."),
     ("broadcasts", "Email updates to those who agreed."),
@@ -39,7 +43,7 @@ const TAGS: [(&str, &str); 21] = [
     ("integrity", "Spam protection: limits and allowances."),
     ("saved_filters", "Filters of lists that are kept under a name."),
     ("mail", "The mail queue, its pauses, rate limits, relays and bounces."),
-    ("offices", "Offices that letters go to, and the officials who hold them."),
+    ("offices", "Offices that letters and calls go to, and the officials who hold them."),
     ("people", "The organization's contacts."),
     ("retention", "When the data of those who took part ends, and ending it at once."),
     ("petitions", "Petitions, their counts, deliveries, paper signatures, previews and short links."),

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     actions::submission::skip_reminders,
     app::App,
-    broadcasts,
+    broadcasts, calls,
     config::Settings,
     console, events,
     kernel::{
@@ -275,7 +275,8 @@ async fn make_safe(kernel: &Arc<Kernel>, verified: &Verified, until: DateTime<Ut
     let dropped = events::stop_announcements(&mut tx).await? + console::drop_retries(&mut tx).await?;
     let reminders = skip_reminders::<petitions::SignatureKind>(kernel, &mut tx, until).await?
         + skip_reminders::<events::AttendanceKind>(kernel, &mut tx, until).await?
-        + skip_reminders::<letters::LetterKind>(kernel, &mut tx, until).await?;
+        + skip_reminders::<letters::LetterKind>(kernel, &mut tx, until).await?
+        + skip_reminders::<calls::CallKind>(kernel, &mut tx, until).await?;
     records.give_up_unread(&mut tx).await?;
     table_sweep::forget(&mut tx).await?;
     people::forget_rewrites(&mut tx).await?;

@@ -1,4 +1,4 @@
-//! The console's pages of one event and of one letter action, and what those of all actions show: whether it is
+//! The console's pages of one event, letter action and call action, and what those of all actions show: whether it is
 //! ready, what can be done next, its links.
 
 use axum::response::Response;
@@ -36,15 +36,14 @@ const LETTER_FACTS: &[Column] = &[
     ("console-col-written", "/total_outreaches", Shape::Number),
     ("form-letters-held", "/muster:held", Shape::Number),
 ];
-
-/// Name of a kind of action in the console's addresses.
-pub(super) fn section(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Petition => "petitions",
-        Kind::Event => "events",
-        Kind::Letter => "letters",
-    }
-}
+const CALL_FACTS: &[Column] = &[
+    ("console-col-calls", "/total_outreaches", Shape::Number),
+    ("call-outcome-reached", "/muster:outcomes/reached", Shape::Number),
+    ("call-outcome-message", "/muster:outcomes/message", Shape::Number),
+    ("call-outcome-no_answer", "/muster:outcomes/no_answer", Shape::Number),
+    ("call-outcome-busy", "/muster:outcomes/busy", Shape::Number),
+    ("call-outcome-other", "/muster:outcomes/other", Shape::Number),
+];
 
 /// A button that changes an action at once.
 #[derive(Debug, Serialize)]
@@ -67,7 +66,7 @@ pub(super) async fn head(page: &Page, kind: Kind, id: &str, action: &Value) -> R
     let locale = page.visitor.locale;
     let text = |key: &str| i18n::text(locale, key);
     let base = format!("/api/v1/{}/{id}", kind.collection());
-    let here = format!("/console/{}/{id}", section(kind));
+    let here = format!("/console/{}/{id}", kind.section());
     let status = action["muster:status"].as_str().unwrap_or_default();
     let state = State::deserialize(&action["muster:status"]).ok();
     let is_open = !matches!(state, Some(State::Archived | State::Ended) | None);
@@ -109,7 +108,7 @@ pub(super) async fn head(page: &Page, kind: Kind, id: &str, action: &Value) -> R
         for (key, method, path, back) in [
             ("console-recount", "POST", "/recount", format!("{here}#status")),
             ("act-revoke-previews", "DELETE", "/preview", format!("{here}#status")),
-            ("form-archive", "DELETE", "", format!("/console/{}", section(kind))),
+            ("form-archive", "DELETE", "", format!("/console/{}", kind.section())),
         ] {
             let path = format!("{base}{path}");
             more.push(Act { label: text(key), method, path, member: ("", ""), is_main: false, back });
@@ -119,7 +118,7 @@ pub(super) async fn head(page: &Page, kind: Kind, id: &str, action: &Value) -> R
     let links = page.get(&format!("{base}/short_links?page={numbers}&per_page={ROWS_PER_PAGE}")).await?;
     let is_live = matches!(state, Some(State::Draft | State::Published | State::Paused));
     Ok(context! {
-        here, base, status, roster_url => address_of(kind, id), section => section(kind), id, may_write,
+        here, base, status, roster_url => address_of(kind, id), section => kind.section(), id, may_write,
         title => action["title"].as_str(), note => action["muster:status_reason"].as_str(),
         public_url => action["browser_url"].as_str().filter(|_| state != Some(State::Draft) && is_open),
         preview_url => preview["muster:preview_url"].as_str(), last_day => action["muster:destroy_after"].as_str(),
@@ -156,6 +155,11 @@ fn missing(locale: LocaleTag, kind: Kind, action: &Value) -> Vec<String> {
             ("ready-no-offices", is_empty("/muster:targets")),
             ("ready-no-letter", is_empty("/muster:letters")),
             ("ready-not-live", action["muster:live"] != true),
+        ],
+        Kind::Call => &[
+            ("ready-no-offices", is_empty("/muster:targets")),
+            ("ready-no-phone", action["targets"].as_array().into_iter().flatten().any(|t| t["muster:phone"] == "")),
+            ("ready-no-script", is_empty("/muster:script")),
         ],
     };
     let mut found: Vec<String> = wanted.iter().filter(|(_, is)| *is).map(|(key, _)| i18n::text(locale, key)).collect();
@@ -198,15 +202,25 @@ pub(super) async fn event(page: Page) -> Result<Response> {
 
 /// `GET /console/letters/{id}`
 pub(super) async fn letter(page: Page) -> Result<Response> {
+    to_offices(page, Kind::Letter, LETTER_FACTS).await
+}
+
+/// `GET /console/calls/{id}`
+pub(super) async fn call(page: Page) -> Result<Response> {
+    to_offices(page, Kind::Call, CALL_FACTS).await
+}
+
+/// The page of an action by which people turn to offices.
+async fn to_offices(page: Page, kind: Kind, facts: &[Column]) -> Result<Response> {
     page.session.actor.require(Scope::ActionsRead)?;
     let id = page.path("{id}")?;
-    let letter = page.get(&format!("/api/v1/advocacy_campaigns/{id}")).await?;
+    let action = page.get(&format!("/api/v1/{}/{id}", kind.collection())).await?;
     let template = context! {
-        head => head(&page, Kind::Letter, &id, &letter).await?,
-        facts => Serde(cells(page.visitor.locale, LETTER_FACTS, &letter)),
-        back => format!("/console/letters/{id}"), targets => Serde(&letter["targets"]),
+        head => head(&page, kind, &id, &action).await?,
+        facts => Serde(cells(page.visitor.locale, facts, &action)),
+        back => format!("/console/{}/{id}", kind.section()), targets => Serde(&action["targets"]),
         registrations => (), pages => context! { registrations => context! { page => () } }, may_decide => false,
-        export_url => export(&page, Kind::Letter, &id, &letter),
+        export_url => export(&page, kind, &id, &action),
     };
     page.render("console/action.html", template)
 }

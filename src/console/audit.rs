@@ -20,7 +20,7 @@ const ROWS_PER_PAGE: u32 = 50;
 
 /// What is done, by area: the key of its name is `audit-area-` and this word. An entry of a verb that is in none is
 /// shown and cannot be filtered for.
-const AREAS: [(&str, &[&str]); 8] = [
+const AREAS: [(&str, &[&str]); 9] = [
     (
         "accounts",
         &[
@@ -53,6 +53,7 @@ const AREAS: [(&str, &[&str]); 8] = [
             "signatures.export",
             "attendances.export",
             "outreaches.export",
+            "calls.export",
             "people.export",
             "consents.export",
             "names.export",
@@ -72,6 +73,7 @@ const AREAS: [(&str, &[&str]); 8] = [
             "attendance.edit",
             "attendance.cancel",
             "letter.vouch",
+            "call.vouch",
             "import.upload",
             "import.start",
             "import.cancel",
@@ -126,6 +128,10 @@ const AREAS: [(&str, &[&str]); 8] = [
             "office.edit",
             "official.create",
         ],
+    ),
+    (
+        "calls",
+        &["call.create", "call.edit", "call.published", "call.paused", "call.closed", "call.archived", "call.destroy"],
     ),
     (
         "mail",

@@ -16,6 +16,8 @@ pub enum FilteredList {
     Attendances,
     /// The letters of a letter action.
     Outreaches,
+    /// The calls of a call action.
+    Calls,
 }
 
 crate::kernel::text_enum!(FilteredList);

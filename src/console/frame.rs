@@ -203,12 +203,13 @@ struct Entry {
 
 /// The sections: address, key of the name, the scope without which it is not shown; and the beginnings of the
 /// addresses of its other pages.
-const NAVIGATION: [(Link, &[&str]); 10] = [
+const NAVIGATION: [(Link, &[&str]); 11] = [
     (("/console", "nav-overview", Scope::ActionsRead), &[]),
     (("/console/campaigns", "nav-campaigns", Scope::ActionsRead), &[]),
     (("/console/petitions", "console-petitions", Scope::ActionsRead), &[]),
     (("/console/events", "console-events", Scope::ActionsRead), &[]),
     (("/console/letters", "console-letters", Scope::ActionsRead), &["/console/offices"]),
+    (("/console/calls", "console-calls", Scope::ActionsRead), &[]),
     (("/console/updates", "nav-updates", Scope::ActionsRead), &[]),
     (("/console/people", "nav-people", Scope::ContactsRead), &[]),
     (("/console/exports", "export-title", Scope::ContactsExport), &[]),
@@ -230,11 +231,12 @@ const NAVIGATION: [(Link, &[&str]); 10] = [
 ];
 
 /// What can be made new from every page.
-const NEW: [Link; 7] = [
+const NEW: [Link; 8] = [
     ("/console/campaigns/new", "new-campaign", Scope::ActionsWrite),
     ("/console/petitions/new", "new-petition", Scope::ActionsWrite),
     ("/console/events/new", "new-event", Scope::ActionsWrite),
     ("/console/letters/new", "new-letter", Scope::ActionsWrite),
+    ("/console/calls/new", "new-call", Scope::ActionsWrite),
     ("/console/offices/new", "new-office", Scope::ActionsWrite),
     ("/console/updates/new", "new-update", Scope::ActionsWrite),
     ("/console/broadcasts/new", "new-broadcast", Scope::MailManage),

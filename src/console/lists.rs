@@ -104,7 +104,7 @@ pub(super) fn cells(locale: LocaleTag, columns: &[Column], document: &Value) -> 
 
 const STATE: Column = ("console-col-state", "/muster:status", Shape::State("state-"));
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 10] = [
     List {
         address: "/console/campaigns",
         title: "nav-campaigns",
@@ -179,6 +179,21 @@ const LISTS: [List; 9] = [
             ("console-col-live", "/muster:live", Shape::State("form-live-")),
             ("console-col-written", "/total_outreaches", Shape::Number),
         ],
+    },
+    List {
+        address: "/console/calls",
+        title: "console-calls",
+        hint: "",
+        empty: "empty-calls",
+        path: "/api/v1/phone_campaigns",
+        rel: "osdi:advocacy_campaigns",
+        scope: Scope::ActionsRead,
+        new: ("/console/calls/new", "new-call", Scope::ActionsWrite),
+        related: &[("/console/offices", "nav-offices")],
+        name: "/title",
+        row: "/console/calls/{id}",
+        removes: "",
+        columns: &[STATE, ("console-col-calls", "/total_outreaches", Shape::Number)],
     },
     List {
         address: "/console/offices",
@@ -266,7 +281,7 @@ const LISTS: [List; 9] = [
 
 /// Routes of all lists.
 pub(super) fn router() -> Router<ApiClient> {
-    static ALL: [List; 9] = LISTS;
+    static ALL: [List; 10] = LISTS;
     ALL.iter().fold(Router::new(), |router, list| {
         router.route(list.address, get(move |page: Page| async move { show(list, page).await }))
     })

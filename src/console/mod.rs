@@ -89,6 +89,7 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::delivery_sheet))
         .route("/console/events/{id}", get(actions::event))
         .route("/console/letters/{id}", get(actions::letter))
+        .route("/console/calls/{id}", get(actions::call))
         .route("/console/people", get(people::list))
         .route("/console/people/{id}", get(people::person))
         .route("/console/settings", get(settings::show))

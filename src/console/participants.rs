@@ -1,4 +1,4 @@
-//! The console's lists of those who took part in one action: signers, people who registered, letters. A list's filters
+//! The console's lists of those who took part in one action: signers, people who registered, letters, calls. A list's filters
 //! become a filter of the API, which decides who sees what, and counts and audits the reading; what is decided about
 //! several at once is asked once more, with their number, and then sent to the API one by one.
 
@@ -19,13 +19,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    actions::{export, section},
+    actions::export,
     api::SAVED_CONDITIONS,
     api_client::{ApiClient, check_form, read_form},
+    filtered_list::FilteredList,
     forms,
     frame::{Page, id_of},
 };
 use crate::{
+    calls::{CallResult, CallState},
     campaigns::{Kind, Privacy},
     error::{Error, Result},
     events::AttendanceState,
@@ -51,6 +53,8 @@ struct Roster {
     /// Last part of its path in the API.
     path: &'static str,
     rel: &'static str,
+    /// What its saved filters are kept under.
+    list: FilteredList,
     /// Key of the heading.
     title: &'static str,
     /// Pointer of the action's number of those who count.
@@ -126,12 +130,13 @@ const fn signature_decision(name: &'static str, label: &'static str, question: &
 }
 
 /// The lists, one for each kind.
-static ROSTERS: [Roster; 3] = [
+static ROSTERS: [Roster; 4] = [
     Roster {
         kind: Kind::Petition,
         name: "signatures",
         path: "signatures",
         rel: "osdi:signatures",
+        list: FilteredList::Signatures,
         title: "console-col-counted",
         total: "/total_signatures",
         states: "signature-state-",
@@ -178,6 +183,7 @@ static ROSTERS: [Roster; 3] = [
         name: "registrations",
         path: "attendances",
         rel: "osdi:attendances",
+        list: FilteredList::Attendances,
         title: "form-registrations",
         total: "/total_accepted",
         states: "event-state-",
@@ -196,11 +202,37 @@ static ROSTERS: [Roster; 3] = [
         name: "outreaches",
         path: "outreaches",
         rel: "osdi:outreaches",
+        list: FilteredList::Outreaches,
         title: "console-letters",
         total: "/total_outreaches",
         states: "outreach-state-",
         conditions: &[
             state("outreach-state-", OutreachState::LISTED_NAMES),
+            condition("office", "form-office", "muster:office", Asks::Office),
+            SOURCE,
+            FROM,
+            UNTIL,
+            ADDRESS,
+        ],
+        decisions: &[],
+    },
+    Roster {
+        kind: Kind::Call,
+        name: "outreaches",
+        path: "outreaches",
+        rel: "osdi:outreaches",
+        list: FilteredList::Calls,
+        title: "console-calls",
+        total: "/total_outreaches",
+        states: "call-state-",
+        conditions: &[
+            state("call-state-", CallState::LISTED_NAMES),
+            condition(
+                "outcome",
+                "console-col-outcome",
+                "muster:outcome",
+                Asks::Word("call-outcome-", CallResult::NAMES),
+            ),
             condition("office", "form-office", "muster:office", Asks::Office),
             SOURCE,
             FROM,
@@ -218,14 +250,19 @@ pub(super) fn router() -> Router<ApiClient> {
         let submit = move |State(client): State<ApiClient>, page: Page, request: Request| async move {
             decide(roster, &client, page, request).await
         };
-        router.route(&format!("/console/{}/{{id}}/{}", section(roster.kind), roster.name), get(show).post(submit))
+        router.route(&format!("/console/{}/{{id}}/{}", roster.kind.section(), roster.name), get(show).post(submit))
     })
 }
 
 /// Address of an action's list.
 pub(super) fn address_of(kind: Kind, id: &str) -> String {
     let name = ROSTERS.iter().find(|roster| roster.kind == kind).map_or("", |roster| roster.name);
-    format!("/console/{}/{id}/{name}", section(kind))
+    format!("/console/{}/{id}/{name}", kind.section())
+}
+
+/// Prefix of the texts of the states of a kind's submissions.
+pub(super) fn states_of(kind: Kind) -> &'static str {
+    ROSTERS.iter().find(|roster| roster.kind == kind).map_or("", |roster| roster.states)
 }
 
 /// A condition as its field shows it.
@@ -333,7 +370,7 @@ async fn show(roster: &Roster, page: Page) -> Result<Response> {
         .as_array()
         .into_iter()
         .flatten()
-        .filter(|saved| saved["list"] == roster.path)
+        .filter(|saved| saved["list"] == roster.list.as_str())
         .map(|saved| {
             let conditions = saved["conditions"].as_object().into_iter().flatten();
             let pairs = conditions.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default().to_owned()));
@@ -349,7 +386,7 @@ async fn show(roster: &Roster, page: Page) -> Result<Response> {
     let link = |rel: &str| link_of(&found, rel, &conditions_set).map(|query| format!("{here}?{query}"));
     let template = context! {
         heading => i18n::text(locale, roster.title), title => action["title"].as_str(), here => here.as_str(),
-        back => format!("/console/{}/{id}", section(roster.kind)), is_protected, may_read, refusal,
+        back => format!("/console/{}/{id}", roster.kind.section()), is_protected, may_read, refusal,
         has_error => conditions.iter().any(|condition| !condition.error.is_empty()),
         conditions => Serde(&conditions), is_filtered => !conditions_set.is_empty(), rows => Serde(&rows),
         counted => action.pointer(roster.total).and_then(Value::as_i64),
@@ -357,9 +394,9 @@ async fn show(roster: &Roster, page: Page) -> Result<Response> {
         is_partial => found["muster:is_partial"] == true, previous => link("previous"), next => link("next"),
         number => found["page"].as_i64(), has_comments => roster.kind == Kind::Petition && !is_protected,
         query => encoded_pairs(&conditions_set), has_sizes => roster.kind == Kind::Event,
-        has_places => !is_protected || roster.kind == Kind::Letter,
+        has_places => !is_protected || roster.has_offices(),
         decisions => Serde(&decisions), export_url => export(&page, roster.kind, &id, &action),
-        quick => Serde(&quick), saved => Serde(&saved), to_save => Serde(&to_save), list => roster.path,
+        quick => Serde(&quick), saved => Serde(&saved), to_save => Serde(&to_save), list => roster.list.as_str(),
         may_save => page.allows(Scope::ActionsWrite) && !to_save.is_empty(),
         may_unsave => page.allows(Scope::ActionsWrite),
         review_url => review_url(roster, &conditions_set, &here, may_decide, is_protected),
@@ -409,6 +446,11 @@ fn link_of(found: &Value, rel: &str, conditions: &[(&str, &str)]) -> Option<Stri
 }
 
 impl Roster {
+    /// Is each row about an office?
+    fn has_offices(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.asks == Asks::Office)
+    }
+
     /// What the list's own form has of a query: it becomes the address to which the browser is sent.
     fn own_query(&self, query: &str) -> String {
         let is_own = |name: &str| self.conditions.iter().any(|condition| condition.name == name);
@@ -487,7 +529,7 @@ fn row_of(roster: &Roster, locale: LocaleTag, here: &str, row: &Value, page: &Pa
     let id = id_of(row);
     let person_id =
         row.pointer("/_links/osdi:person/href").and_then(Value::as_str).and_then(|href| href.rsplit('/').next());
-    let place = if roster.kind == Kind::Letter {
+    let place = if roster.has_offices() {
         text(row, "/targets/0/title")
     } else {
         let parts = ["locality", "region", "country"].map(|part| text(person, &format!("/postal_addresses/0/{part}")));

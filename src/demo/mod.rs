@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    calls,
     campaigns::{self, ActionDocument, Kind, UpdateDocument},
     config::{GuardMode, Settings, Transport},
     error::Code,
@@ -27,7 +28,7 @@ use crate::{
         text::{EmailAddress, LocaleTag, Slug},
         zones::{self, Zone},
     },
-    letters::{self, Holder, LetterTemplateBody, NewLetterAction, NewOffice, OfficialName},
+    letters::{self, Holder, LetterTemplateBody, NewLetterAction, NewOffice, OfficeHours, OfficePhone, OfficialName},
     organizers::{self, NewOrganizer, Role},
     petitions::{self, NewPetition},
 };
@@ -45,6 +46,7 @@ struct Content {
     offices: Vec<Office>,
     petitions: Vec<Petition>,
     letters: Vec<Letter>,
+    calls: Vec<CallAction>,
     events: Vec<Event>,
     updates: Vec<Update>,
 }
@@ -86,6 +88,10 @@ struct Office {
     title: Words,
     mailboxes: Vec<String>,
     holders: Vec<Person>,
+    #[serde(default)]
+    phone: String,
+    #[serde(default)]
+    hours: OfficeHours,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +132,18 @@ struct Letter {
     description: String,
     editable: bool,
     templates: Vec<LetterTemplateBody>,
+}
+
+#[derive(Deserialize)]
+struct CallAction {
+    slug: String,
+    offices: Vec<String>,
+    title: Words,
+    summary: Words,
+    #[serde(default)]
+    button: Words,
+    description: String,
+    script: Words,
 }
 
 #[derive(Deserialize)]
@@ -262,6 +280,11 @@ pub async fn fill(kernel: &Kernel) -> anyhow::Result<()> {
             .await
             .with_context(|| letter.slug.clone())?;
     }
+    for call in &content.calls {
+        make_call(&mut tx, kernel, organization, &content.campaign.slug, call)
+            .await
+            .with_context(|| call.slug.clone())?;
+    }
     for petition in &content.petitions {
         make_petition(&mut tx, kernel, organization, &content.campaign.slug, petition)
             .await
@@ -298,6 +321,7 @@ pub fn greeting(kernel: &Kernel) -> anyhow::Result<String> {
         line("petition", "/p/stop-deportations"),
         line("event", "/e/open-assembly"),
         line("letter", "/l/renewable-work-permit"),
+        line("call", "/call/renew-the-permits"),
         line("mailbox", "/mailbox"),
         line("console", "/console"),
         line("API", "/api/v1"),
@@ -440,7 +464,10 @@ async fn make_office(
             .collect::<anyhow::Result<_>>()?,
         holders: holders.collect(),
     };
-    letters::create_office(conn, kernel, organization, kernel.env.id(), &new).await?;
+    let id = kernel.env.id();
+    letters::create_office(conn, kernel, organization, id, &new).await?;
+    let phone = OfficePhone { phone: office.phone.clone(), hours: office.hours.clone() };
+    letters::set_office_phone(conn, id, &phone, kernel.env.now()).await?;
     Ok(())
 }
 
@@ -461,6 +488,26 @@ async fn make_letter(
     let id = kernel.env.id();
     letters::create_letter_action(conn, kernel, organization, id, &fields.parse(Kind::Letter, false)?, &new).await?;
     letters::set_live(conn, kernel, id, true).await?;
+    Ok(())
+}
+
+async fn make_call(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    campaign: &str,
+    call: &CallAction,
+) -> anyhow::Result<()> {
+    if known(conn, Kind::Call, &call.slug).await?.is_some() {
+        return Ok(());
+    }
+    let mut body = shared(&call.slug, campaign, &call.title, &call.summary, &call.button, &call.description);
+    for (language, script) in call.script.iter().filter(|(language, _)| *language != "en") {
+        body["muster:texts"][language]["body"] = json!(script);
+    }
+    let fields: ActionDocument = parse(body.to_string().as_bytes())?;
+    let (shared, script) = (fields.parse(Kind::Call, true)?, english(&call.script));
+    calls::create_call_action(conn, kernel, organization, kernel.env.id(), &shared, script, &call.offices).await?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Exports,
     format::Format,
-    lists::{ActionList, Attendances, Export, List, Outreaches, Signatures, Subject},
+    lists::{ActionList, Attendances, Calls, Export, List, Outreaches, Signatures, Subject},
     name_list,
     organization_lists::{Consents, PARTNER_COLUMNS, People},
     query::{CsvFile, ExportFile, ExportParams, ExportQuery, ExportRefused, FormatParam, StateParam, asked_format},
@@ -37,9 +37,11 @@ pub fn router() -> OpenApiRouter<Exports> {
         .routes(routes!(export_signatures))
         .routes(routes!(export_attendances))
         .routes(routes!(export_outreaches))
+        .routes(routes!(export_calls))
         .routes(routes!(export_signatures_as))
         .routes(routes!(export_attendances_as))
         .routes(routes!(export_outreaches_as))
+        .routes(routes!(export_calls_as))
         .routes(routes!(export_people))
         .routes(routes!(export_consents))
         .routes(routes!(export_names))
@@ -87,6 +89,7 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
         .to_template("muster:names", names("names.csv{?bom}"))
         .to_template("muster:names_workbook", names("names.xlsx"))
         .to_template("muster:outreaches", list("advocacy_campaigns", Outreaches::NAME))
+        .to_template("muster:calls", list("phone_campaigns", Calls::NAME))
         .with_curies();
     private_json(StatusCode::OK, &ExportList { links })
 }
@@ -152,6 +155,27 @@ async fn export_outreaches(
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     export::<Outreaches>(&exports, &actor, &key, query.as_deref(), Some(Format::Csv)).await
+}
+
+/// A call action's calls as CSV; the counted ones unless other states are asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/phone_campaigns/{id}/calls.csv",
+    tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        StateParam,
+        ExportParams,
+    ),
+    responses(CsvFile, ExportRefused),
+)]
+async fn export_calls(
+    State(exports): State<Exports>,
+    actor: Actor,
+    PathParams(key): PathParams<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    export::<Calls>(&exports, &actor, &key, query.as_deref(), Some(Format::Csv)).await
 }
 
 /// A petition's signatures as a file; the counted ones unless other states are asked for.
@@ -223,6 +247,30 @@ async fn export_outreaches_as(
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     export::<Outreaches>(&exports, &actor, &key, query.as_deref(), asked_format(query.as_deref(), &headers)).await
+}
+
+/// A call action's calls as a file; the counted ones unless other states are asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/phone_campaigns/{id}/calls",
+    tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        FormatParam,
+        StateParam,
+        ("source" = Option<String>, Query, description = "A word of origin"),
+        ExportParams,
+    ),
+    responses(ExportFile, ExportRefused, (status = 409, description = "More rows than a worksheet holds")),
+)]
+async fn export_calls_as(
+    State(exports): State<Exports>,
+    actor: Actor,
+    PathParams(key): PathParams<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    export::<Calls>(&exports, &actor, &key, query.as_deref(), asked_format(query.as_deref(), &headers)).await
 }
 
 /// The people of the organization as a file, without those of protected actions; with `partner`, those who agreed that

@@ -16,9 +16,11 @@ use super::{
     csv_writer::{BOM, Cell, trusted, untrusted},
     format::{Format, RowSink, TextWriter, WorkbookWriter},
     keyset_pages::{KeysetPages, with_retries},
-    store::{self, AttendanceLine, OutreachLine, SignatureLine},
+    store::{self, AttendanceLine, CallLine, OutreachLine, SignatureLine},
 };
 use crate::{
+    actions::submission::SubmissionKind,
+    calls::{CallKind, CallPayload, CallState},
     campaigns::{Action, Kind},
     error::{Code, Error, Result},
     events::{self, AttendanceState},
@@ -632,6 +634,88 @@ impl List for Outreaches {
             untrusted(&*opened.subject),
             time(Some(line.created_at)),
             time(line.sent_at),
+        ]
+    }
+}
+
+/// The calls of a call action.
+#[derive(Debug)]
+pub(super) struct Calls;
+
+impl ActionList for Calls {
+    const KIND: Kind = Kind::Call;
+}
+
+impl List for Calls {
+    type Row = CallLine;
+    type Opened = CallPayload;
+    const NAME: &'static str = "calls";
+    const AUDIT_VERB: &'static str = "calls.export";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "state",
+        "office",
+        "outcome",
+        "given_name",
+        "family_name",
+        "email",
+        "postal_code",
+        "message",
+        "consent_updates",
+        "source",
+        "created_date",
+        "counted_date",
+    ];
+    const HAS_SOURCE: bool = true;
+    const STATES: &'static [&'static str] = CallState::NAMES;
+    const DEFAULT_STATES: &'static [&'static str] = &[CallState::Counted.as_str()];
+
+    async fn read(
+        conn: &mut PgConnection,
+        _: &Kernel,
+        action: Uuid,
+        asked: &Asked,
+        after: Uuid,
+    ) -> Result<Vec<CallLine>> {
+        store::calls(conn, action, &asked.states, after).await
+    }
+
+    fn id(row: &CallLine) -> Uuid {
+        row.id
+    }
+
+    fn created_at(row: &CallLine) -> DateTime<Utc> {
+        row.created_at
+    }
+
+    fn source(row: &CallLine) -> Option<&str> {
+        row.source.as_deref()
+    }
+
+    fn open(vault: &Vault, row: &CallLine) -> Result<CallPayload> {
+        Ok(vault.open_or_default(CallKind::TABLE, row.id, row.sealed.as_deref())?)
+    }
+
+    fn subscriber_email<'a>(row: &CallLine, opened: &'a CallPayload) -> Option<&'a str> {
+        row.consent_updates.then_some(opened.details.email.as_str())
+    }
+
+    fn cells<'a>(row: &'a CallLine, opened: &'a CallPayload, consents: bool, _: &[String]) -> Vec<Cell<'a>> {
+        let [given_name, family_name, email, _, postal_code, ..] = contact(&opened.details);
+        vec![
+            trusted(row.id.to_string()),
+            trusted(row.state.as_str()),
+            untrusted(&*row.office),
+            trusted(row.outcome.as_str()),
+            given_name,
+            family_name,
+            email,
+            postal_code,
+            untrusted(&*opened.points),
+            Cell::Flag(consents),
+            untrusted(row.source.as_deref().unwrap_or_default()),
+            time(Some(row.created_at)),
+            time(row.counted_at),
         ]
     }
 }

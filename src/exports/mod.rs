@@ -29,7 +29,7 @@ pub use api::router;
 pub use name_list::{Name, names};
 
 use self::{
-    lists::{ActionList, Attendances, List, Outreaches, Signatures},
+    lists::{ActionList, Attendances, Calls, List, Outreaches, Signatures},
     organization_lists::{Consents, People},
 };
 use crate::{campaigns::Kind, kernel::Kernel, organizers::Authenticator};
@@ -52,7 +52,7 @@ pub struct ExportedList {
 }
 
 /// All lists that can be exported.
-pub fn exported_lists() -> [ExportedList; 5] {
+pub fn exported_lists() -> [ExportedList; 6] {
     const fn list<L: List>(kind: Option<Kind>) -> ExportedList {
         ExportedList {
             name: L::NAME,
@@ -67,6 +67,7 @@ pub fn exported_lists() -> [ExportedList; 5] {
         list::<Signatures>(Some(Signatures::KIND)),
         list::<Attendances>(Some(Attendances::KIND)),
         list::<Outreaches>(Some(Outreaches::KIND)),
+        list::<Calls>(Some(Calls::KIND)),
         ExportedList { has_partners: true, ..list::<People>(None) },
         list::<Consents>(None),
     ]

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    calls::{CallResult, CallState},
     error::Result,
     events::AttendanceState,
     letters::OutreachState,
@@ -166,6 +167,46 @@ pub(super) async fn outreaches(
            WHERE o.letter_action_id = $1 AND o.state = ANY ($2) AND o.id > $3
            ORDER BY o.id LIMIT $4"#,
         letter_action,
+        states,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A call to export; the columns are described in `migrations/0002_calls.sql`.
+#[derive(Debug)]
+pub(super) struct CallLine {
+    pub id: Uuid,
+    pub state: CallState,
+    pub office: String,
+    pub outcome: CallResult,
+    pub sealed: Option<Vec<u8>>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub counted_at: Option<DateTime<Utc>>,
+    /// As in [`SignatureLine`].
+    pub consent_updates: bool,
+}
+
+/// The next calls of a call action in these states, after the one with id `after`.
+pub(super) async fn calls(
+    conn: &mut PgConnection,
+    call_action: Uuid,
+    states: &[String],
+    after: Uuid,
+) -> Result<Vec<CallLine>> {
+    Ok(sqlx::query_as!(
+        CallLine,
+        r#"SELECT c.id, c.state AS "state: CallState", f.title AS office, c.outcome AS "outcome: CallResult", c.sealed, c.source,
+                  c.created_at, c.counted_at,
+                  coalesce((SELECT s.granted FROM consents s WHERE s.person_id = c.person_id AND s.purpose = 'updates'
+                            ORDER BY s.created_at DESC, s.id DESC LIMIT 1), false) AS "consent_updates!"
+           FROM calls c JOIN offices f ON f.id = c.office_id
+           WHERE c.call_action_id = $1 AND c.state = ANY ($2) AND c.id > $3
+           ORDER BY c.id LIMIT $4"#,
+        call_action,
         states,
         after,
         BATCH

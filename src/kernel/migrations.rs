@@ -42,6 +42,7 @@ macro_rules! function_files {
 }
 function_files!(
     "broadcasts",
+    "calls",
     "campaigns",
     "events",
     "letters",

@@ -39,7 +39,7 @@ pub(super) async fn landing_rows(
 ) -> Result<Vec<LandingRow>> {
     let ids = match campaign {
         Some(campaign) => sqlx::query_scalar!(
-            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
+            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter'), ('call')) k (kind)
                CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.campaign_id = $1 AND a.kind = k.kind AND a.ends_at IS NULL
                                    AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.kind, a.ends_at, a.id LIMIT 200) open
                UNION ALL
@@ -51,7 +51,7 @@ pub(super) async fn landing_rows(
         .fetch_all(&mut *conn)
         .await?,
         None => sqlx::query_scalar!(
-            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
+            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter'), ('call')) k (kind)
                CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.kind = k.kind AND a.ends_at IS NULL
                                    AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.kind, a.ends_at, a.id LIMIT 200) open
                UNION ALL
@@ -70,7 +70,7 @@ pub(super) async fn landing_rows(
                   coalesce(e.published_status, 'open') AS "availability!"
            FROM actions a LEFT JOIN petitions p ON p.id = a.id LEFT JOIN events e ON e.id = a.id
            WHERE a.id = ANY ($1)
-           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id"#,
+           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 WHEN 'call' THEN 2 ELSE 3 END, e.starts_at, a.id"#,
         &ids
     )
     .fetch_all(conn)

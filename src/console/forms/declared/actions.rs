@@ -225,6 +225,26 @@ const LETTER: &[Group] = &[
     PRIVACY,
 ];
 
+const CALL: &[Group] = &[
+    group(
+        "",
+        &[
+            TITLE,
+            LANGUAGE,
+            CAMPAIGN,
+            SUMMARY,
+            field("/muster:targets", "form-offices", Widget::Many(super::OFFICES)).hint("form-call-offices-hint"),
+            field("/muster:script", "form-script", Widget::Text)
+                .hint("form-script-hint")
+                .in_languages("/muster:texts/*/body"),
+            DESCRIPTION,
+        ],
+    ),
+    SCHEDULE,
+    PAGE,
+    PRIVACY,
+];
+
 /// The forms to create and to edit one kind of action.
 macro_rules! editors {
     ($kind:literal, $collection:literal, $new:literal, $edit:literal, $groups:expr) => {
@@ -259,6 +279,7 @@ macro_rules! editors {
 const PETITION_FORMS: [Form; 2] = editors!("petitions", "petitions", "new-petition", "edit-petition", PETITION);
 const EVENT_FORMS: [Form; 2] = editors!("events", "events", "new-event", "edit-event", EVENT);
 const LETTER_FORMS: [Form; 2] = editors!("letters", "advocacy_campaigns", "new-letter", "edit-letter", LETTER);
+const CALL_FORMS: [Form; 2] = editors!("calls", "phone_campaigns", "new-call", "edit-call", CALL);
 
 /// Any state that can be set; the API knows which follows from which.
 const STATES: Choices = Choices::Fixed(
@@ -282,6 +303,8 @@ pub(super) const FORMS: &[Form] = &[
     EVENT_FORMS[1],
     LETTER_FORMS[0],
     LETTER_FORMS[1],
+    CALL_FORMS[0],
+    CALL_FORMS[1],
     Form {
         address: "/console/{kind}/{id}/status",
         title: "console-status",
