@@ -248,7 +248,13 @@ impl<'a> Play<'a> {
         let manages = self.token("mail:manage").unwrap().to_owned();
         let body = signer(AMARA);
         self.ask("public request", app.post(kind.submit, None, &body)).await;
-        let fields = [("given_name", "Amara"), ("family_name", "Okafor"), ("email", AMARA), ("postal_code", "M5V 3L9")];
+        let fields = [
+            ("given_name", "Amara"),
+            ("family_name", "Okafor"),
+            ("email", AMARA),
+            ("postal_code", "M5V 3L9"),
+            ("outcome", "reached"),
+        ];
         self.ask("form", app.post_form(kind.page, &fields)).await;
         self.ask("own page", app.post_form("/my", &[("email", AMARA)])).await;
         let code = [("email", AMARA), ("code", "aaaabbbb")];
@@ -283,7 +289,9 @@ async fn readable(app: &TestApp, kind: &Kind, tokens: &[(&'static str, String)])
     let mut readable = Vec::new();
     for (method, template, needs) in operations(app).await {
         let is_own = template.split('/').nth(3).is_none_or(|first| first == collection)
-            || !["petitions", "events", "advocacy_campaigns"].iter().any(|other| template.contains(other));
+            || !["petitions", "events", "advocacy_campaigns", "phone_campaigns"]
+                .iter()
+                .any(|other| template.contains(other));
         // streams for ever, or is of no action
         let skipped = ["/openapi.json", "/problems", "/exports"].iter().any(|part| template.contains(part));
         if method != Method::GET || !is_own || skipped || template.matches('{').count() > 1 {
@@ -393,6 +401,16 @@ async fn nothing_tells_who_wrote_a_letter(pool: PgPool) {
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn nothing_tells_who_wrote_a_letter_of_a_protected_action(pool: PgPool) {
     nothing_differs(pool, &KINDS[2], "protected").await;
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn nothing_tells_who_called(pool: PgPool) {
+    nothing_differs(pool, &KINDS[3], "standard").await;
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn nothing_tells_who_called_for_a_protected_action(pool: PgPool) {
+    nothing_differs(pool, &KINDS[3], "protected").await;
 }
 
 /// The lines in which two answers differ.

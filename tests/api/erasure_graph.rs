@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::{
-    fixtures::{confirm, event, letter_action, office},
+    fixtures::{call_action, confirm, event, letter_action, office},
     harness::{TestApp, merge, signer},
 };
 
@@ -35,7 +35,7 @@ enum Fate {
 use Fate::{Emptied, Hashed, RowGoes, Stays};
 
 /// Every column of ids, bytes or JSON without a foreign key that can lead to a person, and what erasure does with it.
-const LEADS: [(&str, Fate); 49] = [
+const LEADS: [(&str, Fate); 51] = [
     ("people.id", RowGoes),
     ("people.email_index", RowGoes),
     ("people.sealed", RowGoes),
@@ -57,6 +57,8 @@ const LEADS: [(&str, Fate); 49] = [
     ("letters.sealed", RowGoes),
     ("outreaches.id", RowGoes),
     ("outreaches.email_id", RowGoes),
+    ("calls.id", RowGoes),
+    ("calls.sealed", RowGoes),
     ("broadcast_recipients.email_id", RowGoes),
     ("broadcasts.audience_cursor", Emptied),
     ("broadcasts.freeze_cursor", Emptied),
@@ -90,7 +92,7 @@ const LEADS: [(&str, Fate); 49] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 83] = [
+const OTHERS: [&str; 84] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -136,6 +138,7 @@ const OTHERS: [&str; 83] = [
     "mail_pending_callbacks.organization_id",
     "mail_retries.id",
     "mailboxes.id",
+    "offices.hours",
     "offices.id",
     "offices.texts",
     "officials.id",
@@ -271,6 +274,7 @@ async fn everything(app: &TestApp, token: &str) -> Uuid {
     app.petition(token, json!({})).await;
     app.petition(token, json!({"muster:slug": "both", "muster:letter": "held"})).await;
     event(app, token, json!({"capacity": 20})).await;
+    call_action(app, token, json!({})).await;
     for body in [zeno(), signer("bo@example.org")] {
         let address = body["person"]["email_addresses"][0]["address"].as_str().unwrap().to_owned();
         let mut body = body;
@@ -279,6 +283,7 @@ async fn everything(app: &TestApp, token: &str) -> Uuid {
             "petitions/status/signatures",
             "events/assembly/attendances",
             "advocacy_campaigns/write/outreaches",
+            "phone_campaigns/phone/outreaches",
             "petitions/both/signatures",
         ] {
             app.post(&format!("/api/v1/{path}"), None, &body).await.expect(202);
@@ -402,6 +407,7 @@ async fn every_column_that_may_lead_to_a_person_is_on_the_list(pool: PgPool) {
     let known = [
         "attendances",
         "broadcast_recipients",
+        "calls",
         "consents",
         "letters",
         "outreaches",
@@ -430,7 +436,8 @@ async fn nothing_of_an_erased_person_is_left_anywhere(pool: PgPool) {
         &app,
         &format!(
             "SELECT id::text FROM signatures WHERE person_id = '{person}' UNION ALL SELECT id::text FROM attendances WHERE person_id = '{person}'
-             UNION ALL SELECT id::text FROM letters WHERE person_id = '{person}' UNION ALL SELECT id::text FROM consents WHERE person_id = '{person}'
+             UNION ALL SELECT id::text FROM letters WHERE person_id = '{person}' UNION ALL SELECT id::text FROM calls WHERE person_id = '{person}'
+             UNION ALL SELECT id::text FROM consents WHERE person_id = '{person}'
              UNION ALL SELECT o.id::text FROM outreaches o JOIN letters l ON l.id = o.letter_id WHERE l.person_id = '{person}'
              UNION ALL SELECT encode(label_index, 'hex') FROM person_labels WHERE person_id = '{person}'
              UNION ALL SELECT encode(label_index, 'hex') FROM submission_labels WHERE person_id = '{person}'"

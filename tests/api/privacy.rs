@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, PgPool};
 use uuid::Uuid;
 
 use crate::{
-    fixtures::{confirm, event, letter_action, office},
+    fixtures::{call_action, confirm, event, letter_action, office},
     harness::{CACHE_LIFETIME, Reply, TestApp, merge, signer},
 };
 
@@ -108,17 +108,19 @@ fn acts(kind: &str, privacy: &str) -> String {
     match kind {
         "petition" => format!("/api/v1/petitions/status-{privacy}/signatures"),
         "event" => format!("/api/v1/events/assembly-{privacy}/attendances"),
+        "call" => format!("/api/v1/phone_campaigns/phone-{privacy}/outreaches"),
         _ => format!("/api/v1/advocacy_campaigns/write-{privacy}/outreaches"),
     }
 }
 
-const KINDS: [&str; 3] = ["petition", "event", "letter"];
+const KINDS: [&str; 4] = ["petition", "event", "letter", "call"];
 
-/// A petition, an event and a letter action of this privacy, the last one live.
+/// A petition, an event, a call action and a letter action of this privacy, the last one live.
 async fn actions(app: &TestApp, token: &str, privacy: &str) {
     let more = |slug: &str| json!({"muster:privacy": privacy, "muster:slug": format!("{slug}-{privacy}")});
     app.petition(token, more("status")).await;
     event(app, token, more("assembly")).await;
+    call_action(app, token, more("phone")).await;
     letter_action(app, token, more("write")).await;
     app.put(&format!("/api/v1/advocacy_campaigns/write-{privacy}"), Some(token), &json!({"muster:live": true}))
         .await
@@ -408,10 +410,11 @@ async fn destroyed_vault_is_closed_in_every_process(pool: PgPool) {
 
 /// Every time and every id of a row, but of what it belongs to.
 fn traces(row: &Value) -> Vec<(String, i64)> {
-    const BELONGS_TO: [&str; 8] = [
+    const BELONGS_TO: [&str; 9] = [
         "petition_id",
         "event_id",
         "letter_action_id",
+        "call_action_id",
         "vault_id",
         "organization_id",
         "office_id",
@@ -439,9 +442,17 @@ async fn protected_rows_store_only_the_day(pool: PgPool) {
     actions(&app, &token, "protected").await;
     let check = async |least: usize| {
         let mut seen = 0;
-        for table in
-            ["people", "consents", "signatures", "attendances", "letters", "outreaches", "emails", "idempotency_keys"]
-        {
+        for table in [
+            "people",
+            "consents",
+            "signatures",
+            "attendances",
+            "letters",
+            "outreaches",
+            "calls",
+            "emails",
+            "idempotency_keys",
+        ] {
             let rows: Vec<Value> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT to_jsonb(t) FROM {table} t")))
                     .fetch_all(&app.kernel.db)

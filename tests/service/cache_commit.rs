@@ -153,6 +153,8 @@ async fn a_request_tells_the_caches_what_it_changed(pool: PgPool) {
 const CACHED: &[(&str, &str)] = &[
     ("actions", "DELETE INSERT UPDATE"),
     ("allowances", "DELETE INSERT UPDATE"),
+    ("call_actions", "UPDATE"),
+    ("call_targets", "DELETE INSERT UPDATE"),
     ("campaigns", "DELETE INSERT UPDATE"),
     // inserted together with the action
     ("events", "UPDATE"),

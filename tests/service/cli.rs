@@ -630,6 +630,7 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
             ("petition", "/p/stop-deportations"),
             ("event", "/e/open-assembly"),
             ("letter", "/l/renewable-work-permit"),
+            ("call", "/call/renew-the-permits"),
             ("mailbox", "/mailbox"),
         ] {
             assert_eq!(value(name), format!("http://{}{path}", server.http));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use muster::{actions, broadcasts, events, kernel::links::Purpose, letters, organizers, people, petitions};
+use muster::{actions, broadcasts, calls, events, kernel::links::Purpose, letters, organizers, people, petitions};
 
 /// Mailed links contain these bytes: they never change, and no two purposes share one.
 #[test]
 fn purposes_keep_their_bytes() {
-    let purposes: [(Purpose, u8); 20] = [
+    let purposes: [(Purpose, u8); 24] = [
         (petitions::CONFIRM_SIGNATURE, 1),
         (petitions::MANAGE_SIGNATURE, 2),
         (events::CONFIRM_ATTENDANCE, 3),
@@ -28,6 +28,10 @@ fn purposes_keep_their_bytes() {
         (letters::WAITING_LETTERS, 20),
         (organizers::INVITATION, 22),
         (organizers::RESET_PASSWORD, 23),
+        (calls::CONFIRM_CALL, 24),
+        (calls::MANAGE_CALL, 25),
+        (calls::REJECT_CALL, 26),
+        (calls::WAITING_CALLS, 27),
     ];
     for (purpose, byte) in purposes {
         assert_eq!(purpose.byte(), byte);

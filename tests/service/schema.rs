@@ -2,6 +2,7 @@
 
 use muster::{
     broadcasts::{BroadcastState, RecipientState},
+    calls::{CallResult, CallState},
     campaigns::{CampaignState, Confirmation, Kind, Privacy, State, UpdateKind},
     console::FilteredList,
     events::{AttendanceState, EventKind, Format, SeatStatus},
@@ -167,6 +168,8 @@ async fn enums_have_the_values_of_their_checks(pool: PgPool) {
         ("events_format_check", Format::NAMES),
         ("letters_state_check", LetterState::NAMES),
         ("outreaches_state_check", OutreachState::NAMES),
+        ("calls_state_check", CallState::NAMES),
+        ("calls_outcome_check", CallResult::NAMES),
         ("broadcasts_state_check", BroadcastState::NAMES),
         ("broadcast_recipients_state_check", RecipientState::NAMES),
         ("emails_class_check", Class::NAMES),

@@ -30,6 +30,14 @@ pub async fn letter_action(app: &TestApp, token: &str, more: Value) -> Uuid {
     TestApp::created(&app.post("/api/v1/advocacy_campaigns", Some(token), &body).await)
 }
 
+/// A published call action to the office `minister`, which must be there.
+pub async fn call_action(app: &TestApp, token: &str, more: Value) -> Uuid {
+    let mut body = json!({"title": "Call the minister", "muster:slug": "phone", "muster:status": "published", "muster:targets": ["minister"],
+                          "muster:script": "Hello, my name is … I ask for *status for all*."});
+    merge(&mut body, more);
+    TestApp::created(&app.post("/api/v1/phone_campaigns", Some(token), &body).await)
+}
+
 /// Presses the button of the newest mail that asks an address to confirm.
 pub async fn confirm(app: &TestApp, address: &str) {
     let mails = app.mail_to(address).await;
@@ -47,6 +55,8 @@ pub struct AllResources {
     pub attendance: Uuid,
     pub letter_action: Uuid,
     pub outreach: Uuid,
+    pub call_action: Uuid,
+    pub call: Uuid,
     pub office: Uuid,
     pub official: Uuid,
     pub campaign: Uuid,
@@ -73,6 +83,8 @@ pub async fn create_all_resources(app: &TestApp, organization: &str) -> AllResou
     let official = made("/api/v1/officials", json!({"family_name": "Singh"})).await;
     let letter_action =
         letter_action(app, &token, json!({"muster:slug": slug("write"), "muster:targets": [office.to_string()]})).await;
+    let call_action =
+        call_action(app, &token, json!({"muster:slug": slug("phone"), "muster:targets": [office.to_string()]})).await;
     let who = signer(&format!("{}@example.org", slug("amara")));
     let signature = made(&format!("/api/v1/petitions/{petition}/signatures"), who.clone()).await;
     let attendance = made(&format!("/api/v1/events/{event}/attendances"), who.clone()).await;
@@ -80,6 +92,7 @@ pub async fn create_all_resources(app: &TestApp, organization: &str) -> AllResou
         app.post(&format!("/api/v1/advocacy_campaigns/{letter_action}/outreaches"), t, &who).await.expect(201);
     let outreach = &written["_embedded"]["osdi:outreaches"][0]["identifiers"][0];
     let outreach = outreach.as_str().unwrap().trim_start_matches("muster:").parse().unwrap();
+    let call = made(&format!("/api/v1/phone_campaigns/{call_action}/outreaches"), who.clone()).await;
     let person = app.post("/api/v1/people", t, &signer(&format!("{}@example.org", slug("bela")))).await;
     person.expect(200);
     let person = person.id();
@@ -91,6 +104,8 @@ pub async fn create_all_resources(app: &TestApp, organization: &str) -> AllResou
         attendance,
         letter_action,
         outreach,
+        call_action,
+        call,
         office,
         official,
         campaign,

@@ -243,6 +243,48 @@ async fn event_letter_and_offices_are_made_and_saved_unchanged(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
+async fn call_action_and_phone_hours_are_made_and_saved_unchanged(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let organizer = Organizer::of(&app).await;
+    let office = [
+        ("/title", "Minister of Labour"),
+        ("/muster:slug", "labour"),
+        ("/muster:phone", "613 555 0142"),
+        ("/muster:hours/timezone_identifier", "America/Toronto"),
+        ("/muster:hours/periods/0/days", "monday"),
+        ("/muster:hours/periods/0/opens", "9:00"),
+        ("/muster:hours/periods/0/closes", "17:00"),
+    ];
+    organizer.fill_in("/console/offices/new", &office).await.unwrap();
+    let made = organizer.read("offices/labour").await;
+    assert_eq!(made["muster:phone"], "+16135550142");
+    assert_eq!(made["muster:hours"]["periods"], json!([{"days": ["monday"], "opens": "09:00", "closes": "17:00"}]));
+    organizer.fill_in("/console/offices/labour", &[]).await.unwrap();
+    assert_eq!(organizer.read("offices/labour").await["muster:hours"], made["muster:hours"]);
+
+    let call = [
+        ("/title", "Call the minister"),
+        ("/muster:targets", "labour"),
+        ("/muster:script", "Hello, I ask for *status*."),
+    ];
+    let call = organizer.make("/console/calls/new", &call).await;
+    let made = organizer.read(&format!("phone_campaigns/{call}")).await;
+    assert_eq!((&made["muster:targets"], &made["type"]), (&json!(["labour"]), &json!("phone")));
+    let page = organizer.look(&format!("/console/calls/{call}")).await;
+    assert!(
+        page.contains("Minister of Labour") && page.contains("+16135550142") && page.contains("0 calls made"),
+        "{page}"
+    );
+    let french = [("/muster:texts/fr/body", "Bonjour, je demande *un statut*.")];
+    organizer.fill_in(&format!("/console/calls/{call}/edit"), &french).await.unwrap();
+    let saved = organizer.read(&format!("phone_campaigns/{call}")).await;
+    assert_eq!(saved["muster:texts"]["fr"]["body"], "Bonjour, je demande *un statut*.");
+    assert_eq!(saved["muster:script"], made["muster:script"]);
+    let list = organizer.look("/console/calls").await;
+    assert!(list.contains("Call the minister"), "{list}");
+}
+
+#[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn a_word_that_leads_elsewhere_is_refused_beside_its_field(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organizer = Organizer::of(&app).await;

@@ -92,7 +92,12 @@ async fn every_operation_that_writes_has_a_form_or_a_reason(pool: PgPool) {
     let put = async |path: String, body: Value| app.put(&path, token, &body).await.expect(200);
     let petition = format!("/api/v1/petitions/{}", all.petition);
     let broadcast = format!("/api/v1/broadcasts/{}", all.broadcast);
-    for (kind, id) in [("petitions", all.petition), ("events", all.event), ("advocacy_campaigns", all.letter_action)] {
+    for (kind, id) in [
+        ("petitions", all.petition),
+        ("events", all.event),
+        ("advocacy_campaigns", all.letter_action),
+        ("phone_campaigns", all.call_action),
+    ] {
         post(format!("/api/v1/{kind}/{id}/short_links"), json!({"word": format!("go-{kind}").replace('_', "-")}))
             .await
             .expect(201);

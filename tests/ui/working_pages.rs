@@ -112,6 +112,8 @@ async fn registrations_and_letters_are_listed_and_registrations_cancelled(pool: 
     assert_eq!(app.count("SELECT count(*) FROM attendances WHERE state = 'cancelled'").await, 1);
     let letters = look(&app, &session, &format!("/console/letters/{}/outreaches", all.letter_action)).await;
     assert!(rows(&letters) >= 1 && !letters.contains("name=\"decision\""), "{letters}");
+    let calls = look(&app, &session, &format!("/console/calls/{}/outreaches?outcome=other", all.call_action)).await;
+    assert!(rows(&calls) == 1 && calls.contains("Minister of Immigration"), "{calls}");
     // a neighbour's list is none
     let theirs = fixtures::create_all_resources(&app, "Neighbours").await;
     let drafted = app
@@ -153,6 +155,7 @@ async fn who_may_not_read_contacts_sees_numbers_and_decides_nothing(pool: PgPool
             format!("/console/petitions/{}/signatures", all.petition),
             format!("/console/events/{}/registrations", all.event),
             format!("/console/letters/{}/outreaches", all.letter_action),
+            format!("/console/calls/{}/outreaches", all.call_action),
         ] {
             let page = look(&app, &cookie, &address).await;
             assert!(page.contains("your role may not read contact details"), "{role} {address}: {page}");

@@ -1,4 +1,4 @@
-//! What petitions, events and letter actions share.
+//! What petitions, events, letter actions and call actions share.
 
 pub mod counters;
 pub mod pages;

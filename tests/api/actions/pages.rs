@@ -25,6 +25,7 @@ fn form<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         ("email", "amara@example.org"),
         ("country", "CA"),
         ("party_size", "1"),
+        ("outcome", "reached"),
         ("locale", "en"),
     ];
     fields.retain(|(name, _)| more.iter().all(|(other, _)| other != name));

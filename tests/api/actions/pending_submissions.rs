@@ -124,7 +124,7 @@ async fn mails_over_the_daily_number_come_as_one_the_next_day(pool: PgPool) {
     // from noon on, so that no day ends in between
     let noon = chrono::TimeDelta::hours(36) - app.kernel.env.now().time().signed_duration_since(chrono::NaiveTime::MIN);
     app.kernel.env.advance(noon);
-    let [petition, event, letter] = &KINDS;
+    let [petition, event, letter, _] = &KINDS;
     let address = "amara@example.org";
     for kind in [petition, petition, petition, petition, event, event, letter, letter, petition] {
         kind.submit(&app, address).await;

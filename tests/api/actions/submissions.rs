@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use muster::{
+    calls::{CONFIRM_CALL, MANAGE_CALL},
     events::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE},
     kernel::links::Purpose,
     letters::{CONFIRM_LETTER, MANAGE_LETTER},
@@ -13,7 +14,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::{
-    fixtures::{event, letter_action, office},
+    fixtures::{call_action, event, letter_action, office},
     harness::{TestApp, signer},
 };
 
@@ -33,7 +34,7 @@ pub struct Kind {
     pub withdrawn: &'static str,
 }
 
-pub const KINDS: [Kind; 3] = [
+pub const KINDS: [Kind; 4] = [
     Kind {
         name: "petition",
         page: "/p/status",
@@ -64,6 +65,16 @@ pub const KINDS: [Kind; 3] = [
         manage: MANAGE_LETTER,
         withdrawn: "id IN (SELECT letter_id FROM outreaches WHERE state = 'cancelled')",
     },
+    Kind {
+        name: "call",
+        page: "/call/phone",
+        submit: "/api/v1/phone_campaigns/phone/outreaches",
+        table: "calls",
+        effective: "state = 'counted'",
+        confirm: CONFIRM_CALL,
+        manage: MANAGE_CALL,
+        withdrawn: "state = 'withdrawn'",
+    },
 ];
 
 impl Kind {
@@ -71,9 +82,14 @@ impl Kind {
         match self.name {
             "petition" => drop(app.petition(token, more).await),
             "event" => drop(event(app, token, more).await),
-            _ => {
-                office(app, token, "minister").await;
-                letter_action(app, token, more).await;
+            name => {
+                if app.count("SELECT count(*) FROM offices").await == 0 {
+                    office(app, token, "minister").await;
+                }
+                match name {
+                    "letter" => drop(letter_action(app, token, more).await),
+                    _ => drop(call_action(app, token, more).await),
+                }
             }
         }
     }
@@ -222,7 +238,7 @@ async fn reminders_of_protected_actions_are_neutral_and_none_comes_when_it_is_cl
         kind.submit(&app, &format!("late-{}@example.org", kind.name)).await;
         kind.run(&app, "UPDATE TABLE SET created_at = created_at - interval '4 days'").await;
     }
-    for path in ["petitions/status", "events/assembly", "advocacy_campaigns/write"] {
+    for path in ["petitions/status", "events/assembly", "advocacy_campaigns/write", "phone_campaigns/phone"] {
         let body = json!({"muster:status": "closed"});
         app.put(&format!("/api/v1/{path}"), Some(&token), &body).await.expect(200);
     }
@@ -271,5 +287,5 @@ async fn owners_withdraw_at_once_and_each_only_their_own(pool: PgPool) {
     }
     app.tick().await;
     let totals = "SELECT sum(value)::bigint FROM action_counts WHERE dimension = 'total'";
-    assert_eq!(app.count(totals).await, 3, "one signature, one seat, one letter");
+    assert_eq!(app.count(totals).await, 4, "one signature, one seat, one letter, one call");
 }

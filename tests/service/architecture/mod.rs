@@ -16,7 +16,7 @@ pub const LAYERS: [&[&str]; 13] = [
     &["campaigns"],
     &["actions"],
     &["letters"],
-    &["petitions", "events"],
+    &["petitions", "events", "calls"],
     &["exports", "broadcasts", "landing"],
     &["console"],
     &["app", "worker"],

@@ -159,6 +159,11 @@ const OWNED: [Owned; 9] = [
         functions: &["dispatch_letters", "submit_letters"],
     },
     Owned {
+        slice: "calls",
+        tables: &["call_actions", "call_targets", "calls"],
+        functions: &["add_to_call_counts", "count_calls", "submit_calls"],
+    },
+    Owned {
         slice: "petitions",
         tables: &[
             "petitions",
