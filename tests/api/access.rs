@@ -493,6 +493,8 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
         attendance: app.kernel.env.id(),
         letter_action: app.kernel.env.id(),
         outreach: app.kernel.env.id(),
+        call_action: app.kernel.env.id(),
+        call: app.kernel.env.id(),
         office: app.kernel.env.id(),
         official: app.kernel.env.id(),
         campaign: app.kernel.env.id(),

@@ -26,7 +26,6 @@ pub mod osdi_clients;
 pub mod paging;
 pub mod people;
 pub mod petitions;
-mod phone_campaigns;
 pub mod phone_campaigns;
 pub mod privacy;
 pub mod rate_limit;

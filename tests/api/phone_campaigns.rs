@@ -174,7 +174,7 @@ async fn what_is_wrong_with_a_call_or_an_action_is_named(pool: PgPool) {
         "not_found",
         &[],
     );
-    let writer = app.token("Alliance", "actions:write contacts:write").await;
+    let writer = app.token("Alliance", "actions:write,contacts:write").await;
     let sent = app.post(CALLS, Some(&writer), &caller("vouched@example.org", "premier", "busy")).await.expect(201);
     assert_eq!(sent["identifiers"], json!([]), "who may not read contacts learns nothing");
     assert_eq!(app.count("SELECT count(*) FROM calls WHERE state = 'counted'").await, 1);

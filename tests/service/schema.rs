@@ -145,7 +145,7 @@ async fn languages_are_those_of_the_checks(pool: PgPool) {
 /// Each enum of the code has the values that the CHECK of its column allows.
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn enums_have_the_values_of_their_checks(pool: PgPool) {
-    let enums: [(&str, &[&str]); 32] = [
+    let enums: [(&str, &[&str]); 34] = [
         ("actions_kind_check", Kind::NAMES),
         ("actions_privacy_check", Privacy::NAMES),
         ("actions_confirmation_check", Confirmation::NAMES),

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use super::{layer, may_use, sources::read};
 
 /// What the database holds, by the slice that owns it. A slice may name what it owns and what slices below own.
-const OWNED: [Owned; 9] = [
+const OWNED: [Owned; 10] = [
     Owned {
         slice: "kernel",
         tables: &[
