@@ -1,12 +1,12 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test watch bench db docs fmt lint sqlx openapi sbom deny advisories clean-demo
+.PHONY: help demo test watch bench cluster-test db docs fmt lint sqlx openapi sbom deny advisories clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run Muster on this machine with examples: its own database, no mail leaves
 	@scripts/setup.sh
@@ -32,6 +32,9 @@ bench: ## Measure speed beside peers on this machine (10 to 20 minutes); writes 
 	@scripts/setup.sh bench
 	SQLX_OFFLINE=true cargo build --release
 	@bench/run.sh
+
+cluster-test: ## Break a cluster under load (root, Debian 12 or 13); FAULTS="switchover kill freeze": only these
+	@cluster/run.sh $(FAULTS)
 
 fmt: ## Format the code
 	cargo fmt
