@@ -123,6 +123,11 @@ def writer_of(address):
     return address.split("@")[0].replace("person", "Writer")
 
 
+def states_of(lists, address):
+    """States of a person's letter."""
+    return {state for state, _ in lists["write"][address]}
+
+
 def check_mails(history, lists):
     """Each acknowledged act has its mail; no letter arrives twice, unless it was `uncertain`."""
     found = []
@@ -138,12 +143,16 @@ def check_mails(history, lists):
             continue
         if len(mails[address]) < len(steps):
             found.append(("without its mail", address, history.fault_at(max(done[step] for step in steps))))
-        if "write" in history.tried[address] and "confirm" in done and not letters[writer_of(address)]:
+        # nobody knows whether an uncertain letter arrived: an organizer decides
+        awaited = "write" in history.tried[address] and "confirm" in done and "uncertain" not in states_of(lists, address)
+        if awaited and not letters[writer_of(address)]:
             found.append(("letter not sent", address, history.fault_at(done["confirm"])))
     for writer, copies in letters.items():
-        states = {state for state, _ in lists["write"][writer.replace("Writer", "person") + "@example.org"]}
-        if len(copies) > 1 and "uncertain" not in states:
-            found.append(("letter twice", writer, history.fault_at(copies[-1]["at"])))
+        address = writer.replace("Writer", "person") + "@example.org"
+        if len(copies) > 1 and "uncertain" not in states_of(lists, address):
+            cause = history.fault_at(copies[-1]["at"])
+            early = cause.loses and copies[-1]["at"] < cause.accepted
+            found.append(("letter twice before anybody looked" if early else "letter twice", writer, cause))
     counted = collections.Counter(mail["id"] for mail in history.mails if mail["to"] != "minister@office.example.org")
     again = [(mail_id, count) for mail_id, count in counted.items() if count > 1]
     last = {mail["id"]: mail["at"] for mail in history.mails}

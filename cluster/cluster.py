@@ -288,6 +288,10 @@ class Cluster:
         """The primary by Patroni's word, or None."""
         return next((name for name in DATABASES if http("GET", f"http://{ADDRESSES[name]}:8008/primary", timeout=2)[0] == 200), None)
 
+    def primary(self):
+        """The primary, as soon as there is one."""
+        return wait_until("a primary", 60, self.leader)
+
     def sql(self, statement, database="muster", host=None):
         """Rows of a statement as the administrator, on the primary unless told otherwise."""
         out = self.run_in_root(

@@ -62,14 +62,17 @@ def memory(cluster):
 def make_fault(cluster, name):
     print(f"==> {name}: {FAULTS[name].__doc__}", flush=True)
     fault = Fault(name, time.time())
-    FAULTS[name](cluster, fault)
-    fault.healed = time.time()
-    wait_until(f"{name}: a cluster that is whole", 120, cluster.is_whole)
     try:
-        wait_until("ready", 60, lambda: all(http("GET", f"http://{ADDRESSES[host]}:9090/readyz")[0] == 200 for host in (*WEB, *WORKERS)))
-    except Failed:
-        fault.wrong.append("not every process was ready again a minute after the cluster was whole")
-    fault.note(f"whole, the primary is {cluster.leader()}")
+        FAULTS[name](cluster, fault)
+    except Failed as failed:
+        fault.wrong.append(str(failed))
+    fault.healed = time.time()
+    try:
+        wait_until("a cluster that is whole", 120, cluster.is_whole)
+        wait_until("every process ready", 60, lambda: all(cluster.is_ready(host) for host in (*WEB, *WORKERS)))
+        fault.note(f"whole, the primary is {cluster.leader()}")
+    except Failed as failed:
+        fault.wrong.append(str(failed))
     time.sleep(CALM_SECONDS)
     fault.recovered = time.time()
     return fault
@@ -140,7 +143,7 @@ def report(cluster, given, token, faults, watch, seconds, restarted):
         refused = sum(act["status"] == 503 for act in acts)
         unanswered = sum(act["status"] == 0 for act in acts)
         lost = sum(kind in ("lost", "without its mail", "letter not sent") for kind, _ in mine)
-        twice = sum(cause is fault for _, _, cause in repeated) + sum(kind == "letter twice" for kind, _ in mine)
+        twice = sum(cause is fault for _, _, cause in repeated) + sum(kind.startswith("letter twice") for kind, _ in mine)
         readiness = [check.readiness_wrong(history, watch.answers, fault, host) for host in WEB]
         first = [check.success_after(history, fault, host) for host in WEB]
         told = "none" if None in first else f"{max(first):.1f} s"
@@ -164,7 +167,8 @@ def report(cluster, given, token, faults, watch, seconds, restarted):
         wrong += [f"{fault.name}: {problem}" for problem in problems]
     done = collections.Counter(act["step"] for act in history.acts if check.is_done(act))
     print(f"\nAcknowledged in {seconds:.0f} s: " + ", ".join(f"{step} {count}" for step, count in done.most_common()))
-    print(f"Mails: {len(history.mails)}. Memory: " + ", ".join(f"{host} {used} MB" for host, used in memory(cluster).items()))
+    uncertain = sum("uncertain" in check.states_of(lists, address) for address in list(lists["write"]))
+    print(f"Mails: {len(history.mails)}, letters uncertain: {uncertain}. Memory: " + ", ".join(f"{host} {used} MB" for host, used in memory(cluster).items()))
     for line in wrong:
         print(f"WRONG: {line}")
     print(f"{len(faults)} faults, {len(wrong)} wrong")

@@ -82,7 +82,7 @@ unshare --mount --net --pid --ipc --fork --kill-child --mount-proc bash -euc '
     "$@" &
     wait $!
 ' bash "$root" "$run" \
-    python3 -u cluster/driver.py --root "$root" --run "$run" --muster "$muster" \
+    python3 -B -u cluster/driver.py --root "$root" --run "$run" --muster "$muster" \
     --clock "$(compgen -G "$clock/usr/lib/*/faketime/libfaketime.so.1")" \
     --replication "${REPLICATION:-synchronous}" --seed "${SEED:-1}" "$@" || status=$?
 
