@@ -122,6 +122,10 @@ def main():
         cluster.tear_down()
 
 
+# What may happen to acts and mails of a time that the database has lost.
+OF_A_LOST_TIME = {"lost", "without its mail", "letter not sent", "letter twice", "refused", "twice"}
+
+
 def report(cluster, given, token, faults, watch, seconds, restarted):
     """Prints a table of the faults, and all that is wrong; returns the exit code."""
     history = check.History(given.run, faults)
@@ -131,52 +135,57 @@ def report(cluster, given, token, faults, watch, seconds, restarted):
     wrong = check.check_numbers(cluster, token, lists) + check.check_bounds(cluster, given.run, seconds, memory(cluster))
     wrong += [f"{host} ended" for host in restarted]
 
-    with open(f"{given.run}/queue", "w") as file:
-        for row in cluster.sql("SELECT kind, class, state, count(*) FROM emails GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"):
-            print(*row, file=file)
-
     print(f"\n| {given.replication}: fault | longest gap | answers 503, none | acts lost | mails twice | /readyz wrong | first act after |")
     print("|---|---|---|---|---|---|---|")
     for fault in faults:
         mine = [(kind, what) for kind, what, cause in found if cause is fault]
-        acts = [act for act in history.acts if fault.begun <= act["ended"] <= fault.recovered]
-        refused = sum(act["status"] == 503 for act in acts)
-        unanswered = sum(act["status"] == 0 for act in acts)
-        lost = sum(kind in ("lost", "without its mail", "letter not sent") for kind, _ in mine)
-        twice = sum(cause is fault for _, _, cause in repeated) + sum(kind.startswith("letter twice") for kind, _ in mine)
-        readiness = [check.readiness_wrong(history, watch.answers, fault, host) for host in WEB]
-        first = [check.success_after(history, fault, host) for host in WEB]
-        told = "none" if None in first else f"{max(first):.1f} s"
-        gap = check.longest_gap(history, fault)
-        print(f"| {fault.name} | {gap:.1f} s | {refused}, {unanswered} | {lost} | {twice} | {max(map(max, readiness)):.1f} s | {told} |", flush=True)
-        problems = list(fault.wrong)
-        if None in first or max(first) > check.HEALED_SECONDS:
-            problems.append(f"no act was taken within {check.HEALED_SECONDS} s after the fault: {first}")
-        if max(map(max, readiness)) > check.READY_WRONG_SECONDS:
-            problems.append(f"/readyz was wrong for {readiness}, seconds of (ready and failing, unready and working) for {', '.join(WEB)}")
-        if unanswered:
-            problems.append(f"{unanswered} acts got no answer")
+        twice = sum(cause is fault for _, _, cause in repeated)
         may_lose = fault.loses or fault.fails_over and not cluster.synchronous
-        kinds = collections.defaultdict(list)
-        for kind, what in mine:
-            if not (may_lose and kind in ("lost", "without its mail", "letter not sent", "letter twice", "refused", "twice")):
-                kinds[kind].append(what)
-        problems += [f"{len(whats)} {kind}: {', '.join(whats[:3])}" for kind, whats in kinds.items()]
-        if fault.loses and not lost:
-            problems.append("the database went back in time, and nothing was lost: the fault did not happen")
-        wrong += [f"{fault.name}: {problem}" for problem in problems]
+        wrong += [f"{fault.name}: {problem}" for problem in judge(history, watch, fault, mine, twice, may_lose)]
+
     done = collections.Counter(act["step"] for act in history.acts if check.is_done(act))
-    print(f"\nAcknowledged in {seconds:.0f} s: " + ", ".join(f"{step} {count}" for step, count in done.most_common()))
     uncertain = sum("uncertain" in check.states_of(lists, address) for address in list(lists["write"]))
-    print(f"Mails: {len(history.mails)}, letters uncertain: {uncertain}. Memory: " + ", ".join(f"{host} {used} MB" for host, used in memory(cluster).items()))
+    print(f"\nAcknowledged in {seconds:.0f} s: " + ", ".join(f"{step} {count}" for step, count in done.most_common()))
+    print(f"Mails: {len(history.mails)}, letters uncertain: {uncertain}. Memory: "
+          + ", ".join(f"{host} {used} MB" for host, used in memory(cluster).items()))
     for line in wrong:
         print(f"WRONG: {line}")
     print(f"{len(faults)} faults, {len(wrong)} wrong")
     return 1 if wrong else 0
 
 
-try:
-    sys.exit(main())
-except Failed:
-    traceback.print_exc()
-    sys.exit(1)
+def judge(history, watch, fault, found, twice, may_lose):
+    """Prints a fault's line of the table; returns what is wrong."""
+    acts = [act for act in history.acts if fault.begun <= act["ended"] <= fault.recovered]
+    refused, unanswered = (sum(act["status"] == status for act in acts) for status in (503, 0))
+    lost = sum(kind == "lost" for kind, _ in found)
+    twice += sum(kind.startswith("letter twice") for kind, _ in found)
+    readiness = [check.readiness_wrong(history, watch.answers, fault, host) for host in WEB]
+    first = [check.success_after(history, fault, host) for host in WEB]
+    told = "none" if None in first else f"{max(first):.1f} s"
+    gap = check.longest_gap(history, fault)
+    print(f"| {fault.name} | {gap:.1f} s | {refused}, {unanswered} | {lost} | {twice} | {max(map(max, readiness)):.1f} s | {told} |", flush=True)
+
+    problems = list(fault.wrong)
+    if None in first or max(first) > check.HEALED_SECONDS:
+        problems.append(f"no act was taken within {check.HEALED_SECONDS} s after the fault: {told}")
+    for host, (failing, working) in zip(WEB, readiness):
+        if max(failing, working) > check.READY_WRONG_SECONDS:
+            problems.append(f"/readyz of {host} said ready for {failing:.0f} s while acts failed, and not ready for {working:.0f} s while they worked")
+    if unanswered:
+        problems.append(f"{unanswered} acts got no answer")
+    if fault.loses and not lost:
+        problems.append("the database went back in time, and nothing was lost: the fault did not happen")
+    kinds = collections.defaultdict(list)
+    for kind, what in found:
+        if not (may_lose and kind in OF_A_LOST_TIME):
+            kinds[kind].append(what)
+    return problems + [f"{len(whats)} {kind}: {', '.join(whats[:3])}" for kind, whats in kinds.items()]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed:
+        traceback.print_exc()
+        sys.exit(1)

@@ -207,12 +207,15 @@ def metric(host, name):
 
 @fault
 def relay(cluster, it):
-    """The relay refuses the account."""
+    """The relay refuses the account for 20 seconds."""
     open(f"{cluster.run}/refuse", "w").close()
     it.note("the relay refuses")
     time.sleep(20)
     os.remove(f"{cluster.run}/refuse")
+    accepts, sent = time.time(), sent_mails(cluster)
     it.note("the relay accepts")
+    wait_until("mail again", 300, lambda: sent_mails(cluster) > sent)
+    it.note(f"mail goes again after {time.time() - accepts:.0f} s")
 
 
 @fault

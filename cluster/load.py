@@ -119,7 +119,7 @@ class Load:
     # --- people
 
     def set_up(self):
-        """Makes the actions, and lets letters go at a pace that the tests need."""
+        """Makes the actions."""
         for method, path, body in SETUP:
             status, text, _ = request("web1", method, path, body, self.token)
             if status not in (200, 201):
