@@ -138,6 +138,8 @@ struct CallTargetResource {
     given_name: Option<String>,
     /// The holder's family name; null for a vacant office.
     family_name: Option<String>,
+    /// "The Honourable"; null for a vacant office.
+    honorific_prefix: Option<String>,
     /// The office's slug.
     #[serde(rename = "muster:office")]
     muster_office: String,
@@ -159,6 +161,7 @@ impl CallTargetResource {
             title: office.title.clone(),
             given_name: holder.map(|holder| holder.given_name.clone()),
             family_name: holder.map(|holder| holder.family_name.clone()),
+            honorific_prefix: holder.map(|holder| holder.honorific_prefix.clone()),
             muster_office: office.slug.clone(),
             muster_phone: phone.phone.clone(),
             muster_hours: phone.hours.clone(),

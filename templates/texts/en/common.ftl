@@ -114,7 +114,7 @@ received-mailbox = Open the demo inbox
 
 token-details = Your details
 token-links = More options
-token-share-title = Ask a friend to sign
+token-share-title = Ask a friend to join in
 token-own-count = { $count ->
     [one] You are the first to sign.
    *[other] With you, { $n } people have signed.

@@ -112,7 +112,7 @@ received-mailbox = Abrir la bandeja de entrada de demostración
 
 token-details = Sus datos
 token-links = Más opciones
-token-share-title = Invite a otra persona a firmar
+token-share-title = Invite a otra persona a participar
 token-own-count = { $count ->
     [one] Usted es la primera persona en firmar.
    *[other] Con usted, han firmado { $n } personas.

@@ -112,7 +112,7 @@ received-mailbox = Ouvrir la boîte de réception de démonstration
 
 token-details = Vos renseignements
 token-links = Autres options
-token-share-title = Invitez une personne de votre entourage à signer
+token-share-title = Invitez une personne de votre entourage à participer
 token-own-count = { $count ->
     [one] Vous êtes la première personne à signer.
    *[other] Avec vous, { $n } personnes ont signé.

@@ -112,7 +112,7 @@ received-mailbox = ਡੈਮੋ ਇਨਬਾਕਸ ਖੋਲ੍ਹੋ
 
 token-details = ਤੁਹਾਡੇ ਵੇਰਵੇ
 token-links = ਹੋਰ ਵਿਕਲਪ
-token-share-title = ਕਿਸੇ ਦੋਸਤ ਨੂੰ ਦਸਤਖ਼ਤ ਕਰਨ ਲਈ ਕਹੋ
+token-share-title = ਕਿਸੇ ਦੋਸਤ ਨੂੰ ਹਿੱਸਾ ਲੈਣ ਲਈ ਕਹੋ
 token-own-count = { $count ->
     [one] ਤੁਸੀਂ ਦਸਤਖ਼ਤ ਕਰਨ ਵਾਲੇ ਪਹਿਲੇ ਵਿਅਕਤੀ ਹੋ।
    *[other] ਤੁਹਾਡੇ ਸਮੇਤ { $n } ਲੋਕਾਂ ਨੇ ਦਸਤਖ਼ਤ ਕੀਤੇ ਹਨ।
