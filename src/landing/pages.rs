@@ -1,6 +1,6 @@
 //! `/`: the home page; `/c/{slug}`: the page of a campaign.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, extract::State as Shared, response::Response, routing::get};
 use minijinja::{context, value::Serde};
@@ -88,9 +88,9 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
     let rows = store::landing_rows(&mut conn, None, kernel.env.now()).await?;
     drop(conn);
     let cards: Vec<Card> = rows.into_iter().map(|row| card(row, locale)).collect();
-    let of = |kind: Kind| minijinja::Value::from(Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()));
-    let by_kind = Kind::ALL.map(|kind| (kind.section(), of(kind)));
-    Ok(context! { ..minijinja::Value::from_iter(by_kind), ..general })
+    let of = |kind: Kind| cards.iter().filter(|card| card.kind == kind).collect::<Vec<_>>();
+    let by_kind: BTreeMap<&str, Vec<&Card>> = Kind::ALL.iter().map(|kind| (kind.section(), of(*kind))).collect();
+    Ok(context! { ..Serde(by_kind), ..general })
 }
 
 async fn campaign(
