@@ -69,6 +69,8 @@ async fn page_shows_the_script_the_numbers_and_whether_an_office_is_open(pool: P
         assert!(page.contains("9:00 a.m. – 5:00 p.m. (St. John’s)"), "{page}");
         assert_eq!((page.contains("Open now"), page.contains("Closed now")), (is_open, !is_open), "{at}");
     }
+    let home = app.get("/", None).await.text();
+    assert!(home.contains("id=\"h-calls\"") && home.contains("href=\"/call/phone\""), "{home}");
     let page = app.get("/call/phone?lang=fr", None).await.text();
     assert!(page.contains("<em>un statut pour tout le monde</em>") && page.contains("Ministre"), "{page}");
     // both must be said

@@ -249,6 +249,8 @@ async fn call_action_and_phone_hours_are_made_and_saved_unchanged(pool: PgPool) 
     let office = [
         ("/title", "Minister of Labour"),
         ("/muster:slug", "labour"),
+        ("/muster:holder/honorific_prefix", "The Honourable"),
+        ("/muster:holder/family_name", "Roy"),
         ("/muster:phone", "613 555 0142"),
         ("/muster:hours/timezone_identifier", "America/Toronto"),
         ("/muster:hours/periods/0/days", "monday"),
@@ -271,10 +273,7 @@ async fn call_action_and_phone_hours_are_made_and_saved_unchanged(pool: PgPool) 
     let made = organizer.read(&format!("phone_campaigns/{call}")).await;
     assert_eq!((&made["muster:targets"], &made["type"]), (&json!(["labour"]), &json!("phone")));
     let page = organizer.look(&format!("/console/calls/{call}")).await;
-    assert!(
-        page.contains("Minister of Labour") && page.contains("+16135550142") && page.contains("0 calls made"),
-        "{page}"
-    );
+    assert!(page.contains("· The Honourable  Roy · +16135550142") && page.contains("0 calls made"), "{page}");
     let french = [("/muster:texts/fr/body", "Bonjour, je demande *un statut*.")];
     organizer.fill_in(&format!("/console/calls/{call}/edit"), &french).await.unwrap();
     let saved = organizer.read(&format!("phone_campaigns/{call}")).await;
