@@ -7,7 +7,7 @@ import io
 import json
 import re
 
-from cluster import DATABASES, WEB, WORKERS
+from cluster import WEB, WORKERS
 from load import CAPACITY, EVENT, IMPORT_LINES, IMPORTED, LETTER, MAILED, OPEN, request
 
 # Where a first step's row is found, and in which states it may be.

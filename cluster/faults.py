@@ -4,11 +4,10 @@ whole. Who may lose acts, and what must be said then, stands in `Fault`."""
 import os
 import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 
-from cluster import ADDRESSES, COORDINATORS, DATABASES, PREPARED_STATEMENTS, WEB, WORKERS, Failed, http, send, wait_until, with_children
+from cluster import ADDRESSES, COORDINATORS, DATABASES, PREPARED_STATEMENTS, WORKERS, Failed, http, send, wait_until, with_children
 
 # Longer than Patroni takes to replace a primary.
 OUTAGE_SECONDS = 30
