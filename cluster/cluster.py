@@ -354,17 +354,25 @@ class Cluster:
     def is_ready(self, host):
         return http("GET", f"http://{ADDRESSES[host]}:9090/readyz")[0] == 200
 
-    def try_command(self, host, *arguments, given=""):
+    def try_command(self, host, *arguments, given="", settings=None):
         """Runs the command line of Muster on a host."""
         return subprocess.run(
             ["ip", "netns", "exec", host, self.muster, *arguments], input=given, capture_output=True, text=True, timeout=120,
-            cwd=self.run, env={**os.environ, **self.environment(host)})
+            cwd=self.run, env={**os.environ, **self.environment(host), **(settings or {})})
 
-    def command(self, host, *arguments, given=""):
-        done = self.try_command(host, *arguments, given=given)
+    def command(self, host, *arguments, given="", settings=None):
+        done = self.try_command(host, *arguments, given=given, settings=settings)
         if done.returncode:
             raise Failed(f"muster {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout.strip()
+
+    def migrate(self):
+        """As an administrator, past the pooler."""
+        balancer = ADDRESSES["balancer"]
+        self.command("web1", "migrate", settings={
+            "DATABASE_URL": f"postgres://muster@{balancer}:5000/muster",
+            "MUSTER__DATABASE__MIGRATE_URL": f"postgres://postgres@{balancer}:5000/muster",
+        })
 
     def copy_keys(self, to):
         """What an operator copies from the first host to another one."""
@@ -395,10 +403,7 @@ class Cluster:
         self.start_pooler()
         os.makedirs(f"{self.run}/web1")
         self.command("web1", "keyring", "init")
-        environment = self.environment("web1")
-        environment["DATABASE_URL"] = environment["MUSTER__DATABASE__DIRECT_URL"]
-        environment["MUSTER__DATABASE__MIGRATE_URL"] = f"postgres://postgres@{ADDRESSES['balancer']}:5000/muster"
-        subprocess.run(["ip", "netns", "exec", "web1", self.muster, "migrate"], check=True, cwd=self.run, env={**os.environ, **environment})
+        self.migrate()
         for host in ("web2", *WORKERS):
             self.copy_keys(host)
         self.command("web1", "organizer", "add", "--email", "owner@example.org", "--name", "Owner", "--role", "owner",

@@ -61,7 +61,7 @@ clock=$folder/faketime
 if ! compgen -G "$clock/usr/lib/*/faketime/libfaketime.so.1" >/dev/null; then
     rm -rf "$clock"
     mkdir -p "$clock"
-    (cd "$clock" && apt-get -q download libfaketime && dpkg -x libfaketime_*.deb . && rm libfaketime_*.deb)
+    (cd "$clock" && apt-get -q -o APT::Sandbox::User=root download libfaketime && dpkg -x libfaketime_*.deb . && rm libfaketime_*.deb)
 fi
 
 # What a run makes is seen by the database's processes under the same name as by us.
