@@ -1,5 +1,5 @@
-//! Settings: every key is documented in `config/default.toml`, and overridden by the profile's file and then by the
-//! environment. Read and validated once at start; errors name the key. The files are compiled in, so the binary needs
+//! Settings: every key is documented in `config/default.toml`, and overridden by the profile's file, then by the file of this
+//! machine (`MUSTER_CONFIG`), then by the environment. Read and validated once at start; errors name the key. The files are compiled in, so the binary needs
 //! none at run time; files in a `config/` folder in the working directory take precedence over the compiled ones.
 
 use std::{
@@ -28,6 +28,9 @@ const SECRETS: [&str; 5] = [
     "MUSTER__DATABASE__MIGRATE_URL",
     "MUSTER__MAIL__SMTP_URL",
 ];
+
+/// Environment variable that names the file with the settings of this machine.
+const MACHINE_FILE: &str = "MUSTER_CONFIG";
 
 /// All settings. Keys, units and defaults: `config/default.toml`.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -199,6 +202,27 @@ impl std::fmt::Debug for Database {
 pub struct EmbeddedPostgres {
     /// Folder of the embedded cluster, the local mailbox and the generated keyring.
     pub data_root: PathBuf,
+    /// Folder in which the embedded Postgres has the folder of its socket.
+    pub socket_root: PathBuf,
+}
+
+impl EmbeddedPostgres {
+    /// Longest path under which a socket's still fits into what macOS allows (103 bytes).
+    const MAX_SOCKET_ROOT: usize = 54;
+
+    /// Its errors, one line each.
+    fn problems(&self) -> Vec<String> {
+        let path = self.socket_root.as_os_str().as_encoded_bytes();
+        // it becomes a part of URLs and command lines
+        let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte));
+        if self.socket_root.is_absolute() && is_plain && path.len() <= Self::MAX_SOCKET_ROOT {
+            return Vec::new();
+        }
+        vec![format!(
+            "postgres.socket_root: must begin with / and have at most {} letters, digits and / - _ .",
+            Self::MAX_SOCKET_ROOT
+        )]
+    }
 }
 
 /// `keyring.*`
@@ -498,11 +522,14 @@ impl Settings {
             environment.retain(|(name, _)| name != "MUSTER__DATABASE__URL");
             environment.push(("MUSTER__DATABASE__URL".to_owned(), url));
         }
+        let machine = environment.iter().find(|(name, value)| name == MACHINE_FILE && !value.is_empty());
+        let machine = machine.map(|(_, path)| File::new(path, FileFormat::Toml));
         let mut settings: Self = Config::builder()
             .add_source(File::from_str(DEFAULT, FileFormat::Toml))
             .add_source(File::new("config/default.toml", FileFormat::Toml).required(false))
             .add_source(File::from_str(compiled, FileFormat::Toml))
             .add_source(File::new(&format!("config/{profile}.toml"), FileFormat::Toml).required(false))
+            .add_source(machine.into_iter().collect::<Vec<_>>())
             .add_source(
                 Environment::with_prefix("MUSTER")
                     .prefix_separator("__")
@@ -534,6 +561,7 @@ impl Settings {
     /// Errors in these settings, one line each.
     pub fn validate(&self) -> Vec<String> {
         let mut problems = self.http.problems();
+        problems.extend(self.postgres.problems());
         if let Err(errors) = Validate::validate(self) {
             collect_ranges(&errors, "", &mut problems);
         }
@@ -573,7 +601,10 @@ impl Settings {
                 problems.push(text);
             }
         };
-        check(!self.http.public_url.starts_with("https://"), "http.public_url: production needs https".to_owned());
+        check(
+            !self.http.public_url.starts_with("https://") && !is_onion(&self.http.public_url),
+            "http.public_url: production needs https".to_owned(),
+        );
         check(
             self.mail.transport == Transport::Mailbox,
             "mail.transport: production does not start with the mailbox".to_owned(),
@@ -688,6 +719,11 @@ fn is_domain(text: &str) -> bool {
         })
 }
 
+/// Is this the address of an onion service? Tor encrypts up to it, and no certificate is needed.
+fn is_onion(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(|host| host.ends_with(".onion")))
+}
+
 fn is_contact(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "mailto" | "https")) && !text.contains(char::is_whitespace)
 }
@@ -775,6 +811,37 @@ mod tests {
             ("MUSTER__MAIL__SMTP_URL", "smtps://relay.example.org"),
         ];
         assert_eq!(with("production", &safe).unwrap().validate(), Vec::<String>::new());
+        let onion = [&[("MUSTER__HTTP__PUBLIC_URL", "http://mustermusterexample.onion")][..], &safe[1..]].concat();
+        assert_eq!(with("production", &onion).unwrap().validate(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_file_of_the_machine_lies_between_profile_and_environment() {
+        let file = std::env::temp_dir().join(format!("muster-config-{}.toml", std::process::id()));
+        let text = "[mail]\nfrom_domain = \"mail.example.org\"\nbatch = 7\n[http]\ntrusted_proxies = [\"::1\"]\n";
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        let settings = with("production", &[("MUSTER_CONFIG", path), ("MUSTER__MAIL__BATCH", "9")]).unwrap();
+        assert_eq!((settings.mail.from_domain.as_str(), settings.mail.batch), ("mail.example.org", 9));
+        assert_eq!(settings.http.trusted_proxies, ["::1"]);
+        assert_eq!(settings.log.format, LogFormat::Json, "of the profile");
+        std::fs::write(&file, "[mail]\nfrom_domian = \"mail.example.org\"\n").unwrap();
+        let unknown = with("production", &[("MUSTER_CONFIG", path)]).unwrap_err().to_string();
+        assert!(unknown.contains("from_domian"), "{unknown}");
+        std::fs::remove_file(&file).unwrap();
+        let absent = with("production", &[("MUSTER_CONFIG", path)]).unwrap_err().to_string();
+        assert!(absent.contains(path), "{absent}");
+        assert_eq!(with("development", &[("MUSTER_CONFIG", "")]).unwrap().mail.batch, 512);
+    }
+
+    #[test]
+    fn the_sockets_folder_must_be_short_and_plain() {
+        let problems = |path: &str| with("development", &[("MUSTER__POSTGRES__SOCKET_ROOT", path)]).unwrap().validate();
+        assert_eq!(problems("/run/muster"), Vec::<String>::new());
+        for bad in ["run/muster", "/run/a b", "/run/a?b", &format!("/{}", "a".repeat(54))] {
+            let problems = problems(bad);
+            assert!(problems.len() == 1 && problems[0].starts_with("postgres.socket_root: "), "{problems:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! An ordinary user runs it as itself, under the data root. Root may not run Postgres: the server then runs as the
 //! owner of the existing cluster, or else as `postgres` or `nobody`. If that user cannot enter the data root (a clone
 //! in `/root`), the cluster is in `/var/lib/muster/<hash of the data root's path>/`. An existing cluster is never
-//! silently replaced by an empty one.
+//! silently replaced by an empty one. The socket's folder is in `postgres.socket_root`.
 
 use std::fs::{DirBuilder, Metadata};
 use std::io;
@@ -18,9 +18,6 @@ use super::{EmbeddedError, PORT, SH, command};
 
 /// Parent of clusters whose user cannot enter the data root.
 const FALLBACK_ROOT: &str = "/var/lib/muster";
-/// Parent of socket folders. Not the system's temporary folder: the path must not depend on `TMPDIR`, and must be
-/// short (a socket's path has at most 107 bytes on Linux, 103 on macOS).
-const SOCKET_ROOT: &str = "/tmp";
 
 /// The user that runs the server when Muster runs as root.
 #[derive(Debug, Clone)]
@@ -68,8 +65,9 @@ pub(super) struct ClusterLocation {
 }
 
 impl ClusterLocation {
-    /// Chooses paths and user. `data_root` is the canonical path of an existing folder.
-    pub(super) async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
+    /// Chooses paths and user. `data_root` is the canonical path of an existing folder; `socket_root` is short, since a
+    /// socket's path has at most 107 bytes on Linux, 103 on macOS.
+    pub(super) async fn choose(data_root: &Path, socket_root: &Path) -> Result<Self, EmbeddedError> {
         let inside = data_root.join("postgres");
         if !geteuid().is_root() {
             if let Ok(data) = inside.metadata()
@@ -77,7 +75,7 @@ impl ClusterLocation {
             {
                 return Err(EmbeddedError::Foreign { path: inside, owner: user_name(data.uid()) });
             }
-            return Ok(Self::new(inside, None));
+            return Ok(Self::new(inside, None, socket_root));
         }
         let outside_root = Path::new(FALLBACK_ROOT).join(short_hash(data_root));
         let outside = outside_root.join("postgres");
@@ -90,11 +88,11 @@ impl ClusterLocation {
             if !account.can_enter(data_dir).await? {
                 return Err(EmbeddedError::CannotEnter { path: data_dir.clone(), user: account.name });
             }
-            return Ok(Self::new(data_dir.clone(), Some(account)));
+            return Ok(Self::new(data_dir.clone(), Some(account), socket_root));
         }
         let account = Account::unprivileged()?;
         if account.can_enter(data_root).await? {
-            return Ok(Self::new(inside, Some(account)));
+            return Ok(Self::new(inside, Some(account), socket_root));
         }
         std::fs::create_dir_all(&outside_root).map_err(EmbeddedError::io("create", &outside_root))?;
         // tells operators which data root the folder belongs to
@@ -107,12 +105,12 @@ impl ClusterLocation {
             cluster = %outside.display(),
             "the server's user cannot enter the data root: the database lies elsewhere"
         );
-        Ok(Self::new(outside, Some(account)))
+        Ok(Self::new(outside, Some(account), socket_root))
     }
 
-    fn new(data_dir: PathBuf, account: Option<Account>) -> Self {
+    fn new(data_dir: PathBuf, account: Option<Account>, socket_root: &Path) -> Self {
         let uid = account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
-        let socket_dir = socket_dir(&data_dir, uid);
+        let socket_dir = socket_root.join(socket_dir_name(&data_dir, uid));
         Self { data_dir, socket_dir, account }
     }
 
@@ -176,8 +174,8 @@ fn is_cluster(data_dir: &Path) -> bool {
 }
 
 /// The user id is part of the name: a folder that one user leaves in `/tmp` must not prevent another from starting.
-fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
-    Path::new(SOCKET_ROOT).join(format!("muster-{uid}-{}", short_hash(data_dir)))
+fn socket_dir_name(data_dir: &Path, uid: u32) -> String {
+    format!("muster-{uid}-{}", short_hash(data_dir))
 }
 
 fn short_hash(path: &Path) -> String {
@@ -196,10 +194,11 @@ mod tests {
     #[test]
     fn socket_path_is_short_however_deep_the_clone() {
         let deep = PathBuf::from("/").join("a-long-folder-name/".repeat(40));
-        let path = socket_dir(&deep, u32::MAX).join(format!(".s.PGSQL.{PORT}"));
-        assert!(path.as_os_str().len() <= 103, "{}", path.display());
-        assert_ne!(socket_dir(&deep, 1), socket_dir(Path::new("/other"), 1));
-        assert_ne!(socket_dir(&deep, 1), socket_dir(&deep, 2));
+        let longest_root = "r".repeat(54);
+        let path = format!("{longest_root}/{}/.s.PGSQL.{PORT}", socket_dir_name(&deep, u32::MAX));
+        assert!(path.len() <= 103, "{path}");
+        assert_ne!(socket_dir_name(&deep, 1), socket_dir_name(Path::new("/other"), 1));
+        assert_ne!(socket_dir_name(&deep, 1), socket_dir_name(&deep, 2));
     }
 
     #[test]
