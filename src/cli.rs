@@ -4,9 +4,11 @@ mod accounts;
 mod backup;
 mod keyring;
 mod people;
+mod postgres;
+mod service_manager;
 mod vault;
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
@@ -21,7 +23,7 @@ use crate::{
     demo,
     kernel::{
         self, Kernel, Process, backups, database_roles, db, durability,
-        embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, Urls, exit_code, run_with},
+        embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, Urls},
         env::Env,
         migrations,
         text::EmailAddress,
@@ -40,8 +42,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(18);
 
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
 ///
-/// Settings come from config/*.toml and the environment (`MUSTER__SECTION__KEY`); without `DATABASE_URL` an embedded
-/// Postgres is started.
+/// Settings come from config/*.toml, the file that `MUSTER_CONFIG` names, and the environment (`MUSTER__SECTION__KEY`); without
+/// `DATABASE_URL` an embedded Postgres is started.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
@@ -54,7 +56,7 @@ enum Command {
     /// Serve the site and the API, and work through the mail queue
     Serve {
         /// Which part of the work this process does
-        #[arg(long, value_enum, default_value = "all")]
+        #[arg(long, env = "MUSTER_ROLE", value_enum, default_value = "all")]
         role: ServeRole,
     },
     /// Bring the database's schema up to date; with `database.migrate_url` also separate the database's roles
@@ -124,7 +126,7 @@ enum Command {
     /// The embedded Postgres
     Postgres {
         #[command(subcommand)]
-        verb: PostgresVerb,
+        verb: postgres::Verb,
     },
 }
 
@@ -182,28 +184,6 @@ enum MailVerb {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum PostgresVerb {
-    /// Start the embedded Postgres, run a command with `DATABASE_URL` set (as its superuser), stop it, and exit as the command did
-    Run {
-        /// Do not wait for the disk: for tests. A killed process loses nothing, a power failure may break the cluster
-        #[arg(long)]
-        no_fsync: bool,
-        /// The command and its arguments, after `--`
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
-    },
-    /// Open psql on the database; beside a running Muster on the Postgres that it runs
-    Psql {
-        /// As the administrator (`database.migrate_url`; the superuser of the embedded Postgres) and not as the service's role
-        #[arg(long)]
-        administrator: bool,
-        /// Arguments of psql, after `--`
-        #[arg(last = true)]
-        arguments: Vec<String>,
-    },
-}
-
 /// Runs a parsed command line; returns the exit code.
 pub fn run(cli: Cli) -> ExitCode {
     forbid_core_dumps();
@@ -236,12 +216,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Openapi => print!("{}", app::openapi()),
         Command::CheckConfig { offline, resolver } => check_config(offline, resolver).await?,
-        Command::Postgres { verb: PostgresVerb::Run { no_fsync, command } } => {
-            return postgres_run(no_fsync, &command).await;
-        }
-        Command::Postgres { verb: PostgresVerb::Psql { administrator, arguments } } => {
-            return psql(administrator, arguments).await;
-        }
+        Command::Postgres { verb } => return postgres::run(verb).await,
         Command::Serve { role } => serve(settings()?, role, false).await?,
         Command::Demo => serve(demo::settings(settings()?)?, ServeRole::All, true).await?,
         Command::Migrate => {
@@ -325,6 +300,21 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Asks for a word to be typed.
+fn ask(yes: bool, word: &str) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    eprint!("Type {word} to go on: ");
+    std::io::stderr().flush()?;
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed)?;
+    if typed.trim() != word {
+        bail!("nothing was done");
+    }
+    Ok(())
+}
+
 fn settings() -> anyhow::Result<Settings> {
     let settings = Settings::load()?;
     let errors = mail::validate_settings(&settings);
@@ -360,31 +350,6 @@ async fn check_config(offline: bool, resolver: Option<SocketAddr>) -> anyhow::Re
     Ok(())
 }
 
-async fn postgres_run(no_fsync: bool, command: &[String]) -> anyhow::Result<ExitCode> {
-    let mut options = Options::new(&settings()?.postgres.data_root);
-    if no_fsync {
-        options.settings.extend(["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned())));
-    }
-    let postgres = EmbeddedPostgres::start(options).await?;
-    let status =
-        run_with(&postgres.urls().administrator, command).await.with_context(|| format!("cannot run {}", command[0]));
-    postgres.stop().await?;
-    Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
-}
-
-async fn psql(administrator: bool, arguments: Vec<String>) -> anyhow::Result<ExitCode> {
-    let database = Database::open_or_attach(&settings()?).await?.with_administrator();
-    let url = if administrator { database.administrator() } else { Some(database.direct()) };
-    let status = match url {
-        // before the user's arguments, which may name another database
-        Some(url) => run_with(url, &[vec!["psql".to_owned(), url.to_owned()], arguments].concat()).await,
-        None => Err(std::io::Error::other("database.migrate_url: is empty")),
-    };
-    let status = status.context("cannot run psql");
-    database.close().await?;
-    Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
-}
-
 /// The database of this process: an external one, that of another Muster on the same data root, or an embedded one.
 struct Database {
     settings: Settings,
@@ -400,7 +365,7 @@ impl Database {
             let url = settings.database.url.clone();
             return Ok(Self { settings: settings.clone(), url, administrator: None, own: None });
         }
-        let own = EmbeddedPostgres::start(Options::new(&settings.postgres.data_root)).await?;
+        let own = EmbeddedPostgres::start(Options::new(&settings.postgres)).await?;
         Ok(Self::embedded(settings, own.urls(), Some(own)))
     }
 
@@ -424,7 +389,7 @@ impl Database {
     /// For short commands: uses the Postgres of a server that runs on the same data root, if there is one.
     async fn open_or_attach(settings: &Settings) -> anyhow::Result<Self> {
         if settings.database.url.is_empty()
-            && let Some(urls) = EmbeddedPostgres::urls_of_running(&Options::new(&settings.postgres.data_root)).await?
+            && let Some(urls) = EmbeddedPostgres::urls_of_running(&Options::new(&settings.postgres)).await?
         {
             return Ok(Self::embedded(settings, urls, None));
         }
@@ -576,6 +541,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             println!("{}", demo::greeting(&kernel)?);
         }
         tracing::info!(event = "process.ready", http = %kernel.settings.http.bind, "ready");
+        service_manager::notify("READY=1");
         let http = async {
             if let Some(listener) = listener {
                 return app.serve(listener, stop.clone()).await;
@@ -677,6 +643,7 @@ fn stop_on_signal(kernel: Arc<Kernel>, stop: CancellationToken) {
     tokio::spawn(async move {
         wait_for_signal().await;
         kernel.readiness.stop();
+        service_manager::notify("STOPPING=1");
         tracing::info!(event = "process.stopping", "stopping: answering what was accepted");
         let delay = Duration::from_secs(kernel.settings.http.shutdown_delay_seconds);
         tokio::select! {

@@ -1,11 +1,10 @@
 //! `muster vault destroy` and `muster panic`: end the data of one action, or of all protected ones, at once.
 
-use std::io::Write;
-
 use anyhow::bail;
 use clap::Subcommand;
 use uuid::Uuid;
 
+use super::ask;
 use crate::{
     campaigns::{self, Action, retention},
     kernel::Kernel,
@@ -87,21 +86,6 @@ async fn find(kernel: &Kernel, key: &str) -> anyhow::Result<Action> {
         (None, _) => bail!("there is no action `{key}`"),
         (Some(_), false) => bail!("several actions have this slug: {paths}. Name one by its path"),
     }
-}
-
-/// Asks for a word to be typed.
-fn ask(yes: bool, word: &str) -> anyhow::Result<()> {
-    if yes {
-        return Ok(());
-    }
-    eprint!("Type {word} to go on: ");
-    std::io::stderr().flush()?;
-    let mut typed = String::new();
-    std::io::stdin().read_line(&mut typed)?;
-    if typed.trim() != word {
-        bail!("nothing was done");
-    }
-    Ok(())
 }
 
 /// Removes the keys from this host's files.

@@ -93,7 +93,8 @@ pub use self::{
     progress::Progress,
     render::{Rendered, render},
     restore_guard::{
-        DatabaseIdentity, EpochStatus, accept_epoch, epoch, identity, pause_restored, warning as restore_guard_warning,
+        DatabaseIdentity, EpochStatus, accept_epoch, epoch, identity, is_newest, pause_restored,
+        warning as restore_guard_warning,
     },
     send_basis::{Draft, MergedWith, SendBasis, compose_permitted},
     smtputf8::register_process_jobs,

@@ -446,6 +446,19 @@ pub async fn pause_restored(conn: &mut PgConnection, kernel: &Kernel) -> Result<
     store::pause_behind(conn, known, GuardReason::Restored.as_str(), kernel.env.now()).await
 }
 
+/// Is this the database that mail was last sent from, as far as is known here, and has the restore guard not paused mail?
+pub async fn is_newest(kernel: &Kernel) -> Result<bool> {
+    let contents = read(&file_of(kernel)).await;
+    if epoch(kernel).await?.paused.is_some() {
+        return Ok(false);
+    }
+    let mut conn = kernel.work.acquire().await?;
+    let server = store::server(&mut conn).await?;
+    let (number, _) = store::number(&mut conn).await?;
+    let check = compare_epochs(&contents, None, number, server, store::is_fresh(&mut conn).await?);
+    Ok(!matches!(check, EpochCheck::Pause(_)))
+}
+
 /// Accepts this database as the current one: writes its epoch and cluster to the file of this machine and lifts a
 /// pause set by the restore guard. Returns whether there was one.
 ///

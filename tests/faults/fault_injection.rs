@@ -10,7 +10,7 @@ use std::{
 };
 
 use muster::{
-    config::Settings,
+    config::{self, Settings},
     kernel::{
         Kernel,
         embedded_postgres::{EmbeddedPostgres, Options},
@@ -92,7 +92,10 @@ async fn full_disk_ends_readiness_until_there_is_room(pool: PgPool) {
 #[tokio::test]
 async fn without_a_database_it_returns_503_and_recovers() {
     let mut house = Installation::bare();
-    let options = Options::new(house.path("elsewhere"));
+    let options = Options::new(&config::EmbeddedPostgres {
+        data_root: house.path("elsewhere").into(),
+        socket_root: "/tmp".into(),
+    });
     let postgres = EmbeddedPostgres::start(options.clone()).await.unwrap();
     house.set("DATABASE_URL", &postgres.urls().administrator);
     let token = house.owner().await;

@@ -15,4 +15,5 @@ pub mod keyring;
 pub mod links;
 pub mod logging;
 pub mod operations;
+pub mod postgres_upgrade;
 pub mod schema;

@@ -33,11 +33,43 @@ impl Programs {
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
 }
 
 /// The installation for `data_dir`: for an existing cluster, one of its major version; for a new one, the first in
 /// PATH, else the newest.
 pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<Programs, EmbeddedError> {
+    let found = installed(account).await?;
+    let made_by = match major_of(data_dir)? {
+        None => return first(&found).cloned(),
+        Some(major) => major,
+    };
+    of_major(&found, made_by, data_dir)
+}
+
+/// The installations for an upgrade: of the existing cluster's major version, and the one that it moves to, which is the
+/// newest unless it is said.
+pub(super) async fn find_for_upgrade(
+    account: Option<&Account>,
+    data_dir: &Path,
+    to: Option<u32>,
+) -> Result<(Programs, Programs), EmbeddedError> {
+    let found = installed(account).await?;
+    let made_by = major_of(data_dir)?.ok_or_else(|| EmbeddedError::NoCluster { data_dir: data_dir.to_owned() })?;
+    let old = of_major(&found, made_by, data_dir)?;
+    let new = match to {
+        Some(major) => found.iter().find(|programs| programs.major == major && major >= made_by),
+        None => found.iter().max_by_key(|programs| programs.major).filter(|programs| programs.major > made_by),
+    };
+    let new = new.cloned().ok_or_else(|| EmbeddedError::NothingNewer { found: made_by, installed: majors(&found) })?;
+    Ok((old, new))
+}
+
+/// All installations: those in PATH, then those of packages, the newest first.
+async fn installed(account: Option<&Account>) -> Result<Vec<Programs>, EmbeddedError> {
     let mut found = Vec::new();
     for dir in in_path() {
         found.extend(probe(dir, account).await);
@@ -47,21 +79,32 @@ pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<P
         found.extend(probe(dir, account).await);
     }
     found[in_path..].sort_by_key(|programs| std::cmp::Reverse(programs.major));
-    let Some(first) = found.iter().find(|programs| programs.major >= MINIMUM_MAJOR) else {
-        return Err(EmbeddedError::NotInstalled { searched: PACKAGE_DIRECTORIES.join(", ") });
-    };
+    first(&found)?;
+    Ok(found)
+}
+
+/// The first that is new enough.
+fn first(found: &[Programs]) -> Result<&Programs, EmbeddedError> {
+    let new_enough = found.iter().find(|programs| programs.major >= MINIMUM_MAJOR);
+    new_enough.ok_or_else(|| EmbeddedError::NotInstalled { searched: PACKAGE_DIRECTORIES.join(", ") })
+}
+
+/// The major version that made a cluster (0: unknown); `None` where there is no cluster.
+pub(super) fn major_of(data_dir: &Path) -> Result<Option<u32>, EmbeddedError> {
     let file = data_dir.join("PG_VERSION");
-    let made_by = match std::fs::read_to_string(&file) {
-        Ok(text) => parse_major(&text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(first.clone()),
-        Err(error) => return Err(EmbeddedError::io("read", &file)(error)),
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(parse_major(&text).unwrap_or(0))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(EmbeddedError::io("read", &file)(error)),
     }
-    .unwrap_or(0);
+}
+
+fn of_major(found: &[Programs], made_by: u32, data_dir: &Path) -> Result<Programs, EmbeddedError> {
     let same = found.iter().find(|programs| programs.major == made_by);
     same.cloned().ok_or_else(|| EmbeddedError::OtherMajor {
         data_dir: data_dir.to_owned(),
         found: made_by,
-        installed: majors(&found),
+        installed: majors(found),
     })
 }
 

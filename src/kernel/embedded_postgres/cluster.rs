@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::binaries::Programs;
 use super::location::ClusterLocation;
@@ -10,8 +10,18 @@ use super::{EmbeddedError, PORT, SERVICE, SUPERUSER, command, output};
 
 const MIB: u64 = 1024 * 1024;
 
-/// Runs `initdb` in a temporary folder and renames it: a folder called `postgres` is always a complete cluster.
+/// Makes the cluster in a temporary folder and renames it: a folder called `postgres` is always a complete cluster.
 pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> Result<(), EmbeddedError> {
+    let data_dir = &location.data_dir;
+    let new = initialize(programs, location).await?;
+    // `rename` replaces an empty folder of that name (a mount point, a backup being restored by hand) and fails on any
+    // other, which is somebody's data.
+    std::fs::rename(&new, data_dir).map_err(EmbeddedError::io("create", data_dir))?;
+    sync_parent(data_dir)
+}
+
+/// Makes an empty cluster in `postgres.new`, and returns that folder.
+pub(super) async fn initialize(programs: &Programs, location: &ClusterLocation) -> Result<PathBuf, EmbeddedError> {
     let data_dir = &location.data_dir;
     let new = data_dir.with_extension("new");
     remove_dir_all(&new)?;
@@ -36,10 +46,12 @@ pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> R
         initdb.arg("--locale=C.UTF-8");
     }
     output(initdb, data_dir).await?;
-    // `rename` replaces an empty folder of that name (a mount point, a backup being restored by hand) and fails on any
-    // other, which is somebody's data.
-    std::fs::rename(&new, data_dir).map_err(EmbeddedError::io("create", data_dir))?;
-    let parent = data_dir.parent().unwrap_or(data_dir);
+    Ok(new)
+}
+
+/// Makes the renaming of a folder durable.
+pub(super) fn sync_parent(dir: &Path) -> Result<(), EmbeddedError> {
+    let parent = dir.parent().unwrap_or(dir);
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(EmbeddedError::io("sync", parent))
 }
 
@@ -157,7 +169,8 @@ pub(super) fn check_name(name: &str) -> Result<(), EmbeddedError> {
     Err(EmbeddedError::DatabaseName { name: name.to_owned() })
 }
 
-fn remove_dir_all(dir: &Path) -> Result<(), EmbeddedError> {
+/// Removes a folder with all that is in it, if it exists.
+pub(super) fn remove_dir_all(dir: &Path) -> Result<(), EmbeddedError> {
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(EmbeddedError::io("remove", dir)(error)),
         _ => Ok(()),

@@ -39,9 +39,9 @@ pub enum EmbeddedError {
     /// The cluster was created by a major version that is not installed.
     #[error(
         "the database in {} was made by Postgres {found}, but only {installed} is installed. Ways out:\n  \
-         - install the one that made it:  apt-get install postgresql-{found}\n  \
-         - move the data to the new version: pg_upgrade, or pg_dump with the old and psql with the new\n  \
-         - start with an empty database:  mv {} {}.{found}",
+         - install the one that made it as well:  apt-get install postgresql-{found}\n    \
+         then `muster postgres upgrade` moves the database to the newest\n  \
+         - restore a backup into an empty database:  mv {} {}.{found}; muster restore …",
         .data_dir.display(), .data_dir.display(), .data_dir.display()
     )]
     OtherMajor {
@@ -51,6 +51,47 @@ pub enum EmbeddedError {
         found: u32,
         /// The installed major versions, as a list for the message.
         installed: String,
+    },
+    /// There is nothing to upgrade.
+    #[error("there is no database in {}", .data_dir.display())]
+    NoCluster {
+        /// Where it would be.
+        data_dir: PathBuf,
+    },
+    /// No other major version is installed that the cluster could move to.
+    #[error(
+        "the database was made by Postgres {found}, and there is none to move it to: {installed} is installed. Install a \
+         newer one beside it (Debian: apt-get install postgresql), or name another by --to"
+    )]
+    NothingNewer {
+        /// The cluster's major version.
+        found: u32,
+        /// The installed major versions, as a list for the message.
+        installed: String,
+    },
+    /// What an earlier upgrade left, or somebody put there, has the name that is needed.
+    #[error("{} is in the way. {advice}", .path.display())]
+    Leftover {
+        /// The folder.
+        path: PathBuf,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// There is no database from before an upgrade.
+    #[error("there is no way back: {} does not exist", .path.display())]
+    NoWayBack {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// An upgrade, or the way back, ended between its two steps.
+    #[error(
+        "an upgrade was broken off while the folders changed names: {} is the database as it was before. \
+         `muster postgres upgrade --back` puts it back in place",
+        .path.display()
+    )]
+    UpgradeBrokenOff {
+        /// The cluster from before the upgrade.
+        path: PathBuf,
     },
     /// Another running Muster holds the lock.
     #[error(

@@ -22,6 +22,7 @@ mod error;
 mod location;
 mod postmaster;
 mod run;
+mod upgrade;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -39,9 +40,11 @@ use tokio::time::{sleep, timeout};
 use self::binaries::Programs;
 use self::location::{Account, ClusterLocation};
 use self::postmaster::PidFile;
+use crate::config;
 
 pub use self::error::EmbeddedError;
 pub use self::run::run_with;
+pub use self::upgrade::{Undone, Upgraded, undo_upgrade, upgrade};
 
 /// Name of the superuser that `initdb` creates.
 const SUPERUSER: &str = "muster";
@@ -66,6 +69,8 @@ const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
 pub struct Options {
     /// Folder for the cluster, its log and the lock; created if missing. Usually `var/`.
     pub data_root: PathBuf,
+    /// Folder for the folder of its socket. Not the system's temporary one: the path must not depend on `TMPDIR`.
+    pub socket_root: PathBuf,
     /// Database to connect to; created if missing. Lower-case letters, digits and `_`.
     pub database: String,
     /// Server settings (`name`, `value`) that override the built-in ones.
@@ -73,9 +78,20 @@ pub struct Options {
 }
 
 impl Options {
-    /// The database `muster` under `data_root`, with the built-in settings.
-    pub fn new(data_root: impl Into<PathBuf>) -> Self {
-        Self { data_root: data_root.into(), database: "muster".to_owned(), settings: Vec::new() }
+    /// The database `muster` in the folders of these settings, with the server's built-in settings.
+    pub fn new(settings: &config::EmbeddedPostgres) -> Self {
+        Self {
+            data_root: settings.data_root.clone(),
+            socket_root: settings.socket_root.clone(),
+            database: "muster".to_owned(),
+            settings: Vec::new(),
+        }
+    }
+
+    /// The folder for the data, which is created if it is missing: its canonical path.
+    fn data_root(&self) -> Result<PathBuf, EmbeddedError> {
+        std::fs::create_dir_all(&self.data_root).map_err(EmbeddedError::io("create", &self.data_root))?;
+        self.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &self.data_root))
     }
 }
 
@@ -99,14 +115,14 @@ impl EmbeddedPostgres {
     /// permissions, disk full, or a server that exits at once (with the last lines of its log).
     pub async fn start(opts: Options) -> Result<Self, EmbeddedError> {
         cluster::check_name(&opts.database)?;
-        std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
-        let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
+        let data_root = opts.data_root()?;
         let lock = lock(&data_root)?;
-        let location = ClusterLocation::choose(&data_root).await?;
+        let location = ClusterLocation::choose(&data_root, &opts.socket_root).await?;
         let account = location.account.as_ref();
         let programs = binaries::find(account, &location.data_dir).await?;
         postmaster::stop_orphan(&location.data_dir).await?;
         if !location.has_cluster() {
+            upgrade::refuse_broken_off(&location)?;
             cluster::create(&programs, &location).await?;
         }
         location.prepare_socket_dir()?;
@@ -145,12 +161,11 @@ impl EmbeddedPostgres {
     /// # Errors
     /// [`EmbeddedError`] when the data root cannot be created or read.
     pub async fn urls_of_running(opts: &Options) -> Result<Option<Urls>, EmbeddedError> {
-        std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
-        let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
+        let data_root = opts.data_root()?;
         match lock(&data_root) {
             Ok(_freed_at_once) => Ok(None),
             Err(EmbeddedError::InUse { .. }) => {
-                let location = ClusterLocation::choose(&data_root).await?;
+                let location = ClusterLocation::choose(&data_root, &opts.socket_root).await?;
                 Ok(Some(Urls::new(&location.socket_dir, &opts.database)))
             }
             Err(error) => Err(error),
@@ -284,8 +299,8 @@ pub struct Urls {
 
 impl Urls {
     fn new(socket_dir: &Path, database: &str) -> Self {
-        // no percent-encoding needed: both parts consist of letters, digits, `/`, `-` and `_` (see `location` and
-        // `check_name`)
+        // no percent-encoding needed: both parts consist of letters, digits, `/`, `-`, `_` and `.` (see
+        // `config::EmbeddedPostgres`, `location` and `check_name`)
         let host = socket_dir.display();
         let url = |role| format!("postgres:///{database}?host={host}&port={PORT}&user={role}&sslmode=disable");
         Self { service: url(SERVICE), administrator: url(SUPERUSER) }
