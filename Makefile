@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test watch bench cluster-test db docs fmt lint sqlx openapi sbom deny advisories clean-demo
+.PHONY: help demo test watch bench cluster-test db docs fmt lint sqlx openapi package package-test image sbom deny advisories clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -49,6 +49,16 @@ openapi: ## Refresh openapi.json after the API changed
 	SQLX_OFFLINE=true cargo build
 	@$(muster) openapi > openapi.json.new
 	@mv openapi.json.new openapi.json
+
+package: ## Build the Debian package (target/debian/); installs cargo-deb where it is missing
+	@command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+	SQLX_OFFLINE=true cargo deb
+
+package-test: package ## Install the package into a fresh Debian 12 and 13 and walk through docs/deploy.md (as root on Debian)
+	@scripts/package-test.sh
+
+image: package ## Build the container image muster:latest from the package (docker, podman or buildah)
+	@scripts/image.sh
 
 sbom: ## Write what Muster is made of as CycloneDX JSON (target/muster.cdx.json)
 	@scripts/sbom.sh

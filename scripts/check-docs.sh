@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C
 
 # A path begins with one of these folders; it may have a `*`, and a name behind `::`.
-folders='(src|tests|migrations|docs|scripts|bench|config|templates|examples|\.sqlx)'
+folders='(src|tests|migrations|docs|scripts|bench|config|templates|examples|packaging|\.sqlx)'
 files=()
 while IFS= read -r file; do files+=("$file"); done < <(
     git ls-files --cached --others --exclude-standard -- 'docs/*.md' README.md CONTRIBUTING.md

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh          to build and run: a C compiler, Postgres
 #   scripts/setup.sh test     and to test: rustfmt, clippy, a browser, fonts
+#   scripts/setup.sh package  and to test the Debian package: debootstrap, systemd-nspawn, Python
 #   scripts/setup.sh bench    and to measure: wrk, and Postfix's smtp-sink and smtp-source (unpacked, not installed)
 #
 # On Debian and Ubuntu it installs what is missing (as root, or with sudo); elsewhere it says what to install.
@@ -68,8 +69,14 @@ case $purpose in
     bench)
         want wrk "wrk" any_command wrk
         ;;
+    package)
+        want debootstrap "debootstrap" any_command debootstrap
+        want systemd-container "systemd-nspawn" any_command systemd-nspawn
+        want python3 "Python" any_command python3
+        want procps "pgrep" any_command pgrep
+        ;;
     *)
-        echo "usage: $0 [test|bench]" >&2
+        echo "usage: $0 [test|bench|package]" >&2
         exit 2
         ;;
 esac
