@@ -33,9 +33,9 @@ use crate::{
         extract::PathParams,
         forms::FormInput,
         i18n,
-        links::{LinkHandlers, LinkPage, incomplete},
+        links::{ExternalUrl, LinkHandlers, LinkPage, incomplete},
         markdown,
-        pages::{Visitor, html_response, private, see_other},
+        pages::{Visitor, html_response, leading_away, private, see_other},
         paging::PageParams,
         text::LocaleTag,
     },
@@ -208,6 +208,9 @@ async fn act_on_link(
         file.headers_mut().insert(header::CONTENT_DISPOSITION, name);
         return Ok(private(file));
     }
+    if let Some(ExternalUrl(url)) = &page.destination {
+        return Ok(private(see_other(url)));
+    }
     link_page(&pages.kernel, &page)
 }
 
@@ -218,7 +221,8 @@ async fn act_on_link(
 pub fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
     // in the language of the submission, not of the browser: the link was mailed to the person who submitted
     let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(page)) })?;
-    Ok(private(html_response(html, page.locale)))
+    let response = private(html_response(html, page.locale));
+    Ok(if page.leads_away { leading_away(response) } else { response })
 }
 
 /// A campaign as its actions link to it.

@@ -91,6 +91,16 @@ impl Links {
         self.keys.all().iter().any(is_of)
     }
 
+    /// A code of 60 bits that stands for a row where it is shown, `abcd-efgh-ij23`. It is not a link.
+    pub fn ticket(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
+        ticket(&self.keys.current(), purpose, row, generation)
+    }
+
+    /// The codes that may have been shown: one for each signing key.
+    pub fn tickets(&self, purpose: Purpose, row: Uuid, generation: i16) -> Vec<String> {
+        self.keys.all().iter().map(|key| ticket(key, purpose, row, generation)).collect()
+    }
+
     /// Parses a token. Its HMAC can be verified only with the row's generation: see [`Token::check`].
     pub fn parse(&self, token: &str) -> Option<Token> {
         let bytes = from_base32(token)?;
@@ -113,6 +123,12 @@ fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC_BYTE
 fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
     let mac = key.mac(&[b"code", &[purpose.byte()], row.as_bytes(), &generation.to_be_bytes()]);
     base32(&mac[..5])
+}
+
+fn ticket(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
+    let mac = key.mac(&[b"ticket", &[purpose.byte()], row.as_bytes(), &generation.to_be_bytes()]);
+    let code = base32(&mac[..8]);
+    format!("{}-{}-{}", &code[..4], &code[4..8], &code[8..12])
 }
 
 /// Generations of a row for which a link is looked at when it is refused.
@@ -225,6 +241,8 @@ pub struct LinkPage {
     pub links: Vec<PageLink>,
     /// Does the page name neither the action nor the organization, until the button is pressed?
     pub neutral: bool,
+    /// A QR code (SVG), with what it says among the details.
+    pub qr: Option<String>,
     /// Links for sharing the action.
     pub share: Vec<PageLink>,
     /// The published number, with the person's own act included.
@@ -236,6 +254,22 @@ pub struct LinkPage {
     /// A file to download instead of the page.
     #[serde(skip)]
     pub download: Option<Download>,
+    /// Is the button answered by a redirect to another site?
+    #[serde(skip)]
+    pub leads_away: bool,
+    /// Where the browser is sent instead of the page.
+    #[serde(skip)]
+    pub destination: Option<ExternalUrl>,
+}
+
+/// The address of another site that is never logged.
+#[derive(Clone)]
+pub struct ExternalUrl(pub String);
+
+impl std::fmt::Debug for ExternalUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ExternalUrl(..)")
+    }
 }
 
 impl LinkPage {

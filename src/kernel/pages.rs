@@ -28,6 +28,8 @@ struct Files;
 
 /// Content security policy of all pages: only own resources, no inline scripts or styles.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// That of a page whose form may lead to another site.
+const LEADING_AWAY_CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";
 
 /// Renders pages and mails.
 #[derive(Clone)]
@@ -152,6 +154,12 @@ impl Pages {
             )
                 .into_response(),
         )
+    }
+
+    /// A script at an address of its own, without its headers: browsers ask for workers under the same address always.
+    pub fn script(&self, name: &str) -> Option<impl IntoResponse + use<>> {
+        let asset = self.assets.get(name)?;
+        Some(([(header::CONTENT_TYPE, asset.mime)], asset.body.clone().into_owned()))
     }
 
     /// Names of all templates (tests render each).
@@ -301,6 +309,12 @@ pub fn private(mut response: Response) -> Response {
 /// Keeps a page out of search engines and archives: it shows names that their owners may take back.
 pub fn not_indexed(mut response: Response) -> Response {
     response.headers_mut().insert("x-robots-tag", HeaderValue::from_static("noindex, noarchive"));
+    response
+}
+
+/// Lets a page's form be answered by a redirect to another site, which browsers count as sending the form there.
+pub fn leading_away(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(LEADING_AWAY_CSP));
     response
 }
 

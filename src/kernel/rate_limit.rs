@@ -20,6 +20,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 pub use attempts::{Attempt, AttemptPurpose};
 pub use proof::Proof;
@@ -48,6 +49,10 @@ const MAX_TRACKED_SOURCES: usize = 200_000;
 const PUBLIC_ACT_PURPOSE: &str = "act";
 /// Time for which the daily secret is cached.
 const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
+/// Time for which registrations of one network hold at most [`HELD_SEATS`] seats of an event.
+const HOLD_SECONDS: i64 = 1800;
+/// Seats of an event that registrations of one network may hold until they are confirmed.
+const HELD_SEATS: u32 = 10;
 /// Rows deleted by one statement.
 const DELETE_BATCH: i64 = 10_000;
 
@@ -58,16 +63,30 @@ struct SourceCount {
     waiting: i64,
 }
 
-/// Counts of the current minute. When it is over, all of it is dropped, including the key of its hashes.
-struct MinuteWindow {
+/// Counts of a time. When it is over, all of it is dropped, including the key of its hashes.
+struct Window<T> {
+    seconds: i64,
     number: i64,
     key: Key,
-    sources: HashMap<[u8; 32], SourceCount>,
+    sources: HashMap<[u8; 32], T>,
 }
 
-impl MinuteWindow {
-    fn new(number: i64, env: &Env) -> Self {
-        Self { number, key: Key::random(env), sources: HashMap::new() }
+impl<T: Default> Window<T> {
+    fn new(seconds: i64, env: &Env) -> Self {
+        let number = env.now().timestamp() / seconds;
+        Self { seconds, number, key: Key::random(env), sources: HashMap::new() }
+    }
+
+    /// Counts for what these parts identify.
+    fn count<R>(&mut self, env: &Env, parts: &[&[u8]], with: impl FnOnce(&mut T) -> R) -> R {
+        if self.number != env.now().timestamp() / self.seconds {
+            *self = Self::new(self.seconds, env);
+        }
+        let hash = self.key.mac(parts);
+        if self.sources.len() >= MAX_TRACKED_SOURCES && !self.sources.contains_key(&hash) {
+            return with(&mut T::default());
+        }
+        with(self.sources.entry(hash).or_default())
     }
 }
 
@@ -77,7 +96,8 @@ pub struct RateLimiter {
     env: Env,
     db: PublicDb,
     secret: SigningKeys,
-    window: Mutex<MinuteWindow>,
+    window: Mutex<Window<SourceCount>>,
+    held: Mutex<Window<u32>>,
     day_secrets: Cache<NaiveDate, Arc<Key>>,
 }
 
@@ -90,9 +110,10 @@ impl std::fmt::Debug for RateLimiter {
 impl RateLimiter {
     /// A rate limiter. `secret` signs challenges, so that any process of the installation can verify them.
     pub fn new(settings: config::Guard, env: Env, db: PublicDb, secret: SigningKeys) -> Self {
-        let window = Mutex::new(MinuteWindow::new(minute_of(&env), &env));
+        let window = Mutex::new(Window::new(60, &env));
+        let held = Mutex::new(Window::new(HOLD_SECONDS, &env));
         let day_secrets = Cache::new(env.clone(), DAY_SECRET_TTL);
-        Self { settings, env, db, secret, window, day_secrets }
+        Self { settings, env, db, secret, window, held, day_secrets }
     }
 
     /// Counts and admits a public act; a suspect one, which may be a program's, only with a proof.
@@ -123,21 +144,21 @@ impl RateLimiter {
     }
 
     fn count_source<T>(&self, source: Source, with: impl FnOnce(&mut SourceCount) -> T) -> T {
-        let number = minute_of(&self.env);
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.number != number {
-            *window = MinuteWindow::new(number, &self.env);
-        }
-        let hash = window.key.mac(&[&source.customer()]);
-        if window.sources.len() >= MAX_TRACKED_SOURCES && !window.sources.contains_key(&hash) {
-            return with(&mut SourceCount::default());
-        }
-        with(window.sources.entry(hash).or_default())
+        window.count(&self.env, &[&source.customer()], with)
     }
-}
 
-fn minute_of(env: &Env) -> i64 {
-    env.now().timestamp() / 60
+    /// May a registration from this source hold so many seats of an event until it is confirmed? Counts them, if so.
+    pub fn admit_hold(&self, source: Source, event: Uuid, seats: u32) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.count(&self.env, &[&source.site(), event.as_bytes()], |held| {
+            let is_admitted = *held + seats <= HELD_SEATS;
+            if is_admitted {
+                *held += seats;
+            }
+            is_admitted
+        })
+    }
 }
 
 /// Registers the deletion of expired proofs and of attempts whose window has ended.
