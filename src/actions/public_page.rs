@@ -142,6 +142,19 @@ pub trait ActionPage: Clone + Send + Sync + 'static {
     /// `unavailable` when it could not be written.
     fn submit(&self, parent: &Parent<Self>, new: Self::New) -> impl Future<Output = Result<()>> + Send;
 
+    /// Submits what was read in a browser; answers with the path at which the browser goes on, if that is not the page that is
+    /// the same for everybody. It depends on the person in nothing.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    fn submit_here(
+        &self,
+        parent: &Parent<Self>,
+        new: Self::New,
+    ) -> impl Future<Output = Result<Option<String>>> + Send {
+        async { self.submit(parent, new).await.map(|()| None) }
+    }
+
     /// A file with the page's path and this extension.
     fn file(&self, _: &Parent<Self>, _extension: &str, _: &Visitor) -> Option<Result<Response>> {
         None
@@ -325,14 +338,16 @@ async fn take<P: ActionPage>(
         let new = page.read(&parent, form, visitor.locale, source).await?;
         let is_suspect = !form.text(HONEYPOT_FIELD).is_empty() && !P::holds_suspects(&parent);
         page.kernel().rate_limiter.admit(source, form.proof(), is_suspect).await?;
-        page.submit(&parent, new).await
+        page.submit_here(&parent, new).await
     };
     let shown = ShownForm::of(form.clone());
     let (status, shown) = match outcome.await {
-        Ok(()) => {
-            let path = action_of::<P>(&parent).path();
-            let to = format!("{path}/received?lang={}#{ANSWER_ANCHOR}", visitor.locale.as_str());
-            return Ok(private(see_other(&to)));
+        Ok(to) => {
+            let received = || {
+                let path = action_of::<P>(&parent).path();
+                format!("{path}/received?lang={}#{ANSWER_ANCHOR}", visitor.locale.as_str())
+            };
+            return Ok(private(see_other(&to.unwrap_or_else(received))));
         }
         Err(Error::Fields(errors)) => {
             let errors = errors_in_order::<P>(&parent, visitor.locale, &errors);
