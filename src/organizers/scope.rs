@@ -16,7 +16,7 @@ pub enum Role {
     Owner,
     /// Everything but the audit trail.
     Organizer,
-    /// Reads actions with their exact numbers; for hosts of events.
+    /// Reads actions with their exact numbers, and stands at the door of events.
     Host,
     /// Reads actions with their exact numbers; nobody's name, no changes, no exports.
     Viewer,
@@ -30,7 +30,8 @@ impl Role {
         match self {
             Self::Owner => true,
             Self::Organizer => !matches!(scope, Scope::AuditRead),
-            Self::Host | Self::Viewer => matches!(scope, Scope::All | Scope::ActionsRead),
+            Self::Host => matches!(scope, Scope::All | Scope::ActionsRead | Scope::EventsCheckIn),
+            Self::Viewer => matches!(scope, Scope::All | Scope::ActionsRead),
         }
     }
 }
@@ -82,6 +83,10 @@ pub enum Scope {
     #[serde(rename = "contacts:export")]
     #[strum(serialize = "contacts:export")]
     ContactsExport,
+    /// Check in tickets and count people at the door of an event.
+    #[serde(rename = "events:checkin")]
+    #[strum(serialize = "events:checkin")]
+    EventsCheckIn,
     /// Let letters go to officials.
     #[serde(rename = "letters:golive")]
     #[strum(serialize = "letters:golive")]
@@ -141,6 +146,7 @@ mod tests {
                 assert!(!role.allows(scope), "{role} {scope}");
             }
         }
+        assert!(Role::Host.allows(Scope::EventsCheckIn) && !Role::Viewer.allows(Scope::EventsCheckIn));
         assert!(!Role::Organizer.allows(Scope::AuditRead));
         assert!(Scope::ALL.into_iter().all(|scope| Role::Owner.allows(scope)));
     }
