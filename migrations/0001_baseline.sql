@@ -1156,7 +1156,12 @@ CREATE TABLE events (
     country             text NOT NULL DEFAULT 'CA',
     map_url             text NOT NULL DEFAULT '',
     accessibility       text NOT NULL DEFAULT '',
-    instructions        text NOT NULL DEFAULT '', -- the join link: only for the registered, never on a public page
+    instructions        text NOT NULL DEFAULT '', -- only for the registered, never on a public page
+    joining             bytea, -- links and numbers to join online with, sealed: no answer of the API and no page shows the links
+    joining_opens_minutes integer NOT NULL DEFAULT 30, -- from so many minutes before each start the registered can join
+    reminders           integer[] NOT NULL DEFAULT '{1440,60}', -- minutes before each start at which the registered are reminded
+    reminded_until      timestamptz NOT NULL, -- reminders that were due until then are queued, or are of no use any more
+    follow_up           text NOT NULL DEFAULT '', -- mailed to the registered after the end; "": nothing
     contacts            jsonb NOT NULL DEFAULT '[]', -- [{"name", "phone", "email"}] of hosts who agreed to be named
     sessions            jsonb NOT NULL DEFAULT '[]', -- [{"id", "title", "starts_at", "ends_at", "rrule"}]
     sessions_end_at     timestamptz, -- end of the last repetition of the last session
@@ -1179,7 +1184,8 @@ CREATE TABLE events (
     CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
     CONSTRAINT events_capacity_check CHECK (capacity >= 1),
     CONSTRAINT events_seats_check CHECK (seats_taken >= 0 AND (capacity IS NULL OR seats_taken <= capacity)),
-    CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
+    CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed')),
+    CONSTRAINT events_joining_opens_check CHECK (joining_opens_minutes BETWEEN 5 AND 10080)
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);
 CREATE INDEX events_repeated_seats_idx ON events (id) WHERE repeated_seats > 0;
@@ -1201,6 +1207,8 @@ CREATE TABLE attendances (
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
     vouched            boolean NOT NULL DEFAULT false, -- entered by an organizer: nobody confirmed the address for it
+    may_join           boolean NOT NULL DEFAULT true, -- false: an organizer has taken the join link away from it
+    checked_in_at      timestamptz, -- its ticket was scanned at the door; never at protected events
     waitlist_position        bigint, -- place in the line of this event, counted up as places are given
     accepted_at        timestamptz,
     ended_at           timestamptz,
@@ -1219,10 +1227,45 @@ CREATE INDEX attendances_waitlist_size_idx ON attendances (event_id, party_size,
 CREATE INDEX attendances_pending_idx ON attendances (confirm_expires_at) WHERE state = 'pending';
 CREATE INDEX attendances_unreminded_idx ON attendances (created_at) WHERE state = 'pending' AND NOT reminded;
 
+-- Seats that registrations hold until they are confirmed, for a short time. In no backup: it says when somebody registered.
+CREATE UNLOGGED TABLE seat_holds (
+    event_id      uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    attendance_id uuid NOT NULL,
+    seats         smallint NOT NULL,
+    held_until    timestamptz NOT NULL,
+    PRIMARY KEY (event_id, attendance_id)
+);
+
+-- How many have joined an event online, by its days. The numbers have no names.
+CREATE TABLE event_joins (
+    event_id uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    day      date NOT NULL, -- in the event's zone
+    joined   integer NOT NULL,
+    PRIMARY KEY (event_id, day)
+);
+
+-- Who of today was counted: an HMAC under the secret of the day, which ends with it.
+CREATE UNLOGGED TABLE event_join_marks (
+    event_id uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    mark     bytea NOT NULL,
+    day      date NOT NULL, -- in UTC, as that of the secret
+    PRIMARY KEY (event_id, mark)
+);
+
+-- People who were counted at the door, by the device that counts: each says its own number, as often as it likes.
+CREATE TABLE event_walk_ins (
+    event_id uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    device   uuid NOT NULL, -- drawn by the page, of no person
+    people   integer NOT NULL,
+    PRIMARY KEY (event_id, device),
+    CONSTRAINT event_walk_ins_people_check CHECK (people BETWEEN 0 AND 1000000)
+);
+
 CREATE TYPE attendance_submission AS (
     id uuid, event_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
     mode text, -- 'pending' | 'immediate' (no confirmation asked) | 'vouched'
     party_size smallint, sealed bytea, locale text, source text, created_at timestamptz, confirm_expires_at timestamptz,
+    held_until timestamptz, -- null: it holds no seats while it is pending
     email_id uuid, organization_id uuid, protected boolean,
     idempotency_key bytea, idempotency_request bytea
 );

@@ -1,3 +1,8 @@
+-- Seats of an event that registrations hold until they are confirmed.
+CREATE OR REPLACE FUNCTION held_seats(of_event uuid, clock timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(h.seats), 0) FROM seat_holds h WHERE h.event_id = of_event AND h.held_until > clock
+$$;
+
 -- Gives the free seats of an event to those who wait, first come first, and queues the mail that tells them; returns how many
 -- parties got theirs. Whatever frees seats, shortens the line or changes the rules calls it in the same transaction, so that
 -- no seat stays empty while somebody waits whom it fits.
@@ -23,7 +28,7 @@ DECLARE
     one record;
 BEGIN
     SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
-    free := coalesce(e.capacity, 2147483647) - e.seats_taken - e.repeated_seats;
+    free := coalesce(e.capacity, 2147483647) - e.seats_taken - e.repeated_seats - held_seats(of_event, clock);
     IF free <= 0 OR e.over_at <= clock THEN
         RETURN 0;
     END IF;
@@ -74,10 +79,10 @@ END $$;
 
 -- What the public may know of an event's seats: 'open' while somebody who registers alone would get one at once. The same
 -- rule as allocate_seats has.
-CREATE OR REPLACE FUNCTION event_status(e events) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION event_status(e events, clock timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN e.capacity IS NULL THEN 'open'
-        WHEN e.seats_taken + e.repeated_seats < e.capacity AND (e.allow_smaller_parties_first OR NOT EXISTS (
+        WHEN e.seats_taken + e.repeated_seats + held_seats(e.id, clock) < e.capacity AND (e.allow_smaller_parties_first OR NOT EXISTS (
             SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted' AND w.party_size <= e.capacity)) THEN 'open'
         WHEN e.waitlist THEN 'waitlist'
         ELSE 'closed'
@@ -114,7 +119,7 @@ BEGIN
     WHILE cardinality(rest) > 0 LOOP
         SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
         taken_before := e.seats_taken;
-        free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken - e.repeated_seats END;
+        free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken - e.repeated_seats - held_seats(of_event, clock) END;
         waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted'
                            AND w.party_size <= coalesce(e.capacity, 10));
         accepted_ids := '{}'; waiting_ids := '{}'; declined_ids := '{}';
@@ -122,13 +127,16 @@ BEGIN
         looked_at := cardinality(rest);
         FOR one IN
             SELECT n.id, n.person_id, n.party_size, u.ordinality, n.id = ANY (unconfirmed) AS is_unconfirmed, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.waitlist_position AS old_place,
+                   coalesce(h.seats, 0) AS held,
                    row_number() OVER (PARTITION BY n.person_id, n.id = ANY (unconfirmed) ORDER BY u.ordinality DESC) AS recency
             FROM unnest(rest) WITH ORDINALITY AS u (id, ordinality)
             JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
             LEFT JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.person_id = n.person_id OFFSET 0) o
                 ON o.event_id = of_event AND o.state IN ('accepted', 'waitlisted')
+            LEFT JOIN seat_holds h ON h.event_id = of_event AND h.attendance_id = n.id AND h.held_until > clock
             ORDER BY u.ordinality
         LOOP
+            free := free + one.held; -- its hold ends, whatever becomes of it
             IF one.is_unconfirmed AND (one.old_id IS NOT NULL OR one.person_id = ANY (placed)) THEN
                 declined_ids := declined_ids || one.id;
                 IF one.party_size <= e.capacity AND free >= one.party_size AND (NOT waiting OR e.allow_smaller_parties_first) THEN
@@ -151,7 +159,7 @@ BEGIN
                 END IF;
             ELSIF one.party_size > e.capacity THEN
                 outcome := 'declined'; -- never fits, so it would wait for nothing
-            ELSIF free >= one.party_size AND (NOT waiting OR e.allow_smaller_parties_first) THEN
+            ELSIF free >= one.party_size AND (NOT waiting OR e.allow_smaller_parties_first OR one.held >= one.party_size) THEN
                 outcome := 'accepted';
                 free := free - one.party_size;
                 e.seats_taken := e.seats_taken + one.party_size;
@@ -205,6 +213,7 @@ BEGIN
             confirm_expires_at = NULL,
             waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
+        DELETE FROM seat_holds h WHERE h.event_id = of_event AND h.attendance_id = ANY (accepted_ids || waiting_ids || declined_ids);
         UPDATE events SET seats_taken = e.seats_taken, repeated_seats = e.repeated_seats, next_waitlist_position = e.next_waitlist_position, waiting_parties = e.waiting_parties, waiting_seats = e.waiting_seats
         WHERE events.id = of_event;
         IF e.seats_taken <> taken_before THEN
@@ -217,8 +226,40 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Holds seats for pending attendances of one event, in the order given, while seats are free and nobody waits for them. All that
+-- are held at once are at most a quarter of the room, so that addresses that nobody confirms cannot close a hall.
+CREATE OR REPLACE FUNCTION hold_seats(of_event uuid, acts attendance_submission[], clock timestamptz) RETURNS void
+LANGUAGE plpgsql
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    e events;
+    free bigint;
+    held bigint;
+    one record;
+BEGIN
+    SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
+    DELETE FROM seat_holds h WHERE h.event_id = of_event AND h.held_until <= clock;
+    held := held_seats(of_event, clock);
+    free := least(e.capacity - e.seats_taken - e.repeated_seats, greatest(e.capacity / 4, 1)) - held;
+    IF e.capacity IS NULL OR free <= 0 OR e.waiting_parties > 0 AND NOT e.allow_smaller_parties_first THEN
+        RETURN;
+    END IF;
+    FOR one IN
+        SELECT a.id, a.party_size, a.held_until FROM unnest(acts) WITH ORDINALITY a
+        WHERE a.event_id = of_event AND a.mode = 'pending' AND a.held_until > clock ORDER BY a.ordinality
+    LOOP
+        IF one.party_size <= free THEN
+            INSERT INTO seat_holds (event_id, attendance_id, seats, held_until) VALUES (of_event, one.id, one.party_size, one.held_until);
+            free := free - one.party_size;
+        END IF;
+    END LOOP;
+END $$;
+
 -- Writes a batch of registrations: people, attendances, seats, counts, mail and idempotency rows in one commit.
--- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for submit_signatures.
+-- Outcomes: the attendance's state, 'held' of a pending one that holds seats, or 'replayed' | 'mismatch' as for submit_signatures.
 CREATE OR REPLACE FUNCTION submit_attendances(acts attendance_submission[], clock timestamptz) RETURNS TABLE (submission_id uuid, attendance_id uuid, person_ref uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
@@ -265,7 +306,10 @@ BEGIN
         FROM theirs x WHERE x.state = 'pending'
     ) old WHERE old.id = s.id AND old.place BETWEEN 200 AND old.most - 1 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
-    FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.mode <> 'pending' ORDER BY 1 LOOP
+    FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.mode <> 'pending' OR a.held_until > clock ORDER BY 1 LOOP
+        IF EXISTS (SELECT FROM unnest(acts) a WHERE a.event_id = of_event AND a.held_until > clock) THEN
+            PERFORM hold_seats(of_event, acts, clock);
+        END IF;
         PERFORM allocate_seats(of_event,
             (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.mode <> 'pending'),
             (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event), clock,
@@ -286,8 +330,9 @@ BEGIN
             AND o.created_at >= date_trunc('day', a.created_at, 'UTC')));
 
     RETURN QUERY
-        SELECT a.id, a.id, CASE WHEN a.mode = 'vouched' THEN n.person_id END, n.state
-        FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
+        SELECT a.id, a.id, CASE WHEN a.mode = 'vouched' THEN n.person_id END,
+               CASE WHEN h.attendance_id IS NULL THEN n.state ELSE 'held' END
+        FROM unnest(acts) a JOIN attendances n ON n.id = a.id LEFT JOIN seat_holds h ON h.event_id = a.event_id AND h.attendance_id = a.id;
 END $$;
 
 -- Copies the end of an event and its time zone to its action: one index finds what of a campaign has not ended, and

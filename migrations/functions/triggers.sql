@@ -35,8 +35,8 @@ CREATE OR REPLACE TRIGGER petition_deliveries_changed AFTER INSERT OR UPDATE OR 
 CREATE OR REPLACE TRIGGER events_end AFTER INSERT OR UPDATE OF over_at, timezone ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
 -- Not for seats_taken, repeated_seats, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
 CREATE OR REPLACE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,
-    region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, dropped_sessions, interpretation, capacity, waitlist,
-    published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+    region, postal_code, country, map_url, accessibility, instructions, joining, joining_opens_minutes, contacts, sessions, dropped_sessions, interpretation, capacity,
+    waitlist, published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
 
 -- mail
 CREATE OR REPLACE TRIGGER emails_settled_inserted AFTER INSERT ON emails_settled REFERENCING NEW TABLE AS new_mails

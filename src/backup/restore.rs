@@ -272,7 +272,7 @@ async fn make_safe(kernel: &Arc<Kernel>, verified: &Verified, until: DateTime<Ut
     let set_aside = mail::set_aside(&mut tx, verified.manifest.taken_at, until, now).await?;
     let broadcasts = broadcasts::stop_begun(&mut tx, until).await?;
     let letter_actions = letters::stop_releasing(&mut tx, kernel).await?;
-    let dropped = events::stop_announcements(&mut tx).await? + console::drop_retries(&mut tx).await?;
+    let dropped = events::stop_announcements(&mut tx, now).await? + console::drop_retries(&mut tx).await?;
     let reminders = skip_reminders::<petitions::SignatureKind>(kernel, &mut tx, until).await?
         + skip_reminders::<events::AttendanceKind>(kernel, &mut tx, until).await?
         + skip_reminders::<letters::LetterKind>(kernel, &mut tx, until).await?

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use super::{
     mail::EventMailKind,
     ops,
     plan::{Event, Known},
-    store,
+    reminders, store,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -72,7 +72,7 @@ impl Announcement {
         if event.is_called_off() {
             return (!known.called_off).then_some(Self::CalledOff);
         }
-        let changes: Vec<String> = known.changes(&event.plan).iter().map(|change| change.as_str().to_owned()).collect();
+        let changes: Vec<String> = known.changes(event).iter().map(|change| change.as_str().to_owned()).collect();
         let after_all = known.called_off;
         (after_all || !changes.is_empty()).then_some(Self::Changed(Changes { changes, after_all }))
     }
@@ -166,9 +166,10 @@ impl JobKind for AnnouncementJob {
     }
 }
 
-/// Drops what is left of announcements, in a database that was restored: nobody knows whom they reached since. Returns how many
+/// Drops what is left of announcements and reminders, in a database that was restored: nobody knows whom they reached since. Returns how many
 /// events this concerns; organizers tell people anew by changing the event.
-pub async fn stop_announcements(conn: &mut PgConnection) -> Result<usize> {
+pub async fn stop_announcements(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
     store::forget_known(conn).await?;
+    reminders::forget(conn, now).await?;
     Ok(jobs::remove_kind(conn, JOB).await?.len())
 }

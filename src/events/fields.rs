@@ -28,6 +28,11 @@ const MAX_CONTACTS: usize = 10;
 const MAX_SESSIONS: usize = 100;
 const MAX_LANGUAGES: usize = 20;
 const MAX_ADDRESS_LINES: usize = 5;
+const MAX_REMINDERS: usize = 5;
+/// A mail takes its time.
+const MIN_REMINDER_MINUTES: i32 = 5;
+/// A week.
+const MAX_REMINDER_MINUTES: i32 = 10_080;
 
 /// What organizers write of an event beside what all actions have: the same members in POST, PUT and GET.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
@@ -46,8 +51,8 @@ pub struct EventDocument {
     pub capacity: Option<Option<i64>>,
     /// OSDI's location; replaced as a whole.
     pub location: LocationDocument,
-    /// The join link and the like, at most 5,000 characters: mailed to the registered, never on a public page. Shown
-    /// to organizers only.
+    /// What only the registered are told, at most 5,000 characters: mailed to them, never on a public page. Shown to
+    /// organizers only. A join link stands better in `…/joining`, which shows it nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
     /// What it is.
@@ -78,6 +83,14 @@ pub struct EventDocument {
     /// Languages that are interpreted (BCP 47), at most 20.
     #[serde(rename = "muster:interpretation")]
     pub muster_interpretation: Vec<String>,
+    /// Minutes before the first start of each day at which the registered are reminded: at most 5, from 5 to 10,080 (a
+    /// week). A day and an hour, if absent; none, if empty. Shown to organizers only.
+    #[serde(rename = "muster:reminders", skip_serializing_if = "Option::is_none")]
+    pub muster_reminders: Option<Vec<i64>>,
+    /// What the registered are mailed an hour after the end, with the next action; at most 5,000 characters. Nothing, if
+    /// empty. Shown to organizers only.
+    #[serde(rename = "muster:follow_up", skip_serializing_if = "Option::is_none")]
+    pub muster_follow_up: Option<String>,
 }
 
 impl Default for EventDocument {
@@ -98,6 +111,8 @@ impl Default for EventDocument {
             muster_accessibility: String::new(),
             muster_sessions: Vec::new(),
             muster_interpretation: Vec::new(),
+            muster_reminders: None,
+            muster_follow_up: None,
         }
     }
 }
@@ -238,6 +253,8 @@ impl EventDocument {
             muster_accessibility: plan.accessibility.clone(),
             muster_sessions: plan.sessions.iter().map(SessionDocument::of).collect(),
             muster_interpretation: plan.interpretation.clone(),
+            muster_reminders: is_organizer.then(|| plan.reminders.iter().copied().map(i64::from).collect()),
+            muster_follow_up: is_organizer.then(|| plan.follow_up.clone()),
         }
     }
 
@@ -322,6 +339,12 @@ impl EventDocument {
         plan.place = self.location.parse(&mut errors);
         if let Some(text) = self.instructions {
             plan.instructions = Private(errors.text("/instructions", clean_text(&text, 5000)));
+        }
+        if let Some(reminders) = &self.muster_reminders {
+            plan.reminders = parse_reminders(reminders, &mut errors);
+        }
+        if let Some(text) = self.muster_follow_up {
+            plan.follow_up = errors.text("/muster:follow_up", clean_text(&text, 5000));
         }
         plan.accessibility = errors.text("/muster:accessibility", clean_text(&self.muster_accessibility, 2000));
         plan.map_url = errors.text("/muster:map_url", clean_line(&self.muster_map_url, 500));
@@ -463,6 +486,24 @@ fn parse_contact(contact: &Contact, i: usize, errors: &mut FieldErrors) -> Conta
         EmailAddress::parse(&contact.email).map(|e| e.as_str().to_owned())
     };
     Contact { name, phone, email: errors.text(at("email"), email) }
+}
+
+/// Reminders, the longest first.
+fn parse_reminders(input: &[i64], errors: &mut FieldErrors) -> Vec<i32> {
+    let mut reminders = Vec::new();
+    if errors.count("/muster:reminders", input.len(), MAX_REMINDERS) {
+        for (i, minutes) in input.iter().enumerate() {
+            match i32::try_from(*minutes) {
+                Ok(minutes) if (MIN_REMINDER_MINUTES..=MAX_REMINDER_MINUTES).contains(&minutes) => {
+                    reminders.push(minutes)
+                }
+                _ => errors.add(format!("/muster:reminders/{i}"), "out_of_range", "Must lie between 5 and 10080."),
+            }
+        }
+    }
+    reminders.sort_unstable_by(|a, b| b.cmp(a));
+    reminders.dedup();
+    reminders
 }
 
 fn parse_languages(input: &[String], errors: &mut FieldErrors) -> Vec<String> {

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::{
     kind::{ConfirmedAttendance, LoadedAttendance},
     state::{AttendanceState, EventStatus},
-    store,
+    store, tickets,
 };
 use crate::{
     error::Result,
@@ -13,6 +13,7 @@ use crate::{
         Kernel,
         i18n::text,
         links::{Detail, LinkPage, PageLink, Purpose, expired},
+        qr::Qr,
     },
 };
 
@@ -24,6 +25,13 @@ pub const MANAGE_ATTENDANCE: Purpose = Purpose::new(4);
 pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
 /// Purpose of links to what else of the same address waits to be confirmed.
 pub const WAITING_ATTENDANCES: Purpose = Purpose::new(19);
+/// Purpose of the page of somebody who is registered, with the button that joins online.
+pub const JOIN_EVENT: Purpose = Purpose::new(30);
+/// Purpose of the same page for the browser that has just sent the form.
+pub const JOIN_AT_ONCE: Purpose = Purpose::new(31);
+
+/// Side of the picture of a ticket, in pixels.
+const QR_SIDE: u32 = 220;
 
 /// What was typed; the party is the one that counts.
 pub(super) fn details(c: &LoadedAttendance, party_size: i16) -> Vec<Detail> {
@@ -45,14 +53,20 @@ pub(super) fn details(c: &LoadedAttendance, party_size: i16) -> Vec<Detail> {
     details
 }
 
-/// The join link, on the day of the event, for accepted registrations.
-fn join_link(kernel: &Kernel, c: &LoadedAttendance) -> Option<String> {
+/// What only the registered are told, on the day of the event.
+fn instructions(kernel: &Kernel, c: &LoadedAttendance) -> Option<String> {
     let link = &c.parent.plan.instructions.0;
     let shown = !link.is_empty()
         && c.row.state == AttendanceState::Accepted
         && c.parent.is_on(kernel.env.now())
         && c.parent.is_today(kernel.env.now());
     shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
+}
+
+/// The page with the join button, for accepted registrations.
+fn join_page(kernel: &Kernel, c: &LoadedAttendance) -> Option<PageLink> {
+    let can_join = c.parent.has_joining() && c.row.state == AttendanceState::Accepted && c.row.may_join;
+    can_join.then(|| c.page_link(kernel, JOIN_EVENT, "join-page-link"))
 }
 
 fn event_link(c: &LoadedAttendance) -> Vec<PageLink> {
@@ -72,8 +86,15 @@ pub(super) fn closed_page(kernel: &Kernel, c: &LoadedAttendance) -> Option<LinkP
     if !c.is_neutral() {
         let reason = &event.action.state_reason;
         page.lines.extend((event.is_called_off() && !reason.is_empty()).then(|| reason.clone()));
+    }
+    if !event.is_called_off() && c.row.state == AttendanceState::Accepted && !event.plan.follow_up.is_empty() {
+        page.lines.push(event.plan.follow_up.clone());
+        let next = event.action.next.as_ref();
+        page.links.extend(next.map(|next| PageLink { label: next.title.clone(), href: next.path() }));
+    }
+    if !c.is_neutral() {
         page.details = details(c, c.row.party_size);
-        page.links = event_link(c);
+        page.links.extend(event_link(c));
     }
     Some(page)
 }
@@ -93,10 +114,11 @@ pub(super) fn confirmed_page(kernel: &Kernel, confirmed: &ConfirmedAttendance) -
     };
     let mut page = c.text_page("event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);
     page.done = true;
-    page.lines.extend(join_link(kernel, c));
+    page.lines.extend(instructions(kernel, c));
+    page.links.extend(join_page(kernel, c));
     if !c.is_neutral() {
         page.details = details(c, confirmed.kept_party.unwrap_or(c.row.party_size));
-        page.links = event_link(c);
+        page.links.extend(event_link(c));
     }
     page
 }
@@ -112,12 +134,18 @@ pub(super) async fn own_page(kernel: &Kernel, conn: &mut PgConnection, c: &Loade
     }
     let mut page = c.button_page("manage");
     page.danger = true;
-    page.lines.extend(join_link(kernel, c));
+    page.lines.extend(instructions(kernel, c));
+    page.links.extend(join_page(kernel, c));
+    if let Some(code) = tickets::of(kernel, c) {
+        page.qr = Some(Qr::of(&code)?.picture(QR_SIDE, &text(c.locale, "ticket-label")));
+        page.lines.push(text(c.locale, "ticket-line"));
+        page.details.push(Detail { label: text(c.locale, "ticket-label"), value: code });
+    }
     let value = text(c.locale, &format!("event-state-{}", c.row.state.as_str()));
     page.details.push(Detail { label: text(c.locale, "detail-status"), value });
     page.details.extend(details(c, c.row.party_size));
     if !c.is_neutral() {
-        page.links = event_link(c);
+        page.links.extend(event_link(c));
     }
     Ok(page)
 }

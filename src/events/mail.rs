@@ -11,20 +11,30 @@ use super::{
     announcement::Changes,
     ics,
     kind::{AttendanceKind, LoadedAttendance},
-    links::MANAGE_ATTENDANCE,
+    links::{JOIN_EVENT, MANAGE_ATTENDANCE},
     plan::Format,
+    reminders::Reminder,
     state::AttendanceState,
     store::{self, AttendanceRow},
+    tickets,
 };
 use crate::{
     actions::submission::{addressee, load},
     error::Result,
-    kernel::{Kernel, i18n::text, text::EmailAddress},
+    kernel::{
+        Kernel,
+        i18n::{date_time, text},
+        qr::Qr,
+        text::EmailAddress,
+    },
     mail::{
         self, Addressee, Attachment, Class, Composition, DeliveryStatus, Draft, MailKind, MergedWith, QueuedEmail,
         SendBasis,
     },
 };
+
+/// Side of the picture of a ticket, in pixels.
+const TICKET_SIDE: u32 = 400;
 
 /// The kinds of mail about a registration: `emails.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
@@ -44,11 +54,15 @@ pub(super) enum EventMailKind {
     Changed,
     /// Its event was called off.
     CalledOff,
+    /// Its event begins soon.
+    Upcoming,
+    /// Its event is over.
+    FollowUp,
 }
 
 crate::kernel::text_enum!(EventMailKind);
 
-/// Mails of one kind (`emails.refs`: `{"attendance": uuid}`, and [`Changes`]).
+/// Mails of one kind (`emails.refs`: `{"attendance": uuid}`, and [`Changes`] or [`Reminder`]).
 #[derive(Clone, Debug)]
 pub struct EventMail {
     kernel: Arc<Kernel>,
@@ -86,6 +100,7 @@ impl EventMail {
             let holds = match kind {
                 EventMailKind::CancelledByYou => true,
                 EventMailKind::CalledOff => c.parent.is_called_off() && !c.parent.is_over(kernel.env.now()),
+                EventMailKind::FollowUp => c.parent.has_follow_up(kernel.env.now()),
                 _ => c.parent.is_on(kernel.env.now()),
             };
             Ok(holds.then_some((c, kind)))
@@ -114,7 +129,9 @@ impl EventMail {
             row = active;
         }
         let holds = match kind {
-            EventMailKind::Registered | EventMailKind::Promoted => row.state == AttendanceState::Accepted,
+            EventMailKind::Registered | EventMailKind::Promoted | EventMailKind::Upcoming | EventMailKind::FollowUp => {
+                row.state == AttendanceState::Accepted
+            }
             EventMailKind::Waitlisted => row.state == AttendanceState::Waitlisted,
             EventMailKind::Declined => row.state == AttendanceState::Declined,
             EventMailKind::CancelledByYou => row.state == AttendanceState::Cancelled,
@@ -125,8 +142,12 @@ impl EventMail {
 
     async fn write_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let drafts = self.find(emails).await?.into_iter().zip(emails).map(|(found, email)| {
-            let changes = Changes::of_mail(email)?;
+            let news = News::of_mail(email)?;
+            let now = self.kernel.env.now();
             Ok(found?.and_then(|(c, kind)| {
+                if news.reminder.is_some_and(|reminder| !reminder.is_of_use(&c.parent, now)) {
+                    return None;
+                }
                 // without confirmation the address may have been typed by somebody else
                 let is_first = matches!(
                     self.kind,
@@ -135,24 +156,27 @@ impl EventMail {
                 let is_unrequested = is_first && !c.action().confirms;
                 let basis = if is_unrequested { c.first_contact(MergedWith::Same) } else { SendBasis::Transactional };
                 let to = c.address()?;
-                Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind, changes) })
+                Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind, news) })
             }))
         });
-        mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind, changes), to| {
-            self.write(&c, kind, &changes, to)
+        mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind, news), to| {
+            self.write(&c, kind, &news, to)
         })
         .await
     }
 
-    fn write(&self, c: &LoadedAttendance, kind: EventMailKind, changes: &Changes, to: EmailAddress) -> Composition {
+    fn write(&self, c: &LoadedAttendance, kind: EventMailKind, news: &News, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, c.action());
         let has_place = match kind {
-            EventMailKind::Registered | EventMailKind::Promoted => true,
+            EventMailKind::Registered | EventMailKind::Promoted | EventMailKind::Upcoming => true,
             EventMailKind::Changed => c.row.state == AttendanceState::Accepted,
             _ => false,
         };
-        // calendars remove what was called off when they read its file
-        let ics = (has_place || kind == EventMailKind::CalledOff) && !action.protected;
+        // calendars remove what was called off when they read its file, and know of what they are reminded
+        let is_entry = (has_place && kind != EventMailKind::Upcoming) || kind == EventMailKind::CalledOff;
+        let ics = is_entry && !action.protected;
+        let joins = has_place && c.parent.has_joining() && c.row.may_join;
+        let follow_up = c.parent.plan.follow_up.as_str();
         let page = context! {
             // only for accepted registrations
             join_link_text => if has_place { c.parent.plan.instructions.0.as_str() } else { "" },
@@ -160,14 +184,26 @@ impl EventMail {
             vouched => c.row.vouched,
             manage_url => c.link(kernel, MANAGE_ATTENDANCE),
             kept => (self.kind == EventMailKind::Declined && kind != self.kind).then_some(c.row.party_size),
-            changes => changes.changes.clone(),
-            after_all => changes.after_all,
+            ticket => if has_place { tickets::of(kernel, c) } else { None },
+            join_url => if joins { c.link(kernel, JOIN_EVENT) } else { String::new() },
+            changes => news.changes.changes.clone(),
+            after_all => news.changes.after_all,
+            starts => news.reminder.map(|reminder| date_time(c.locale, reminder.starts_at, c.parent.plan.zone)),
+            follow_up => if kind == EventMailKind::FollowUp { follow_up } else { "" },
+            next => action.next.as_ref().map(|next| context! { title => next.title.as_str(), url => kernel.url(&next.path()) }),
             format => (c.parent.plan.format != Format::InPerson).then(|| text(c.locale, &format!("event-format-{}", c.parent.plan.format.as_str()))),
             reason => action.state_reason.as_str(),
             has_place,
             ics,
         };
         let Some(mut composed) = c.compose(kernel, kind.as_str(), to, page)? else { return Ok(None) };
+        if has_place && let Some(code) = tickets::of(kernel, c) {
+            composed.attachments.push(Attachment {
+                name: "ticket.svg".to_owned(),
+                content_type: "image/svg+xml".to_owned(),
+                body: Qr::of(&code)?.picture(TICKET_SIDE, &code).into_bytes(),
+            });
+        }
         if ics {
             let body =
                 ics::calendar(&c.parent, c.locale, &kernel.settings.mail.from_domain, &kernel.url(&action.path()));
@@ -178,6 +214,18 @@ impl EventMail {
             });
         }
         Ok(Some(composed))
+    }
+}
+
+/// What a mail says is new: its `refs` besides the registration.
+struct News {
+    changes: Changes,
+    reminder: Option<Reminder>,
+}
+
+impl News {
+    fn of_mail(email: &QueuedEmail) -> Result<Self> {
+        Ok(Self { changes: Changes::of_mail(email)?, reminder: Reminder::of_mail(email)? })
     }
 }
 

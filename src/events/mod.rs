@@ -9,8 +9,11 @@
 //! [`mail`] composes the mails, [`ics`] the calendar files. [`plan`] is the event beyond its action, [`fields`] and
 //! [`times`] its document in the API, [`state`] the states.
 //!
-//! Not public: the number of registrations (the public sees open, waitlist or closed), and the join link
-//! (`instructions`), which is mailed to accepted registrations and shown on their page on the day of the event.
+//! [`joining`] is how an event is joined online, [`gatherings`] when people meet at it, and [`reminders`] what they are mailed
+//! before and after.
+//!
+//! Not public: the number of registrations (the public sees open, waitlist or closed), what is mailed to accepted registrations
+//! only and shown on their page on the day of the event (`instructions`), and the join link, which nothing shows.
 
 mod announcement;
 mod api;
@@ -18,26 +21,32 @@ mod batch;
 mod confirmation;
 mod counts;
 mod fields;
+mod gatherings;
 mod ics;
+mod joining;
 mod kind;
 mod links;
 mod mail;
 mod ops;
 mod pages;
 mod plan;
+mod reminders;
 mod rrule;
 mod state;
 mod store;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod times;
 
 pub use announcement::stop_announcements;
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
 pub use kind::{AttendanceKind, ConfirmedAttendance};
-pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE, WAITING_ATTENDANCES};
+pub use links::{
+    CONFIRM_ATTENDANCE, JOIN_AT_ONCE, JOIN_EVENT, MANAGE_ATTENDANCE, REJECT_ATTENDANCE, WAITING_ATTENDANCES,
+};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
@@ -48,7 +57,7 @@ pub use submission::{Events, NewAttendance, VouchedAttendance};
 
 use std::time::Duration;
 
-use self::announcement::AnnouncementJob;
+use self::{announcement::AnnouncementJob, reminders::ReminderJob};
 use crate::{
     actions,
     campaigns::Confirmation,
@@ -81,6 +90,9 @@ pub fn register_mail(events: &Events, records: &AllRecords, kinds: &mut MailKind
 /// Registers the handlers of this slice's mailed links.
 pub fn register_links(events: &Events, records: &AllRecords, purposes: &mut LinkHandlers) {
     actions::submission::register_links(&events.submissions, records, purposes);
+    for handler in joining::link_handlers(&events.kernel) {
+        purposes.register(handler);
+    }
 }
 
 /// Registers the background jobs of this slice.
@@ -88,6 +100,8 @@ pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
     let kernel = &events.kernel;
     let about = "mails those who are registered or wait what has changed, or that the event was called off";
     jobs.add_queue(AnnouncementJob(kernel.clone()), about, "2,000 registrations");
+    let about = "reminds those who are registered before each start, and writes to them after the end";
+    jobs.add_queue(ReminderJob(kernel.clone()), about, "2,000 registrations");
     let promote = JobInfo::tick(
         "promote_waitlists",
         Stage::Change,

@@ -14,6 +14,7 @@ use super::{
     fields::{EventDocument, NewEvent, require_date, set_dates},
     mail::EventMailKind,
     plan::Event,
+    reminders,
     state::AttendanceState,
     store::{self, ATTENDANCES, AttendanceRow},
 };
@@ -61,7 +62,9 @@ pub async fn create_event(
 ) -> Result<()> {
     new.plan.identify_sessions([].iter(), || kernel.env.id());
     campaigns::create_action(conn, kernel, organization, id, &new.action).await?;
-    store::insert(conn, id, &new.plan).await
+    store::insert(conn, id, &new.plan, kernel.env.now()).await?;
+    let event = store::event(conn, id).await?;
+    reminders::schedule(conn, kernel, None, &event).await
 }
 
 /// Changes an event, which was read under both its locks. Those who are registered or wait are told when it moves
@@ -123,6 +126,7 @@ async fn after_change(conn: &mut PgConnection, kernel: &Kernel, before: &Event) 
     if before.is_called_off() != after.is_called_off() && after.calendar_sequence == before.calendar_sequence {
         store::raise_sequence(conn, after.action.id).await?;
     }
+    reminders::schedule(conn, kernel, Some(before), &after).await?;
     announce(conn, kernel, before, &after).await
 }
 

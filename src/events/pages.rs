@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     ics,
     kind::{AttendanceKind, AttendanceSubmissions},
+    links::JOIN_AT_ONCE,
     plan::Event,
     state::EventStatus,
     submission::{Events, NewAttendance, access_needs, interpretation, party_size},
@@ -112,7 +113,7 @@ impl ActionPage for Events {
                 sessions => Serde(sessions),
                 kind_label => i18n::text(locale, &format!("event-kind-{}", plan.kind.as_str())),
                 format => plan.format.as_str(),
-                private_link => !plan.instructions.0.is_empty(),
+                private_link => !plan.instructions.0.is_empty() || event.has_joining(),
                 status => Serde(status),
                 ics_url => format!("{}.ics", event.action.path()),
                 interpretation_languages => Serde(languages),
@@ -124,7 +125,7 @@ impl ActionPage for Events {
         field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS])
     }
 
-    async fn read(&self, event: &Event, form: &FormInput, locale: LocaleTag, _: Source) -> Result<NewAttendance> {
+    async fn read(&self, event: &Event, form: &FormInput, locale: LocaleTag, from: Source) -> Result<NewAttendance> {
         let mut errors = FieldErrors::default();
         let body = if event.action.protected {
             // a protected event ignores fields that its form does not have
@@ -145,11 +146,17 @@ impl ActionPage for Events {
             access_needs,
             consents: Consents::of_form(form),
             source: form.given("source").map(str::to_owned),
+            from: Some(from),
         }))
     }
 
     async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
-        Events::submit(self, event, new).await
+        self.submit_here(event, new).await.map(|_| ())
+    }
+
+    async fn submit_here(&self, event: &Event, new: NewAttendance) -> Result<Option<String>> {
+        let joins = Events::submit(self, event, new).await?;
+        Ok(joins.map(|id| format!("/t/{}", self.kernel.links.token(JOIN_AT_ONCE, id, 0))))
     }
 
     fn file(&self, event: &Event, extension: &str, visitor: &Visitor) -> Option<Result<Response>> {

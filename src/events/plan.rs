@@ -26,6 +26,9 @@ const MAX_DROPPED: usize = 100;
 /// Duration of an event without an end.
 pub(super) const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
 
+/// Reminders of an event for which nobody chose any: a day and an hour before. Also the column's default.
+const DEFAULT_REMINDERS: [i32; 2] = [1440, 60];
+
 /// `muster:kind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,7 +61,7 @@ pub enum Format {
     /// At a place.
     #[default]
     InPerson,
-    /// By a link that only accepted registrations get.
+    /// By a link to which only accepted registrations get.
     Online,
     /// Both.
     Hybrid,
@@ -66,7 +69,7 @@ pub enum Format {
 
 crate::kernel::text_enum!(Format);
 
-/// A text that is never logged: the join link.
+/// A text that is never logged: what only the registered are told.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private(pub String);
 
@@ -190,6 +193,9 @@ pub struct Plan {
     pub capacity: Option<i32>,
     pub waitlist: bool,
     pub allow_smaller_parties_first: bool,
+    /// Minutes before a start, the longest first.
+    pub reminders: Vec<i32>,
+    pub follow_up: String,
 }
 
 impl Plan {
@@ -213,6 +219,8 @@ impl Plan {
             capacity: None,
             waitlist: true,
             allow_smaller_parties_first: false,
+            reminders: DEFAULT_REMINDERS.to_vec(),
+            follow_up: String::new(),
         }
     }
 
@@ -281,6 +289,12 @@ pub struct Event {
     pub published_status: SeatStatus,
     /// iCalendar's SEQUENCE.
     pub calendar_sequence: i32,
+    /// What its registered join with online, sealed: see `joining`.
+    pub joining: Option<Vec<u8>>,
+    /// How long before each start they can join.
+    pub joining_opens: TimeDelta,
+    /// Reminders that were due until then are queued, or of no use any more.
+    pub reminded_until: DateTime<Utc>,
     /// What those who are registered know of it, until they are told of a change; `None`: they know it as it is.
     pub known: Option<Known>,
     /// Calendar entries that were public and are no longer part of it: its files say that they are cancelled.
@@ -299,6 +313,8 @@ pub struct Known {
     place: Venue,
     instructions: Private,
     sessions: Vec<Session>,
+    #[serde(default)]
+    has_joining: bool,
 }
 
 impl Known {
@@ -314,6 +330,7 @@ impl Known {
             place: plan.place,
             instructions: plan.instructions,
             sessions: plan.sessions,
+            has_joining: event.has_joining(),
         }
     }
 
@@ -323,9 +340,9 @@ impl Known {
         Self { called_off: true, ..self }
     }
 
-    /// What of a plan is other than known.
-    pub fn changes(&self, plan: &Plan) -> Vec<PlanChange> {
-        let known = self.clone();
+    /// What of an event is other than known. A join link that is replaced is none: the button leads to the new one.
+    pub fn changes(&self, event: &Event) -> Vec<PlanChange> {
+        let (known, plan) = (self.clone(), &event.plan);
         let known = Plan {
             starts_at: known.starts_at,
             ends_at: known.ends_at,
@@ -336,12 +353,16 @@ impl Known {
             sessions: known.sessions,
             ..plan.clone()
         };
-        known.changes(plan)
+        let mut changes = known.changes(plan);
+        if event.has_joining() && !self.has_joining && !changes.contains(&PlanChange::Join) {
+            changes.push(PlanChange::Join);
+        }
+        changes
     }
 
     /// Is the event as it is known?
     pub fn is_of(&self, event: &Event) -> bool {
-        self.called_off == event.is_called_off() && self.changes(&event.plan).is_empty()
+        self.called_off == event.is_called_off() && self.changes(event).is_empty()
     }
 }
 

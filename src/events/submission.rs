@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
         cache::Cache,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey, KeyClaim},
+        rate_limit::Source,
         text::{LocaleTag, clean_text},
         vault::Vault,
     },
@@ -48,6 +49,8 @@ pub struct NewAttendance {
     pub consents: Consents,
     /// The source word as typed.
     pub source: Option<String>,
+    /// Where the form came from: limits the seats that are held from there. `None`: it holds none.
+    pub from: Option<Source>,
 }
 
 /// Checks a party size. A party larger than the capacity is refused here, and declined in `allocate_seats` if the
@@ -172,11 +175,12 @@ impl Events {
         Ok(())
     }
 
-    /// A public registration. The result says nothing about the person; callers give everybody the same answer.
+    /// A public registration. The result says nothing about the person; callers give everybody the same answer. While the
+    /// event can be joined at once and seats are free, it is the id with which this browser joins.
     ///
     /// # Errors
     /// `unavailable` when it was not written.
-    pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
+    pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<Option<Uuid>> {
         let action = &event.action;
         self.kernel.utf8_addresses.check(&new.person.email)?;
         let vault = action.open_vault(&self.kernel).await?;
@@ -185,7 +189,18 @@ impl Events {
         let submission = self
             .prepare(event, &vault, &new, SubmissionContext { person_id, person_sealed: None, mode, idempotency: None })
             .await?;
-        self.group_commit.submit(submission).await.map(|_| ())
+        let result = self.group_commit.submit(submission).await?;
+        let has_seats = event.plan.capacity.is_none() || result.outcome == AttendanceOutcome::Held;
+        Ok(event.joinable_at_once(self.kernel.env.now()).filter(|_| has_seats).map(|_| result.attendance_id))
+    }
+
+    /// Until when a registration holds its seats while it is pending: as long as the browser that sent it can have joined.
+    fn held_until(&self, event: &Event, new: &NewAttendance) -> Option<DateTime<Utc>> {
+        event.plan.capacity?;
+        let gathering = event.joinable_at_once(self.kernel.env.now())?;
+        let seats = u32::try_from(new.party_size).ok()?;
+        let is_admitted = self.kernel.rate_limiter.admit_hold(new.from?, event.action.id, seats);
+        is_admitted.then_some(gathering.ends_at)
     }
 
     /// A registration vouched for by an organizer: takes effect at once.
@@ -336,6 +351,7 @@ impl Events {
             created_at,
             confirm_expires_at: (context.mode == SubmissionMode::Pending)
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            held_until: if context.mode == SubmissionMode::Pending { self.held_until(event, new) } else { None },
             email_id: Some(env.recorded_id(protected)),
             organization_id: action.organization_id,
             protected,

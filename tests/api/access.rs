@@ -95,6 +95,11 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/events/{id}", NoToken),
     ("PUT", "/api/v1/events/{id}", EDIT),
     ("DELETE", "/api/v1/events/{id}", EDIT),
+    ("GET", "/api/v1/events/{id}/door", Scopes(&["events:checkin"])),
+    ("POST", "/api/v1/events/{id}/door", Scopes(&["events:checkin"])),
+    ("GET", "/api/v1/events/{id}/joining", EDIT),
+    ("PUT", "/api/v1/events/{id}/joining", EDIT),
+    ("DELETE", "/api/v1/events/{id}/joining", EDIT),
     ("GET", "/api/v1/events/{id}/attendances", READ),
     ("POST", "/api/v1/events/{id}/attendances", NoTokenOr(&["contacts:write"])),
     ("GET", "/api/v1/events/{id}/attendances/{attendance}", READ),
@@ -226,12 +231,13 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/updates/{id}", NoToken),
 ];
 
-pub const SCOPES: [&str; 8] = [
+pub const SCOPES: [&str; 9] = [
     "actions:read",
     "actions:write",
     "contacts:read",
     "contacts:write",
     "contacts:export",
+    "events:checkin",
     "letters:golive",
     "mail:manage",
     "audit:read",
@@ -597,9 +603,19 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             _ => &of_token,
         };
         let get = async |path: &str| call(&app, &Method::GET, path, caller, None).await;
-        let whole = ["/exports", "/summary", "/integrity", "/faults.csv", "/retention", "/profile", "/organization"]
-            .iter()
-            .any(|name| template.ends_with(name));
+        let whole = [
+            "/joining",
+            "/door",
+            "/exports",
+            "/summary",
+            "/integrity",
+            "/faults.csv",
+            "/retention",
+            "/profile",
+            "/organization",
+        ]
+        .iter()
+        .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             get(&format!("{path}?nonsense=1")).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {

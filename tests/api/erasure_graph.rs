@@ -35,7 +35,7 @@ enum Fate {
 use Fate::{Emptied, Hashed, RowGoes, Stays};
 
 /// Every column of ids, bytes or JSON without a foreign key that can lead to a person, and what erasure does with it.
-const LEADS: [(&str, Fate); 51] = [
+const LEADS: [(&str, Fate); 53] = [
     ("people.id", RowGoes),
     ("people.email_index", RowGoes),
     ("people.sealed", RowGoes),
@@ -53,6 +53,8 @@ const LEADS: [(&str, Fate); 51] = [
     ("signature_signals.domain_tag", RowGoes),
     ("attendances.id", RowGoes),
     ("attendances.sealed", RowGoes),
+    ("seat_holds.attendance_id", RowGoes),
+    ("event_join_marks.mark", Hashed),
     ("letters.id", RowGoes),
     ("letters.sealed", RowGoes),
     ("outreaches.id", RowGoes),
@@ -92,7 +94,7 @@ const LEADS: [(&str, Fate); 51] = [
 
 /// All other columns of these types: of actions, offices, organizers, mail lanes, jobs, keys, secrets. What organizers publish
 /// (contacts of an event, quotes) is theirs to change.
-const OTHERS: [&str; 84] = [
+const OTHERS: [&str; 86] = [
     "action_count_deltas.action_id",
     "action_state_changes.id",
     "actions.id",
@@ -114,7 +116,9 @@ const OTHERS: [&str; 84] = [
     "emails.claim_token",
     "emails.organization_id",
     "events.contacts",
+    "event_walk_ins.device",
     "events.dropped_sessions",
+    "events.joining",
     "events.known",
     "events.sessions",
     "images.bytes",
@@ -311,6 +315,7 @@ async fn everything(app: &TestApp, token: &str) -> Uuid {
     app.mail().await;
     app.tick().await;
     run(app, "INSERT INTO people_to_rewrite SELECT id FROM people").await;
+    run(app, "INSERT INTO seat_holds SELECT event_id, id, 1, now() + interval '1 hour' FROM attendances").await;
     // three files: one is half read, one is not begun, one was tried
     let half_read = upload(app, token, file(420)).await;
     start(app, token, &half_read, false).await;

@@ -28,7 +28,7 @@ use crate::harness::{Reply, TestApp, signer};
 
 /// Lines of the log, for the thread that holds the guard.
 #[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -42,7 +42,7 @@ impl Write for Captured {
 
 impl Captured {
     /// Begins to capture what this thread logs, in the form of production.
-    fn begin(filter: &str, access_lines_per_second: u32) -> (Self, Guard) {
+    pub fn begin(filter: &str, access_lines_per_second: u32) -> (Self, Guard) {
         let captured = Self::default();
         let writer = captured.clone();
         let settings = Log { filter: filter.to_owned(), format: LogFormat::Json, access_lines_per_second };
@@ -53,7 +53,7 @@ impl Captured {
         (captured, Guard { _default: set_default(&dispatch), _second: second })
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -77,7 +77,7 @@ impl Captured {
 }
 
 /// Ends the capture when dropped.
-struct Guard {
+pub struct Guard {
     _default: DefaultGuard,
     _second: Dispatch,
 }

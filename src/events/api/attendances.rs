@@ -117,6 +117,13 @@ pub(super) struct AttendanceDocument {
     /// What the person needs to take part, at most 1,000 characters, or "". Needs `contacts:read` to be shown.
     #[serde(default, rename = "muster:access_needs", skip_serializing_if = "Option::is_none")]
     pub muster_access_needs: Option<String>,
+    /// May it join online, where that is possible? `false` takes the join link away from it.
+    #[serde(default = "may_join", rename = "muster:may_join")]
+    pub muster_may_join: bool,
+}
+
+const fn may_join() -> bool {
+    true
 }
 
 /// The member `status` of a PUT.
@@ -190,6 +197,7 @@ impl AttendanceResource {
                 muster_party_size: new.party_size.into(),
                 muster_interpretation: Some(new.interpretation.clone()),
                 muster_access_needs: Some(new.access_needs.clone()),
+                muster_may_join: true,
             },
             created_date: kernel.env.now(),
             modified_date: kernel.env.now(),
@@ -213,6 +221,7 @@ async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &A
         muster_party_size: row.party_size.into(),
         muster_interpretation: None,
         muster_access_needs: None,
+        muster_may_join: row.may_join,
     };
     let mut resource = AttendanceResource {
         identifiers: identifiers(row.id),
@@ -342,8 +351,8 @@ fn parse_attendance(event: &Event, person: &PersonBody, body: NewAttendanceBody)
     if !errors.is_empty() {
         return Err(Error::Fields(errors));
     }
-    let consents = body.muster_consents.cleaned();
-    Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
+    let (consents, source) = (body.muster_consents.cleaned(), body.referrer_data.source);
+    Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source, from: None })
 }
 
 /// Registers. Without a token this is the public act, with the same answer for everybody; with one the organizer
@@ -386,7 +395,7 @@ pub(super) async fn create_attendance(
     let Some(actor) = actor else {
         events.ensure_open(&event)?;
         kernel.rate_limiter.admit(source, Proof::of_body(challenge.as_deref()), false).await?;
-        events.submit(&event, new).await?;
+        events.submit(&event, NewAttendance { from: Some(source), ..new }).await?;
         return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &event.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
@@ -473,6 +482,7 @@ pub(super) async fn update_attendance(
         muster_party_size: row.party_size.into(),
         muster_interpretation: Some(payload.interpretation.clone()),
         muster_access_needs: Some(payload.access_needs.clone()),
+        muster_may_join: row.may_join,
     };
     let after: AttendanceDocument = patch.apply(&before)?;
     if after == before {
@@ -488,6 +498,9 @@ pub(super) async fn update_attendance(
     }
     if after.muster_party_size != before.muster_party_size {
         ops::resize(&mut tx, kernel, &event, &row, party_size(&event, after.muster_party_size).map_err(field)?).await?;
+    }
+    if after.muster_may_join != before.muster_may_join {
+        store::set_may_join(&mut tx, id, after.muster_may_join).await?;
     }
     if row.sealed.is_some() {
         store::replace_sealed(&mut tx, id, &vault.seal(&kernel.env, ATTENDANCES, id, &payload)).await?;

@@ -4,7 +4,9 @@
 //! shown to the organization's own tokens only.
 
 mod attendances;
+mod door;
 mod events;
+mod joining;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -22,6 +24,8 @@ pub fn router() -> OpenApiRouter<Events> {
         .merge(actions::api::router(Kind::Event))
         .routes(routes!(events::list_events, events::create_event))
         .routes(routes!(events::get_event, events::update_event, events::delete_event))
+        .routes(routes!(joining::get_joining, joining::update_joining, joining::delete_joining))
+        .routes(routes!(door::get_door, door::update_door))
         .routes(routes!(attendances::list_attendances, attendances::create_attendance))
         .routes(routes!(attendances::get_attendance, attendances::update_attendance, attendances::delete_attendance))
 }

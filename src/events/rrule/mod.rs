@@ -363,6 +363,13 @@ pub(super) fn last_day(rule: &str, starts_at: DateTime<Utc>, zone: Zone) -> Opti
     rule.days(starts_at, zone).take_while(|day| rule.end != End::Never || *day < year).last()
 }
 
+/// The days on which a rule falls until a time, for a first session at this time.
+pub(super) fn days_until(rule: &str, starts_at: DateTime<Utc>, zone: Zone, until: DateTime<Utc>) -> Vec<NaiveDate> {
+    let Ok(rule) = Rule::parse(rule, zone) else { return Vec::new() };
+    let last = until.with_timezone(&zone).date_naive();
+    rule.days(starts_at, zone).take_while(|day| *day <= last).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -62,6 +62,8 @@ pub struct AttendanceRow {
     pub link_generation: i16,
     pub confirm_expires_at: Option<DateTime<Utc>>,
     pub vouched: bool,
+    pub may_join: bool,
+    pub checked_in_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
@@ -76,7 +78,7 @@ pub(crate) async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Opti
 pub(crate) async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, may_join, checked_in_at, created_at, accepted_at, ended_at
          FROM attendances WHERE id = ANY ($1)"#,
         ids
     )
@@ -143,7 +145,13 @@ pub(crate) async fn active_of_person(conn: &mut PgConnection, person: Uuid) -> R
 
 /// Deletes the registrations of a person; none has a seat.
 pub(crate) async fn delete_of_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM attendances WHERE person_id = $1", person).execute(conn).await?;
+    sqlx::query!(
+        "WITH deleted AS (DELETE FROM attendances WHERE person_id = $1 RETURNING event_id, id)
+         DELETE FROM seat_holds h USING deleted d WHERE h.event_id = d.event_id AND h.attendance_id = d.id",
+        person
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -187,7 +195,7 @@ pub(crate) async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result
 pub(crate) async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>, sqlx::Error> {
     sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, may_join, checked_in_at, created_at, accepted_at, ended_at
          FROM attendances WHERE id = ANY ($1) ORDER BY id FOR UPDATE"#,
         ids
     )
@@ -199,7 +207,7 @@ pub(crate) async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> R
 pub(crate) async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, created_at, accepted_at, ended_at
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, vouched, may_join, checked_in_at, created_at, accepted_at, ended_at
          FROM attendances WHERE event_id = $1 AND person_id = $2 AND state IN ('accepted', 'waitlisted')"#,
         event,
         person
@@ -274,6 +282,12 @@ pub(crate) async fn replace_sealed(conn: &mut PgConnection, id: Uuid, sealed: &[
     Ok(replaced.rows_affected() == 1)
 }
 
+/// Gives the join link to a registration, or takes it away.
+pub(crate) async fn set_may_join(conn: &mut PgConnection, id: Uuid, may_join: bool) -> Result<()> {
+    sqlx::query!("UPDATE attendances SET may_join = $2 WHERE id = $1", id, may_join).execute(conn).await?;
+    Ok(())
+}
+
 /// Erases the sealed content of those of these registrations that were declined.
 pub(crate) async fn erase_declined(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("UPDATE attendances SET sealed = NULL WHERE id = ANY ($1) AND state = 'declined'", ids)
@@ -284,7 +298,13 @@ pub(crate) async fn erase_declined(conn: &mut PgConnection, ids: &[Uuid]) -> Res
 
 /// Deletes a pending registration ("this was not me").
 pub(crate) async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM attendances WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
+    sqlx::query!(
+        "WITH deleted AS (DELETE FROM attendances WHERE id = $1 AND state = 'pending' RETURNING event_id, id)
+         DELETE FROM seat_holds h USING deleted d WHERE h.event_id = d.event_id AND h.attendance_id = d.id",
+        id
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -301,22 +321,45 @@ pub(crate) async fn parties_kept(conn: &mut PgConnection, ids: &[Uuid]) -> Resul
     Ok(rows.into_iter().map(|row| (row.id, row.party_size)).collect())
 }
 
-/// Those that are registered or wait among the next `most` registrations after an id, and the last id that was read if there may be
-/// more.
+/// Those with this state or that among the next `most` registrations after an id, and the last id that was read if there may be more.
+async fn with_states_after(
+    conn: &mut PgConnection,
+    event: Uuid,
+    states: &[AttendanceState],
+    after: Uuid,
+    most: i64,
+) -> Result<(Vec<Uuid>, Option<Uuid>)> {
+    let states: Vec<String> = states.iter().map(|state| state.as_str().to_owned()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT id, state = ANY ($4) AS "matches!" FROM attendances WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+        event,
+        after,
+        most,
+        &states
+    )
+    .fetch_all(conn)
+    .await?;
+    let next = rows.last().filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read >= most)).map(|row| row.id);
+    Ok((rows.into_iter().filter(|row| row.matches).map(|row| row.id).collect(), next))
+}
+
+/// Those that are registered or wait.
 pub(crate) async fn active_after(
     conn: &mut PgConnection,
     event: Uuid,
     after: Uuid,
     most: i64,
 ) -> Result<(Vec<Uuid>, Option<Uuid>)> {
-    let rows = sqlx::query!(
-        r#"SELECT id, state IN ('accepted', 'waitlisted') AS "active!" FROM attendances WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
-        event,
-        after,
-        most
-    )
-    .fetch_all(conn)
-    .await?;
-    let next = rows.last().filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read >= most)).map(|row| row.id);
-    Ok((rows.into_iter().filter(|row| row.active).map(|row| row.id).collect(), next))
+    let states = [AttendanceState::Accepted, AttendanceState::Waitlisted];
+    with_states_after(conn, event, &states, after, most).await
+}
+
+/// Those that are registered.
+pub(crate) async fn accepted_after(
+    conn: &mut PgConnection,
+    event: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<(Vec<Uuid>, Option<Uuid>)> {
+    with_states_after(conn, event, &[AttendanceState::Accepted], after, most).await
 }

@@ -1,6 +1,6 @@
 //! The table `events`: the columns of an event beyond its action.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
                 instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
                 waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence,
-                known AS "known: Json<Known>", dropped_sessions AS "dropped_sessions: Json<Vec<Session>>"
+                joining, joining_opens_minutes, reminders, reminded_until, follow_up, known AS "known: Json<Known>", dropped_sessions AS "dropped_sessions: Json<Vec<Session>>"
          FROM events WHERE id = $1"#,
         action.id
     )
@@ -70,6 +70,8 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         capacity: row.capacity,
         waitlist: row.waitlist,
         allow_smaller_parties_first: row.allow_smaller_parties_first,
+        reminders: row.reminders,
+        follow_up: row.follow_up,
     };
     Ok(Event {
         action,
@@ -77,6 +79,9 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         seats_taken: row.seats_taken,
         published_status: row.published_status,
         calendar_sequence: row.calendar_sequence,
+        joining: row.joining.map(Into::into),
+        joining_opens: TimeDelta::minutes(row.joining_opens_minutes.into()),
+        reminded_until: row.reminded_until,
         known: row.known.map(|known| known.0),
         dropped_sessions: row.dropped_sessions.0,
     })
@@ -129,13 +134,14 @@ pub(crate) async fn list(
 }
 
 /// Inserts the `events` row of a new event.
-pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()> {
+pub(crate) async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO events (id, starts_at, ends_at, timezone, reminded_until) VALUES ($1, $2, $3, $4, $5)",
         id,
         plan.starts_at,
         plan.ends_at,
-        plan.zone.name()
+        plan.zone.name(),
+        now
     )
     .execute(&mut *conn)
     .await?;
@@ -158,7 +164,7 @@ pub(crate) async fn save(
         "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
                            contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, allow_smaller_parties_first = $22,
-                           sessions_end_at = $23, dropped_sessions = $24, calendar_sequence = calendar_sequence + $25
+                           sessions_end_at = $23, dropped_sessions = $24, calendar_sequence = calendar_sequence + $25, reminders = $26, follow_up = $27
          WHERE id = $1",
         id,
         plan.kind as EventKind,
@@ -184,7 +190,9 @@ pub(crate) async fn save(
         plan.allow_smaller_parties_first,
         plan.last_end(),
         Json(dropped_sessions) as _,
-        i32::from(!changes.is_empty())
+        i32::from(!changes.is_empty()),
+        &plan.reminders,
+        plan.follow_up
     )
     .execute(conn)
     .await?;
@@ -194,6 +202,38 @@ pub(crate) async fn save(
 /// Raises iCalendar's SEQUENCE, so that calendars take the new copy (RFC 5546, section 2.1.4).
 pub(crate) async fn raise_sequence(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("UPDATE events SET calendar_sequence = calendar_sequence + 1 WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}
+
+/// Replaces how an event is joined online.
+pub(crate) async fn save_joining(
+    conn: &mut PgConnection,
+    id: Uuid,
+    joining: Option<&[u8]>,
+    opens: TimeDelta,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE events SET joining = $2, joining_opens_minutes = $3 WHERE id = $1",
+        id,
+        joining,
+        i32::try_from(opens.num_minutes()).unwrap_or(i32::MAX)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that reminders that were due until then are queued, or are of no use any more.
+pub(crate) async fn save_reminded(conn: &mut PgConnection, id: Uuid, until: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE events SET reminded_until = $2 WHERE id = $1", id, until).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes all reminders that were due until now as sent.
+pub(crate) async fn forget_reminders(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE events SET reminded_until = $1 WHERE reminded_until < $1 AND over_at > $1", now)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

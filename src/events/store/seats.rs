@@ -49,7 +49,19 @@ pub(crate) async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) 
 
 /// Cancels a pending registration and erases what was typed; needs no lock, as it holds no seat. True if it was pending.
 pub(crate) async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL, sealed = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
+    let done = sqlx::query!(
+        "WITH cancelled AS (
+             UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL, sealed = NULL WHERE id = $1 AND state = 'pending'
+             RETURNING event_id, id
+         ), released AS (
+             DELETE FROM seat_holds h USING cancelled c WHERE h.event_id = c.event_id AND h.attendance_id = c.id
+         )
+         SELECT FROM cancelled",
+        id,
+        at
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -101,8 +113,8 @@ pub(crate) async fn publish_seat_status(db: &PgPool, confirmation: Confirmation,
     let mut tx = db.begin().await?;
     force_index_plan(&mut tx).await?;
     let events = sqlx::query!(
-        "UPDATE events e SET published_status = event_status(e)
-         WHERE e.over_at > $2 AND e.published_status <> event_status(e)
+        "UPDATE events e SET published_status = event_status(e, $2)
+         WHERE e.over_at > $2 AND e.published_status <> event_status(e, $2)
            AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
         confirmation.as_str(),
         now

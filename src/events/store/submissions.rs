@@ -23,6 +23,8 @@ pub(crate) struct AttendanceSubmission {
     pub source: Option<String>,
     pub created_at: DateTime<Utc>,
     pub confirm_expires_at: Option<DateTime<Utc>>,
+    /// Until when a pending one holds its seats; `None`: it holds none.
+    pub held_until: Option<DateTime<Utc>>,
     pub email_id: Option<Uuid>,
     pub organization_id: Uuid,
     pub protected: bool,
@@ -45,6 +47,8 @@ pub(crate) enum AttendanceOutcome {
     Cancelled,
     /// There are no seats for it.
     Declined,
+    /// It waits for the owner of the address, and holds its seats for a short time.
+    Held,
     /// The request was executed before, with this idempotency key.
     Replayed,
     /// The idempotency key was used with another request; nothing was written.

@@ -21,13 +21,13 @@ pub(crate) async fn events_to_promote(tx: &mut PgConnection, now: DateTime<Utc>)
     force_index_plan(tx).await?;
     let mut found = sqlx::query_scalar!(
         "SELECT e.id FROM events e
-         WHERE e.over_at > $1 AND (e.capacity IS NULL OR e.seats_taken + e.repeated_seats < e.capacity)
+         WHERE e.over_at > $1 AND (e.capacity IS NULL OR e.seats_taken + e.repeated_seats + held_seats(e.id, $1) < e.capacity)
            AND (SELECT a.state FROM actions a WHERE a.id = e.id) NOT IN ('draft', 'cancelled', 'archived', 'ended')
            AND CASE WHEN e.allow_smaller_parties_first OR e.capacity IS NULL
                THEN EXISTS (SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
-                            AND (e.capacity IS NULL OR w.party_size <= e.capacity - e.seats_taken - e.repeated_seats))
+                            AND (e.capacity IS NULL OR w.party_size <= e.capacity - e.seats_taken - e.repeated_seats - held_seats(e.id, $1)))
                ELSE (SELECT w.party_size FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
-                     AND w.party_size <= e.capacity ORDER BY w.waitlist_position LIMIT 1) <= e.capacity - e.seats_taken - e.repeated_seats END",
+                     AND w.party_size <= e.capacity ORDER BY w.waitlist_position LIMIT 1) <= e.capacity - e.seats_taken - e.repeated_seats - held_seats(e.id, $1) END",
         now
     )
     .fetch_all(tx)

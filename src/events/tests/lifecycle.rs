@@ -87,6 +87,7 @@ impl TestApp {
             access_needs: "ramp".into(),
             consents: Consents { updates: true, ..Consents::default() },
             source: None,
+            from: None,
         }
     }
 

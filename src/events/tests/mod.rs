@@ -79,6 +79,9 @@ pub(super) fn event() -> Event {
         seats_taken: 0,
         published_status: SeatStatus::Open,
         calendar_sequence: 0,
+        joining: None,
+        joining_opens: TimeDelta::minutes(30),
+        reminded_until: at,
         known: None,
         dropped_sessions: Vec::new(),
     }
@@ -148,6 +151,7 @@ impl TestEvent {
             &mut conn,
             event,
             &Plan { capacity: Some(capacity), waitlist, has_date: true, ..Plan::empty(now) },
+            now,
         )
         .await
         .unwrap();
@@ -171,6 +175,7 @@ impl TestEvent {
             source: None,
             created_at: self.now,
             confirm_expires_at: (mode == SubmissionMode::Pending).then(|| self.now + TimeDelta::days(1)),
+            held_until: None,
             email_id: Some(self.env.id()),
             organization_id: self.organization,
             protected: false,
@@ -534,7 +539,7 @@ async fn batch_allocates_seats_like_sequential_submissions(db: PgPool) {
             assert_eq!(event_fixture.parties().await, (model.seated(), model.line()), "{}", told());
             assert_eq!(event_fixture.seats().await, i64::from(model.taken()), "{}", told());
             let status: String =
-                sqlx::query_scalar("SELECT event_status(events) FROM events").fetch_one(&db).await.unwrap();
+                sqlx::query_scalar("SELECT event_status(events, now()) FROM events").fetch_one(&db).await.unwrap();
             assert_eq!(status, model.status(), "{}", told());
             let mut conn = db.acquire().await.unwrap();
             assert!(store::events_to_promote(&mut conn, event_fixture.now).await.unwrap().is_empty(), "{}", told());

@@ -185,8 +185,16 @@ const OWNED: [Owned; 10] = [
     },
     Owned {
         slice: "events",
-        tables: &["events", "attendances"],
-        functions: &["promote_waitlist", "event_status", "allocate_seats", "submit_attendances", "copy_event_end"],
+        tables: &["events", "attendances", "seat_holds", "event_joins", "event_join_marks", "event_walk_ins"],
+        functions: &[
+            "promote_waitlist",
+            "event_status",
+            "held_seats",
+            "hold_seats",
+            "allocate_seats",
+            "submit_attendances",
+            "copy_event_end",
+        ],
     },
     Owned {
         slice: "broadcasts",
