@@ -148,7 +148,6 @@ fn missing(locale: LocaleTag, kind: Kind, action: &Value) -> Vec<String> {
         ],
         Kind::Event => &[
             ("ready-no-place", is_empty("/location/venue") && action["muster:format"] != "online"),
-            ("ready-no-join-link", is_empty("/instructions") && action["muster:format"] != "in_person"),
             ("ready-no-accessibility", is_empty("/muster:accessibility")),
         ],
         Kind::Letter => &[
@@ -188,8 +187,17 @@ pub(super) async fn event(page: Page) -> Result<Response> {
     } else {
         Value::Null
     };
+    let joining = page.get(&format!("/api/v1/events/{id}/joining")).await?;
+    let door = if page.allows(Scope::EventsCheckIn) {
+        page.get(&format!("/api/v1/events/{id}/door")).await?
+    } else {
+        Value::Null
+    };
+    let no_shows = door["expected"].as_i64().zip(door["checked_in"].as_i64()).map(|(all, came)| all - came);
     let template = context! {
         head => head(&page, Kind::Event, &id, &event).await?,
+        door => Serde(&door), no_shows,
+        joining => Serde(&joining), is_online => event["muster:format"] != "in_person",
         facts => Serde(cells(page.visitor.locale, EVENT_FACTS, &event)),
         back => format!("/console/events/{id}"),
         registrations => Serde(&registrations["_embedded"]["osdi:attendances"]),

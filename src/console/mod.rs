@@ -13,6 +13,7 @@ mod api;
 mod api_client;
 mod audit;
 mod dashboard;
+mod door;
 mod exports;
 mod filtered_list;
 mod forms;
@@ -88,6 +89,9 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/petitions/{id}", get(petition::show))
         .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::delivery_sheet))
         .route("/console/events/{id}", get(actions::event))
+        .route("/console/events/{id}/door", get(door::show).post(door::send))
+        .route("/console/events/{id}/door.json", get(door::token))
+        .route("/console/door-worker.js", get(door::worker))
         .route("/console/letters/{id}", get(actions::letter))
         .route("/console/calls/{id}", get(actions::call))
         .route("/console/people", get(people::list))

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod console;
+pub mod door;
 pub mod editors;
 pub mod first_day;
 pub mod forms;

@@ -181,6 +181,10 @@ const EVENT: &[Group] = &[
             field("/muster:waitlist", "form-waitlist", Widget::Flag).initial("true"),
             field("/muster:waitlist_smaller_parties", "form-waitlist-smaller", Widget::Flag),
             field("/instructions", "form-instructions", Widget::Text).hint("form-instructions-hint"),
+            field("/muster:reminders", "form-reminders", Widget::Numbers)
+                .initial("1440, 60")
+                .hint("form-reminders-hint"),
+            field("/muster:follow_up", "form-follow-up", Widget::Text).hint("form-follow-up-hint"),
             field("/muster:accessibility", "form-accessibility", Widget::Text).hint("form-accessibility-hint"),
             field("/muster:interpretation", "form-interpretation", Widget::Lines).hint("form-interpretation-hint"),
         ],
@@ -382,6 +386,30 @@ pub(super) const FORMS: &[Form] = &[
             &[
                 field("/muster:party_size", "form-party-size", Widget::Number),
                 field("/muster:access_needs", "form-access-needs", Widget::Line),
+                field("/muster:may_join", "form-may-join", Widget::Flag),
+            ],
+        )],
+        ..FORM
+    },
+    Form {
+        address: "/console/events/{id}/joining",
+        title: "form-joining",
+        hint: "form-joining-hint",
+        method: "PUT",
+        path: "/api/v1/events/{id}/joining",
+        reads: "/api/v1/events/{id}/joining",
+        then: "/console/events/{id}#joining",
+        back: "/console/events/{id}#joining",
+        removes: ("/api/v1/events/{id}/joining", "form-joining-remove"),
+        groups: &[group(
+            "",
+            &[
+                // empty, they stay as they are
+                field("/muster:join_url", "form-join-url", Widget::Word).hint("form-join-url-hint"),
+                field("/muster:interpretation_url", "form-join-interpretation", Widget::Word),
+                field("/muster:dial_in", "form-join-dial-in", Widget::Word),
+                field("/muster:note", "form-join-note", Widget::Text),
+                field("/muster:opens_minutes", "form-join-opens", Widget::Number),
             ],
         )],
         ..FORM
