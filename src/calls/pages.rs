@@ -37,9 +37,21 @@ pub fn pages(calls: Calls) -> Router {
     action_pages(calls, Router::new())
 }
 
-/// The number after `tel:`.
+/// The number after `tel:`: capitals are keys of the phone, and an extension in small letters is left to the caller.
 fn dialled(phone: &str) -> String {
-    phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    let key = |c: char| match c {
+        'A'..='C' => Some('2'),
+        'D'..='F' => Some('3'),
+        'G'..='I' => Some('4'),
+        'J'..='L' => Some('5'),
+        'M'..='O' => Some('6'),
+        'P'..='S' => Some('7'),
+        'T'..='V' => Some('8'),
+        'W'..='Z' => Some('9'),
+        '+' | '0'..='9' => Some(c),
+        _ => None,
+    };
+    phone.chars().take_while(|c| !c.is_ascii_lowercase()).filter_map(key).collect()
 }
 
 impl ActionPage for Calls {

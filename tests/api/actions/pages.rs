@@ -78,6 +78,7 @@ async fn a_refused_form_comes_back_with_all_its_errors_in_order_and_everything_t
         let wanted: &[&str] = match kind.name {
             "petition" => &["#f-given_name", "#f-email", "#f-answer-work"],
             "event" => &["#f-given_name", "#f-email", "#f-party_size"],
+            "call" => &["#f-email"],
             _ => &["#f-given_name", "#f-email"],
         };
         let listed: Vec<&str> = summary.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
