@@ -89,7 +89,7 @@ mod tests {
     fn repetitions_follow_the_clock_on_the_wall() {
         let camp = camp("FREQ=DAILY;COUNT=10");
         let starts: Vec<String> = camp
-            .gatherings(at("2027-11-06T00:00:00Z"), at("2027-11-09T12:00:00Z"))
+            .gatherings(at("2027-11-05T23:30:00Z"), at("2027-11-09T12:00:00Z"))
             .iter()
             .map(|gathering| gathering.starts_at.format("%d %H:%M").to_string())
             .collect();

@@ -232,7 +232,7 @@ async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
               ('{event}', '{organization}', '{in_vault}', 'event', 'assembly', 'T', now(), now()),
               ('{letter_action}', '{organization}', '{in_vault}', 'letter', 'write', 'T', now(), now());
           INSERT INTO people (id, vault_id, created_at, modified_at) VALUES ('{row}', '{in_vault}', now(), now());
-          INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ('{event}', now(), now(), 'UTC');
+          INSERT INTO events (id, starts_at, ends_at, timezone, reminded_until) VALUES ('{event}', now(), now(), 'UTC', now());
           INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, created_at, accepted_at)
               VALUES ('{row}', '{event}', '{row}', 'accepted', 2, '\x{attending}', now(), now());
           INSERT INTO letter_actions (id) VALUES ('{letter_action}');

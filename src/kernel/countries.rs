@@ -198,7 +198,7 @@ mod tests {
             ("ਕੈਨੇਡਾ", "CA"),
             ("México", "MX"),
             ("UAE", "AE"),
-            ("Congo (DRC)", "CD"),
+            ("DR Congo", "CD"),
             ("Québec", "CA"),
             ("ON", "CA"),
             ("🇨🇦", "CA"),

@@ -169,7 +169,7 @@ mod tests {
         let checked = weekdays("9:00", "17:00").checked("", &mut errors);
         assert!(errors.is_empty(), "{errors:?}");
         assert_eq!((checked.periods[0].opens.as_str(), checked.periods[0].days.len()), ("09:00", 5));
-        let line = &checked.lines(LocaleTag::En)[0];
+        let line = checked.lines(LocaleTag::En)[0].replace('\u{a0}', " ");
         assert!(line.starts_with("Monday, Tuesday, ") && line.contains("and Friday: 9:00 a.m. – 5:00 p.m."), "{line}");
         for wrong in [weekdays("17:00", "09:00"), weekdays("noon", "17:00"), weekdays("", "")] {
             let mut errors = Vec::new();

@@ -81,7 +81,7 @@ async fn full_disk_ends_readiness_until_there_is_room(pool: PgPool) {
     let begun = beats().await;
     until("two further heartbeats", async || (beats().await > begun + 4).then_some(())).await;
     let ready = server.admin("/readyz").await;
-    assert_eq!((ready.status, ready.text().contains("disk is full")), (503, true), "{}", ready.text());
+    assert_eq!((ready.status.as_u16(), ready.text().contains("disk is full")), (503, true), "{}", ready.text());
 
     sqlx::raw_sql("DROP EVENT TRIGGER refused; DROP TRIGGER refused ON signatures").execute(&pool).await.unwrap();
     until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;

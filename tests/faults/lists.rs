@@ -378,8 +378,8 @@ async fn past_actions_are_not_read_by_landing_pages_and_dashboard_nor_idle_ones_
                UPDATE actions SET published_count = 150 WHERE kind = 'petition' AND title = 'Over';
                INSERT INTO petitions (id, breakdowns_due_on) SELECT id, current_date + 30 FROM actions WHERE kind = 'petition' AND title = 'Over';
                INSERT INTO letter_actions (id, live, live_at) SELECT id, true, now() FROM actions WHERE kind = 'letter' AND title = 'Over';
-               INSERT INTO events (id, starts_at, ends_at, timezone)
-               SELECT id, created_at - interval '9 days', created_at - interval '8 days', 'UTC' FROM actions WHERE kind = 'event' AND title = 'Over';
+               INSERT INTO events (id, starts_at, ends_at, timezone, reminded_until)
+               SELECT id, created_at - interval '9 days', created_at - interval '8 days', 'UTC', created_at FROM actions WHERE kind = 'event' AND title = 'Over';
                ANALYZE actions; ANALYZE events; ANALYZE petitions; ANALYZE letter_actions";
     sqlx::raw_sql(sql).execute(&app.kernel.db).await.unwrap();
     let session = sessions::sign_in(&app).await;
