@@ -721,7 +721,7 @@ fn is_domain(text: &str) -> bool {
 
 /// Is this the address of an onion service? Tor encrypts up to it, and no certificate is needed.
 fn is_onion(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(|host| host.ends_with(".onion")))
+    Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(|host| host.rsplit('.').next() == Some("onion")))
 }
 
 fn is_contact(text: &str) -> bool {

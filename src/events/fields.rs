@@ -495,7 +495,7 @@ fn parse_reminders(input: &[i64], errors: &mut FieldErrors) -> Vec<i32> {
         for (i, minutes) in input.iter().enumerate() {
             match i32::try_from(*minutes) {
                 Ok(minutes) if (MIN_REMINDER_MINUTES..=MAX_REMINDER_MINUTES).contains(&minutes) => {
-                    reminders.push(minutes)
+                    reminders.push(minutes);
                 }
                 _ => errors.add(format!("/muster:reminders/{i}"), "out_of_range", "Must lie between 5 and 10080."),
             }

@@ -59,7 +59,7 @@ impl fmt::Debug for Joining {
 
 impl Joining {
     /// Is there nothing to join with?
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.url.is_empty() && self.dial_in.is_empty()
     }
 
@@ -67,12 +67,12 @@ impl Joining {
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
-    pub fn open(vault: &Vault, event: &Event) -> Result<Self> {
+    pub(super) fn open(vault: &Vault, event: &Event) -> Result<Self> {
         Ok(vault.open_or_default(EVENTS, event.action.id, event.joining.as_deref())?)
     }
 
     /// Seals it for an event; `None` while there is nothing.
-    pub fn seal(&self, kernel: &Kernel, vault: &Vault, event: Uuid) -> Option<Vec<u8>> {
+    pub(super) fn seal(&self, kernel: &Kernel, vault: &Vault, event: Uuid) -> Option<Vec<u8>> {
         (*self != Self::default()).then(|| vault.seal(&kernel.env, EVENTS, event, self))
     }
 }
@@ -218,7 +218,8 @@ impl LinkHandler for JoinLink {
         Box::pin(async move {
             let mut conn = self.kernel.public.acquire().await?;
             let c: LoadedAttendance = find(&self.kernel, &mut conn, token).await?;
-            if !c.row.state.is_active() {
+            // of the form's own button nobody sees whether the address is registered already
+            if !c.row.state.is_active() && !self.is_at_once() {
                 refuse_replaced(&mut conn, &c).await?;
             }
             // a link from a mail tells nothing of a protected event before a press

@@ -84,6 +84,7 @@ pub struct OfficeHours {
 
 impl OfficeHours {
     /// Checks and normalises; `at` is the JSON pointer of this object.
+    #[must_use]
     pub fn checked(mut self, at: &str, errors: &mut Vec<FieldError>) -> Self {
         let is_empty = self.timezone_identifier.is_empty() && self.periods.is_empty();
         if !is_empty && Zone::find(&self.timezone_identifier).is_none() {
@@ -173,11 +174,12 @@ mod tests {
         assert!(line.starts_with("Monday, Tuesday, ") && line.contains("and Friday: 9:00 a.m. – 5:00 p.m."), "{line}");
         for wrong in [weekdays("17:00", "09:00"), weekdays("noon", "17:00"), weekdays("", "")] {
             let mut errors = Vec::new();
-            wrong.checked("/muster:hours", &mut errors);
+            let _ = wrong.checked("/muster:hours", &mut errors);
             assert_eq!(errors[0].pointer, "/muster:hours/periods/0/opens");
         }
         let mut errors = Vec::new();
-        OfficeHours { timezone_identifier: "Mars".to_owned(), ..weekdays("9:00", "17:00") }.checked("", &mut errors);
+        let _ = OfficeHours { timezone_identifier: "Mars".to_owned(), ..weekdays("9:00", "17:00") }
+            .checked("", &mut errors);
         assert_eq!(errors[0].pointer, "/timezone_identifier");
     }
 }

@@ -412,12 +412,11 @@ impl PersonBody {
         Extras { labels, removed_tags, is_unsubscribed: self.is_unsubscribed() }
     }
 
-    /// Does the status of the address that is used say that no updates are wanted, or any status if there is no address?
+    /// Does the status of the address that is used, or one without an address, say that no updates are wanted?
     fn is_unsubscribed(&self) -> bool {
-        match primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty()) {
-            Some((_, used)) if !used.address.is_empty() => used.is_unsubscribed(),
-            _ => self.email_addresses.iter().any(EmailBody::is_unsubscribed),
-        }
+        let used = primary(&self.email_addresses, |e| e.primary, |e| !e.address.is_empty());
+        let is_meant = |i: usize, e: &EmailBody| e.address.is_empty() || used.is_some_and(|(used, _)| used == i);
+        self.email_addresses.iter().enumerate().any(|(i, email)| email.is_unsubscribed() && is_meant(i, email))
     }
 
     /// The person in an HTML form.

@@ -453,6 +453,8 @@ async fn every_list_answers_alike(pool: PgPool) {
     assert!(lists.len() >= 13, "{lists:?}");
     for (rel, path) in &lists {
         let first = app.get(path, token).await;
+        // OSDI has one name for both kinds of advocacy campaign
+        let rel = if rel == "muster:phone_campaigns" { "osdi:advocacy_campaigns" } else { rel.as_str() };
         is_a_page(&first, rel, 1..=25);
         let total = first.json()["total_records"].as_u64().unwrap();
         assert_eq!((first.json()["page"].as_u64(), first.json()["per_page"].as_u64()), (Some(1), Some(25)));
@@ -467,7 +469,7 @@ async fn every_list_answers_alike(pool: PgPool) {
             "{rel}"
         );
         is_a_page(&app.get(&format!("{path}?page=18446744073709551615"), token).await, rel, 0..=0);
-        for item in first.json()["_embedded"][rel.as_str()].as_array().unwrap() {
+        for item in first.json()["_embedded"][rel].as_array().unwrap() {
             if let Some(href) = item["_links"]["self"]["href"].as_str() {
                 assert_eq!(
                     app.get(app.path_of(href), token).await.expect(200)["identifiers"],

@@ -185,7 +185,7 @@ async fn page(app: &TestApp, path: &str, token: &str) -> Value {
 
 #[sqlx::test(migrator = "muster::MIGRATOR")]
 async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
-    let app = TestApp::new(pool).await;
+    let app = TestApp::with(pool, &[("MUSTER__GUARD__PEOPLE_PER_DAY", "1000000")]).await;
     let ours = create_all_resources(&app, "Alliance").await;
     let token = ours.token.as_str();
     let session = sessions::sign_in(&app).await;

@@ -274,8 +274,10 @@ async fn call_action_and_phone_hours_are_made_and_saved_unchanged(pool: PgPool) 
     assert_eq!((&made["muster:targets"], &made["type"]), (&json!(["labour"]), &json!("phone")));
     let page = organizer.look(&format!("/console/calls/{call}")).await;
     assert!(page.contains("· The Honourable  Roy · +16135550142") && page.contains("0 calls made"), "{page}");
-    let french = [("/muster:texts/fr/body", "Bonjour, je demande *un statut*.")];
-    organizer.fill_in(&format!("/console/calls/{call}/edit"), &french).await.unwrap();
+    let french = json!({"muster:texts": {"fr": {"title": "Appelez la ministre"}}});
+    organizer.app.put(&format!("/api/v1/phone_campaigns/{call}"), Some(&organizer.token), &french).await.expect(200);
+    let script = [("/muster:texts/fr/body", "Bonjour, je demande *un statut*.")];
+    organizer.fill_in(&format!("/console/calls/{call}/edit"), &script).await.unwrap();
     let saved = organizer.read(&format!("phone_campaigns/{call}")).await;
     assert_eq!(saved["muster:texts"]["fr"]["body"], "Bonjour, je demande *un statut*.");
     assert_eq!(saved["muster:script"], made["muster:script"]);

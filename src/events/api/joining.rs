@@ -29,6 +29,7 @@ const SMALLEST_CELL: i64 = 10;
 /// What organizers write: absent members stay as they are, and an empty text takes away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "named as in the document")]
 pub(super) struct JoiningDocument {
     /// The link of the meeting, https, at most 2,000 characters. No answer shows it.
     #[serde(rename = "muster:join_url", skip_serializing_if = "Option::is_none")]

@@ -79,7 +79,7 @@ pub(super) async fn load_for_action(conn: &mut PgConnection, action: Action) -> 
         seats_taken: row.seats_taken,
         published_status: row.published_status,
         calendar_sequence: row.calendar_sequence,
-        joining: row.joining.map(Into::into),
+        joining: row.joining,
         joining_opens: TimeDelta::minutes(row.joining_opens_minutes.into()),
         reminded_until: row.reminded_until,
         known: row.known.map(|known| known.0),

@@ -43,10 +43,7 @@ impl Programs {
 /// PATH, else the newest.
 pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<Programs, EmbeddedError> {
     let found = installed(account).await?;
-    let made_by = match major_of(data_dir)? {
-        None => return first(&found).cloned(),
-        Some(major) => major,
-    };
+    let Some(made_by) = major_of(data_dir)? else { return first(&found).cloned() };
     of_major(&found, made_by, data_dir)
 }
 
