@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test watch bench cluster-test db docs fmt lint sqlx openapi package package-test image sbom deny advisories clean-demo
+.PHONY: help demo test watch bench cluster-test db docs fmt lint sqlx openapi release package package-test image sbom deny advisories clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -60,6 +60,9 @@ package-test: package ## Install the package into a fresh Debian 12 and 13 and w
 image: package ## Build the container image muster:latest from the package (docker, podman or buildah)
 	@scripts/image.sh
 
+release: ## Keep schema and statements of VERSION, commit and tag (docs/releases.md)
+	@scripts/release.sh $(VERSION)
+
 sbom: ## Write what Muster is made of as CycloneDX JSON (target/muster.cdx.json)
 	@scripts/sbom.sh
 
@@ -72,7 +75,7 @@ advisories: ## Check what Muster is made of for known vulnerabilities; needs the
 	cargo deny check advisories
 
 # Started as root in a folder that the database's user cannot enter, the cluster lies in /var/lib/muster instead, under
-# the hash of this folder's path (src/kernel/embedded_postgres/place.rs).
+# the hash of this folder's path (src/kernel/embedded_postgres/location.rs).
 clean-demo: ## Delete the demo's data for good: database, keys, mail (var/)
 	@if command -v flock >/dev/null && [ -e var/muster.lock ] && ! flock -n var/muster.lock true; then \
 		echo "Muster is running here: stop it first." >&2; exit 1; fi

@@ -16,4 +16,5 @@ pub mod links;
 pub mod logging;
 pub mod operations;
 pub mod postgres_upgrade;
+pub mod releases;
 pub mod schema;
