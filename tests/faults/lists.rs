@@ -206,6 +206,7 @@ async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
                 .replace("petitions/{id}", &format!("petitions/{}", ours.petition))
                 .replace("events/{id}", &format!("events/{}", ours.event))
                 .replace("advocacy_campaigns/{id}", &format!("advocacy_campaigns/{}", ours.letter_action))
+                .replace("phone_campaigns/{id}", &format!("phone_campaigns/{}", ours.call_action))
                 .replace("broadcasts/{id}", &format!("broadcasts/{}", ours.broadcast))
                 .replace("people/{id}", &format!("people/{}", ours.person))
                 .replace("offices/{id}", &format!("offices/{}", ours.office))
