@@ -1,6 +1,6 @@
 //! When somebody answers the phone of an office, in the office's own time zone.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use chrono::{DateTime, Datelike, NaiveTime, Utc, Weekday};
 use serde::{Deserialize, Serialize};
@@ -124,9 +124,12 @@ impl OfficeHours {
         let line = |period: &OfficePeriod| {
             let (opens, closes) = period.times()?;
             let days: Vec<String> = period.days.iter().map(|day| day.name(locale)).collect();
-            let (days, opens, closes) =
-                (i18n::list(locale, &days), i18n::time_of_day(locale, opens), i18n::time_of_day(locale, closes));
-            let mut line = format!("{days}: {opens} – {closes}");
+            let arguments = HashMap::from([
+                ("days".into(), i18n::list(locale, &days).into()),
+                ("opens".into(), i18n::time_of_day(locale, opens).into()),
+                ("closes".into(), i18n::time_of_day(locale, closes).into()),
+            ]);
+            let mut line = i18n::text_with(locale, "office-hours", &arguments);
             if let Some(place) = &place {
                 let _ = write!(line, " ({place})");
             }
@@ -172,6 +175,8 @@ mod tests {
         assert_eq!((checked.periods[0].opens.as_str(), checked.periods[0].days.len()), ("09:00", 5));
         let line = checked.lines(LocaleTag::En)[0].replace('\u{a0}', " ");
         assert!(line.starts_with("Monday, Tuesday, ") && line.contains("and Friday: 9:00 a.m. – 5:00 p.m."), "{line}");
+        let line = &checked.lines(LocaleTag::Fr)[0];
+        assert!(line.contains("et vendredi\u{a0}: 9"), "{line}");
         for wrong in [weekdays("17:00", "09:00"), weekdays("noon", "17:00"), weekdays("", "")] {
             let mut errors = Vec::new();
             let _ = wrong.checked("/muster:hours", &mut errors);

@@ -80,6 +80,7 @@ form-script = Call script
 form-script-hint = What people can say, with Markdown. Short sentences are easier to read on the phone.
 form-office-phone = Phone number
 form-office-phone-hint = The public number, with its area code.
+office-hours = { $days }: { $opens } – { $closes }
 form-hours = Phone hours
 form-hours-hint = When somebody answers, in the office’s own time zone.
 form-days = Days

@@ -80,6 +80,7 @@ form-script = Guion de la llamada
 form-script-hint = Lo que las personas pueden decir, con Markdown. Las frases cortas se leen mejor al teléfono.
 form-office-phone = Número de teléfono
 form-office-phone-hint = El número público, con su código de área.
+office-hours = { $days }: { $opens } – { $closes }
 form-hours = Horario de atención
 form-hours-hint = Cuándo contesta alguien, en la zona horaria de la oficina.
 form-days = Días

@@ -80,6 +80,7 @@ form-script = Texte pour l’appel
 form-script-hint = Ce que les gens peuvent dire, en Markdown. Des phrases courtes se lisent mieux au téléphone.
 form-office-phone = Numéro de téléphone
 form-office-phone-hint = Le numéro public, avec l’indicatif régional.
+office-hours = { $days } : { $opens } – { $closes }
 form-hours = Heures de réponse
 form-hours-hint = Quand quelqu’un répond, dans le fuseau horaire du bureau.
 form-days = Jours

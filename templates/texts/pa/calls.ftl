@@ -80,6 +80,7 @@ form-script = ਕਾਲ ਲਈ ਪਾਠ
 form-script-hint = ਲੋਕ ਕੀ ਕਹਿ ਸਕਦੇ ਹਨ, Markdown ਨਾਲ। ਛੋਟੇ ਵਾਕ ਫ਼ੋਨ ’ਤੇ ਪੜ੍ਹਨੇ ਸੌਖੇ ਹਨ।
 form-office-phone = ਫ਼ੋਨ ਨੰਬਰ
 form-office-phone-hint = ਜਨਤਕ ਨੰਬਰ, ਏਰੀਆ ਕੋਡ ਸਮੇਤ।
+office-hours = { $days }: { $opens } – { $closes }
 form-hours = ਫ਼ੋਨ ਦਾ ਸਮਾਂ
 form-hours-hint = ਜਦੋਂ ਕੋਈ ਫ਼ੋਨ ਚੁੱਕਦਾ ਹੈ, ਦਫ਼ਤਰ ਦੇ ਆਪਣੇ ਟਾਈਮ ਜ਼ੋਨ ਵਿੱਚ।
 form-days = ਦਿਨ
